@@ -1,0 +1,69 @@
+"""The Lambda refresher: bootstraps the index-url file as a custom resource, and refreshes it on a schedule.
+
+On the schedule it raises what goes wrong, so that AWS retries and counts it. CloudFormation always gets an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import boto3
+
+import cfn_response
+from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients
+from mwaa_codeartifact.core.config import Target, min_remaining_from_hours
+from mwaa_codeartifact.core.refresh import refresh
+
+logging.getLogger().setLevel(logging.INFO)
+
+_SETTINGS = {
+    "domain": "CODEARTIFACT_DOMAIN",
+    "domain_owner": "CODEARTIFACT_DOMAIN_OWNER",
+    "repository": "CODEARTIFACT_REPOSITORY",
+    "region": "CODEARTIFACT_REGION",
+    "destination": "CODEARTIFACT_DESTINATION",
+}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
+    """Answer CloudFormation, or refresh for the schedule.
+
+    :param event: a custom resource request, or anything else, which counts as the schedule's tick.
+    :param context: the Lambda context.
+    :raises CodeArtifactError: when a scheduled refresh failed; the old line still stands.
+    """
+    if "ResponseURL" in event:
+        cfn_response.answer(event, context, bootstrap)
+        return None
+    return refresh_index_url()
+
+
+def bootstrap(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Publish the first line on Create and Update; leave the file alone on Delete.
+
+    :returns: physical resource id and attributes.
+    """
+    if event["RequestType"] == "Delete":
+        return event["PhysicalResourceId"], {}
+    destination = refresh_index_url()["destination"]
+    return destination, {"Destination": destination}
+
+
+def refresh_index_url() -> dict[str, Any]:
+    """Refresh the function's target.
+
+    :raises CodeArtifactError: when it failed; the old line still stands.
+    """
+    target = Target.from_settings(
+        {option: os.environ.get(variable) for option, variable in _SETTINGS.items()}, named=_SETTINGS.__getitem__
+    )
+    min_remaining = min_remaining_from_hours(
+        os.environ["CODEARTIFACT_MIN_REMAINING_HOURS"], named="CODEARTIFACT_MIN_REMAINING_HOURS"
+    )
+    clients = Clients(
+        codeartifact=boto3.client("codeartifact", region_name=target.region, config=CLIENT_CONFIG),
+        s3=boto3.client("s3", config=CLIENT_CONFIG),
+    )
+    return refresh(target, refresher="lambda", min_remaining=min_remaining, clients=clients).as_dict()

@@ -1,0 +1,1 @@
+"""Keep the CodeArtifact index-url of an Amazon MWAA environment alive."""

@@ -1,0 +1,70 @@
+"""The connections that a refresh uses, made once and handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+from botocore.config import Config
+from botocore.utils import get_environ_proxies
+
+from mwaa_codeartifact.core.destination_file import FileDestination
+from mwaa_codeartifact.core.destination_s3 import S3Destination
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_codeartifact import CodeArtifactClient
+    from types_boto3_s3 import S3Client
+
+    from mwaa_codeartifact.core.codeartifact import HttpGet
+    from mwaa_codeartifact.core.destinations import Destination
+
+# At worst 3 tries of 5 + 10 s and the waits between: a refresh ends well within the Lambda's and the operator's time.
+CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+_TIMEOUT = urllib3.Timeout(connect=5, read=10)
+_RETRIES = urllib3.Retry(
+    total=2, redirect=0, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False
+)
+
+
+def http_get(url: str, headers: Mapping[str, str]) -> int:
+    """GET a URL without following redirects, which would carry the credentials elsewhere; give the status.
+
+    :raises OSError: when there is no answer.
+    """
+    proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
+    pool = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
+    try:
+        with pool:
+            answer = pool.request("GET", url, headers=headers, redirect=False, timeout=_TIMEOUT, retries=_RETRIES)
+    except urllib3.exceptions.HTTPError as error:
+        raise OSError(type(error).__name__) from error
+    return answer.status
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Bundle what a refresh talks through.
+
+    :param codeartifact: client in the domain's region.
+    :param s3: client in the bucket's region; unused for file:// destinations.
+    :param http_get: see :func:`http_get`, the default.
+    """
+
+    codeartifact: CodeArtifactClient
+    s3: S3Client
+    http_get: HttpGet = http_get
+
+    def destination(self, uri: str) -> Destination:
+        """Open an s3:// or file:// destination.
+
+        :param uri: as in ``Target.destination``, which has validated it.
+        """
+        parts = urlsplit(uri)
+        if parts.scheme == "file":
+            return FileDestination(Path(unquote(parts.path)))
+        return S3Destination(self.s3, parts.netloc, parts.path.lstrip("/"))

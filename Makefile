@@ -1,0 +1,77 @@
+# Every verb of the project; `make help` lists them.
+
+AIRFLOW_VERSION ?= 3.0.6
+# The first Python that is new enough; the environments are made with it.
+PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11 python3.13,\
+	$(shell $(python) -c 'import sys; print("$(python)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)
+export AIRFLOW_VERSION
+RUN := .venv/bin/python -m
+AIRFLOW := .local/airflow-$(AIRFLOW_VERSION)/bin/python
+CODE := plugins dags infra tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup local demo test check format build deploy status refresh destroy lock clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/bin/uv ## Install the tools and Airflow below this folder (the other verbs do it)
+	@$(RUN) infra.setup $(AIRFLOW_VERSION)
+
+.venv/bin/uv:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or name it (make PYTHON=/path/to/python3.11 …)" >&2; exit 1; }
+	@echo "setup: making .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements/dev.txt)" || \
+		{ echo "Could not install uv: check the network to the package index that pip is set up with (pip config list)" >&2; exit 1; }
+
+local: setup ## Run all of it on this machine: stacks, Lambda, Airflow; stay until Ctrl-C
+	@$(RUN) infra.local
+
+demo: setup ## Prove the main job on this machine, step by step, and end
+	@$(RUN) infra.local demo
+
+test: setup ## Run the tests, the demo among them
+	$(RUN) pytest tests --ignore=tests/airflow -n 2 $(TESTARGS)
+	$(AIRFLOW) -m pytest tests/airflow -o filterwarnings=default $(TESTARGS)
+
+check: setup ## Check style, types and templates
+	$(RUN) ruff check $(CODE)
+	$(RUN) ruff format --check $(CODE)
+	$(RUN) mypy --python-executable $(AIRFLOW) plugins dags tests/airflow
+	$(RUN) mypy infra tests --exclude tests/airflow
+	.venv/bin/cfn-lint --non-zero-exit-code informational --include-checks I -- infra/cloudformation/*.yaml
+
+format: setup ## Put the code into its one format
+	$(RUN) ruff check --fix $(CODE)
+	$(RUN) ruff format $(CODE)
+
+build: setup ## Build build/plugins.zip and build/refresher.zip, the same bytes everywhere
+	@$(RUN) infra.build
+
+deploy: setup ## Deploy to AWS what .env describes; safe to repeat
+	@$(RUN) infra.deploy deploy
+
+status: setup ## Tell how the stacks, the environment and the index-url are
+	@$(RUN) infra.deploy status
+
+refresh: setup ## Let the Lambda refresh the index-url now, if it is due
+	@$(RUN) infra.deploy refresh
+
+destroy: setup ## Delete all that deploy made, after asking
+	@$(RUN) infra.deploy destroy
+
+# MWAA_CONSTRAINTS names a folder with VERSION/*constraints.txt, taken from MWAA's public image sources.
+lock: setup ## Pin all requirements anew (needs MWAA_CONSTRAINTS)
+	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
+		requirements/dev.in --output-file requirements/dev.txt
+	echo numpy | uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
+		$(addprefix --constraints ,$(wildcard $(MWAA_CONSTRAINTS)/$(AIRFLOW_VERSION)/*constraints.txt)) \
+		requirements/airflow-test.in - --output-file requirements/constraints-$(AIRFLOW_VERSION).txt
+
+clean: ## Remove everything that was built or installed below this folder
+	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What deploys the project: CloudFormation templates, the Lambda function, and their stand-ins on one machine."""

@@ -1,0 +1,67 @@
+"""The public index that pip on this machine is set up with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+# pip's own option parser merges its defaults, configuration files and environment, so no rule of pip's is
+# repeated here. It runs in a process of its own because pip supports no import of its modules.
+_PRINT_SETTINGS = """
+import json
+from pip._internal.commands import create_command
+options, _ = create_command("install").parse_args([])
+print(json.dumps([options.index_url, options.cert, options.timeout]))
+"""
+
+
+class PipSettingsError(Exception):
+    """pip does not name an index that can be pulled through."""
+
+
+@dataclass(frozen=True)
+class PipSettings:
+    """Where pip gets packages from.
+
+    :param index_url: the simple API, without credentials, with a slash at the end
+    :param credentials: user name and password that the index-url held
+    :param ca_bundle: path of the CA certificates for it (default: those of requests)
+    :param timeout: seconds
+    """
+
+    index_url: str
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+    timeout: float = 15.0
+
+
+def read_pip_settings() -> PipSettings:
+    """Ask the pip of this interpreter for its index-url, CA certificates and timeout.
+
+    :raises PipSettingsError: if pip does not answer, or its index-url is not an http(s) one
+    """
+    # The output may hold a password: it must not get into an exception, so nothing is passed on from it.
+    answer = subprocess.run(  # noqa: PLW1510 # the return code is looked at below
+        [sys.executable, "-c", _PRINT_SETTINGS], capture_output=True, text=True
+    )
+    if answer.returncode:
+        raise PipSettingsError(
+            f"{sys.executable} cannot tell which package index pip is set up with: "
+            f"check that `{sys.executable} -m pip config list` works."
+        )
+    index_url, ca_bundle, timeout = json.loads(answer.stdout)
+    parts = urlsplit(index_url)
+    if parts.scheme not in {"http", "https"}:
+        raise PipSettingsError(
+            f"pip's index-url has the scheme {parts.scheme!r}, but only an http or https index can be pulled "
+            "through: set PIP_INDEX_URL to one."
+        )
+    credentials = None
+    if parts.username is not None:
+        credentials = (unquote(parts.username), unquote(parts.password or ""))
+    netloc = parts.netloc.rpartition("@")[2]
+    bare = parts._replace(netloc=netloc, path=parts.path.rstrip("/") + "/").geturl()
+    return PipSettings(bare, credentials, ca_bundle, timeout)

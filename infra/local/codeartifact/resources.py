@@ -1,0 +1,74 @@
+"""What CodeArtifact holds: domains with their tokens, and repositories with their packages."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+
+class Origin(enum.StrEnum):
+    """Tell where the first version of a package came from; the other way is closed from then on.
+
+    Source: CodeArtifact user guide, "Package origin controls".
+    """
+
+    INTERNAL = "internal"
+    EXTERNAL = "external"
+
+
+@dataclass
+class Repository:
+    """Hold the packages of one repository.
+
+    :param folder: where the files that were published here are kept
+    :param external_connections: at most one name such as ``public:pypi``; without it no upstream is asked
+    :param packages: normalized name to origin, for every package that holds a version
+    :param lock: held while the origin of a package is decided
+    """
+
+    name: str
+    domain_name: str
+    domain_owner: str
+    region: str
+    created: datetime
+    folder: Path
+    description: str = ""
+    external_connections: tuple[str, ...] = ()
+    packages: dict[str, Origin] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def arn(self) -> str:
+        """Name the repository in IAM policies."""
+        return f"arn:aws:codeartifact:{self.region}:{self.domain_owner}:repository/{self.domain_name}/{self.name}"
+
+
+@dataclass
+class Domain:
+    """Hold the repositories of one domain and the tokens that open all of them.
+
+    :param tokens: token to the time it expires
+    """
+
+    name: str
+    owner: str
+    region: str
+    created: datetime
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    tokens: dict[str, datetime] = field(default_factory=dict, repr=False)
+
+    @property
+    def arn(self) -> str:
+        """Name the domain in IAM policies."""
+        return f"arn:aws:codeartifact:{self.region}:{self.owner}:domain/{self.name}"
+
+    @property
+    def host(self) -> str:
+        """Label the domain as the host name of a real repository endpoint does."""
+        return f"{self.name}-{self.owner}"

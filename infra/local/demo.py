@@ -1,0 +1,197 @@
+"""Prove the main job, step by step, each on what the step before has left."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from infra.local.deployment import BUCKET, ENVIRONMENT, INDEX_URL_KEY, Deployment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.local.mwaa.container import Container
+
+# Long enough to mint, verify and publish; short enough to wait for its end.
+_SHORT_LIFE = timedelta(seconds=20)
+_DAG_RUN_SECONDS = 120
+_REFRESH_DAG = "refresh_codeartifact_index_url"
+
+
+class DemoError(Exception):
+    """What was to be shown did not show."""
+
+
+def demo(deployment: Deployment, folder: Path) -> None:
+    """Run every step.
+
+    :param deployment: nothing deployed yet.
+    :param folder: where everything that the demo writes is, for the search for leaked tokens.
+    :raises DemoError: saying what failed.
+    """
+    steps = _Steps(deployment)
+    steps.deploy()
+    steps.bootstrap()
+    steps.start()
+    steps.refresh_by_dag()
+    steps.use_the_package()
+    steps.deploy_again()
+    steps.lose_the_file()
+    steps.start_on_an_expired_line()
+    steps.find_no_leak(folder)
+    deployment.console.say("demo", "All of it holds.")
+
+
+class _Steps:
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment, self._console = deployment, deployment.console
+
+    def _title(self, title: str) -> None:
+        self._console.say("demo", f"== {title}")
+
+    def _show(self, line: str) -> None:
+        self._console.say("demo", line)
+
+    def deploy(self) -> None:
+        self._title("Deploy the stacks with the real AWS CLI")
+        self._deployment.deploy()
+
+    def bootstrap(self) -> None:
+        self._title("Bootstrap: the Lambda has written the first line")
+        self._facts = self._expect_refreshed_by("lambda")
+
+    def start(self) -> None:
+        self._title("Start: pip installs through the index-url, then Airflow")
+        airflow = self._deployment.wait_until_available()
+        _expect(self._told("Looking in indexes: http://aws:****@"), "pip did not use the index-url")
+        _expect(self._told("Successfully installed numpy"), "pip did not install numpy")
+        self._show(f"Airflow is at {airflow.url}")
+
+    def refresh_by_dag(self) -> None:
+        self._title("Refresh: the DAG publishes a line that lives longer")
+        self._run_dag(_REFRESH_DAG, min_remaining_hours=12)
+        facts = self._expect_refreshed_by("dag")
+        _expect(_expiry(facts) > _expiry(self._facts), "the DAG's line does not live longer than the Lambda's")
+
+    def use_the_package(self) -> None:
+        self._title("Use: a task imports numpy from where pip put it")
+        run = self._run_dag("example_codeartifact")
+        path = f"/dags/example_codeartifact/dagRuns/{run}/taskInstances/print_array/xcomEntries/return_value"
+        value = self._deployment.airflow("GET", f"{path}?stringify=false")["value"]
+        self._show(f"numpy {value['version']} from {value['path']}: {value['array']}")
+        _expect("/container-1/packages/" in value["path"], "numpy does not come from the container's own packages")
+
+    def deploy_again(self) -> None:
+        self._title("Deploy again: nothing changes")
+        before = self._deployed()
+        self._deployment.deploy()
+        _expect(self._deployed() == before, "a second deploy changed a stack or an object")
+
+    def lose_the_file(self) -> None:
+        self._title("Lose the index-url file: the DAG brings it back, and so does the Lambda")
+        self._delete_index_url()
+        self._run_dag(_REFRESH_DAG)
+        self._expect_refreshed_by("dag")
+        self._delete_index_url()
+        self._deployment.make("refresh")
+        self._expect_refreshed_by("lambda")
+
+    def start_on_an_expired_line(self) -> None:
+        self._title("Expire: a container that starts on a dead token gets no packages; one refresh mends it")
+        # Both refreshers are off: the DAG is paused, and the Lambda's next tick is half an hour away.
+        self._pause(_REFRESH_DAG, is_paused=True)
+        codeartifact = self._deployment.server.codeartifact
+        codeartifact.token_life_limit = _SHORT_LIFE
+        self._delete_index_url()
+        self._deployment.make("refresh")
+        codeartifact.token_life_limit = None
+        remaining = _expiry(self._expect_refreshed_by("lambda")) - datetime.now().astimezone()
+        self._show(f"waiting {remaining.total_seconds():.0f} s for the token to die")
+        time.sleep(max(remaining.total_seconds(), 0) + 1)
+        container = self._new_container()
+        _expect(not container.start(), "pip succeeded on an expired token")
+        _expect(self._told("401 Error, Credentials not correct"), "pip did not report the 401")
+        _expect(self._import_numpy(container) is None, "numpy is there although pip failed")
+        self._show("the container started without its packages: import numpy fails")
+        self._deployment.make("refresh")
+        container = self._new_container()
+        _expect(container.start(), "pip failed on a fresh token")
+        self._show(f"the same start, refreshed: numpy from {self._import_numpy(container)}")
+        _expect(self._import_numpy(container) is not None, "numpy is missing although pip succeeded")
+
+    def find_no_leak(self, folder: Path) -> None:
+        self._title("Search: the tokens are in codeartifact.txt and nowhere else")
+        tokens = [token.encode() for token in self._deployment.server.codeartifact.minted]
+        files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+        leaks = [path for path in files if any(token in path.read_bytes() for token in tokens)]
+        leaks = [path for path in leaks if path.name != "codeartifact.txt"]
+        _expect(not leaks, f"tokens stand in {', '.join(map(str, leaks))}")
+        told = "\n".join(self._console.lines + self._lambda_log()).encode()
+        _expect(not any(token in told for token in tokens), "a token stands in the output or in the Lambda's log")
+        self._show(f"{len(tokens)} tokens searched in {len(files)} files, the output and the Lambda's log")
+
+    def _expect_refreshed_by(self, refresher: str) -> dict[str, str]:
+        facts = self._deployment.index_url_facts()
+        self._show(f"refreshed-by: {facts['refreshed-by']}, token-expires-at: {facts['token-expires-at']}")
+        _expect(
+            facts["refreshed-by"] == refresher, f"the line was refreshed by {facts['refreshed-by']}, not {refresher}"
+        )
+        return facts
+
+    def _run_dag(self, dag: str, **params: object) -> str:
+        """Unpause and trigger a DAG, wait for its success, and give the run's id."""
+        self._pause(dag, is_paused=False)
+        body = {"logical_date": None, "conf": params}
+        run: str = self._deployment.airflow("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"]
+        deadline = time.monotonic() + _DAG_RUN_SECONDS
+        state = "queued"
+        while state in {"queued", "running"}:
+            _expect(time.monotonic() < deadline, f"{dag} did not end within {_DAG_RUN_SECONDS} s")
+            time.sleep(1)
+            state = self._deployment.airflow("GET", f"/dags/{dag}/dagRuns/{run}")["state"]
+        self._show(f"DAG {dag}: {state}")
+        _expect(state == "success", f"{dag} ended with {state}")
+        return run
+
+    def _pause(self, dag: str, *, is_paused: bool) -> None:
+        self._deployment.airflow("PATCH", f"/dags/{dag}?update_mask=is_paused", {"is_paused": is_paused})
+
+    def _deployed(self) -> dict[str, Any]:
+        """Tell the state of every stack and the version of every object."""
+        stacks = self._deployment.client("cloudformation")
+        names = [stack["StackName"] for stack in stacks.describe_stacks()["Stacks"]]
+        events = {name: len(stacks.describe_stack_events(StackName=name)["StackEvents"]) for name in names}
+        versions = self._deployment.client("s3").list_object_versions(Bucket=BUCKET)["Versions"]
+        return events | {version["VersionId"]: version["Key"] for version in versions}
+
+    def _delete_index_url(self) -> None:
+        self._deployment.client("s3").delete_object(Bucket=BUCKET, Key=INDEX_URL_KEY)
+        self._show(f"deleted s3://{BUCKET}/{INDEX_URL_KEY}")
+
+    def _new_container(self) -> Container:
+        environment = self._deployment.server.environments[ENVIRONMENT]
+        return environment.new_container(lambda line: self._console.say("container", line))
+
+    def _import_numpy(self, container: Container) -> str | None:
+        command = [str(container.programs / "python"), "-c", "import numpy; print(numpy.__file__)"]
+        ended = subprocess.run(command, env=container.environ, capture_output=True, text=True, check=False)
+        return ended.stdout.strip() or None
+
+    def _lambda_log(self) -> list[str]:
+        logs = self._deployment.client("logs")
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        return [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]
+
+    def _told(self, text: str) -> bool:
+        return any(text in line for line in self._console.lines)
+
+
+def _expiry(facts: dict[str, str]) -> datetime:
+    return datetime.fromisoformat(facts["token-expires-at"])
+
+
+def _expect(holds: bool, failure: str) -> None:
+    if not holds:
+        raise DemoError(failure)

@@ -1,0 +1,107 @@
+"""Run deployed Lambda functions: each invocation is a process of its own on the deployed zip, instead of moto's Docker."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from moto.awslambda.models import LambdaFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The Lambda service's own, and MWAA's: moto accepts any.
+_SERVICE_CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+_PROCESS = Path(__file__).with_name("lambda_process.py")
+
+
+def install(endpoint_url: Callable[[], str]) -> None:
+    """Let moto's functions run here.
+
+    :param endpoint_url: where the functions find AWS.
+    """
+
+    def invoke(function: LambdaFunction, event: Any = None) -> tuple[str, bool, str]:
+        return run(function, event, endpoint_url())
+
+    LambdaFunction._invoke_lambda = invoke  # noqa: SLF001  (moto has no public seam for another runtime)
+
+
+def run(function: LambdaFunction, event: Any, endpoint_url: str) -> tuple[str, bool, str]:
+    """Invoke a function once.
+
+    :param function: as deployed.
+    :param event: JSON types.
+    :param endpoint_url: where the function finds AWS.
+    :returns: JSON result, whether the function failed, what it logged.
+    """
+    stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+    with tempfile.TemporaryDirectory(prefix="lambda-") as folder:
+        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as package:
+            package.extractall(folder)
+        try:
+            process = subprocess.run(
+                [sys.executable, "-B", str(_PROCESS)],
+                input=json.dumps(event or {}),
+                env=_environment(function, stream, endpoint_url),
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=function.timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            answer = {
+                "errorMessage": f"Task timed out after {function.timeout} seconds",
+                "errorType": "Sandbox.Timedout",
+            }
+            return json.dumps(answer), True, ""
+    _keep_log(function, stream, process.stderr)
+    result = process.stdout.rpartition("\n")[2] or '{"errorType": "Runtime.ExitError"}'
+    return result, process.returncode != 0, process.stderr
+
+
+def _environment(function: LambdaFunction, stream: str, endpoint_url: str) -> dict[str, str]:
+    """Give what a Lambda runtime gives, and where AWS is; the credentials are the function's role's."""
+    credentials = assume_role(function.role, endpoint_url, function.region)
+    return {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "_HANDLER": function.handler,
+        **credentials,
+        **function.environment_vars,
+    }
+
+
+def assume_role(role_arn: str, endpoint_url: str, region: str) -> dict[str, str]:
+    """Get a role's credentials as environment variables."""
+    sts = boto3.client("sts", endpoint_url=endpoint_url, region_name=region, **_SERVICE_CREDENTIALS)
+    keys = sts.assume_role(RoleArn=role_arn, RoleSessionName="local")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }
+
+
+def _keep_log(function: LambdaFunction, stream: str, text: str) -> None:
+    logs, group = function.logs_backend, function.logs_group_name
+    logs.ensure_log_group(group)
+    logs.create_log_stream(group, stream)
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    logs.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in text.splitlines()])

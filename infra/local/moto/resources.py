@@ -1,0 +1,196 @@
+"""The CloudFormation types that moto does not know, taught to it.
+
+moto finds a type by its class: a direct subclass of CloudFormationModel, defined before the first stack.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moto.awslambda.utils import get_backend
+from moto.core.common_models import CloudFormationModel
+from moto.s3.models import s3_backends
+
+from infra.local.mwaa.configuration import Configuration
+from infra.local.mwaa.environment import Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from infra.local.codeartifact.store import CodeArtifact
+
+
+@dataclass
+class Backends:
+    """Hold what the taught types act on.
+
+    :param codeartifact: the CodeArtifact stand-in.
+    :param environments: MWAA environments by name.
+    :param folder: where environments live.
+    :param endpoint_url: where AWS is.
+    :param airflow_port: of an environment's UI.
+    :param say: told every line of an environment's progress.
+    """
+
+    codeartifact: CodeArtifact
+    environments: dict[str, Environment]
+    folder: Path
+    endpoint_url: Callable[[], str]
+    airflow_port: int
+    say: Callable[[str], None]
+
+
+backends: Backends
+
+
+class _Taught:
+    """Give a type the shape that moto wants: a physical id and attributes."""
+
+    def __init__(self, physical_resource_id: str, **attributes: str) -> None:
+        self.physical_resource_id = physical_resource_id
+        self.attributes = attributes
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        """Leave the check to cfn-lint, which knows the schemas."""
+        del attr
+        return True
+
+    def get_cfn_attribute(self, attribute_name: str) -> str:
+        """Answer Fn::GetAtt."""
+        return self.attributes[attribute_name]
+
+
+class BucketPolicy(_Taught, CloudFormationModel):
+    """AWS::S3::BucketPolicy."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::S3::BucketPolicy"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> BucketPolicy:
+        """Put the policy."""
+        del resource_name, region_name
+        properties = cloudformation_json["Properties"]
+        policy = json.dumps(properties["PolicyDocument"]).encode()
+        s3_backends[account_id]["aws"].put_bucket_policy(properties["Bucket"], policy)
+        return cls(properties["Bucket"])
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Delete the policy."""
+        del region_name
+        s3_backends[account_id]["aws"].delete_bucket_policy(self.physical_resource_id)
+
+
+class EventInvokeConfig(_Taught, CloudFormationModel):
+    """AWS::Lambda::EventInvokeConfig."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::Lambda::EventInvokeConfig"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> EventInvokeConfig:
+        """Configure the function's asynchronous invocations."""
+        properties = cloudformation_json["Properties"]
+        function = properties["FunctionName"]
+        get_backend(account_id, region_name).put_function_event_invoke_config(function, properties)
+        return cls(resource_name)
+
+
+class Domain(_Taught, CloudFormationModel):
+    """AWS::CodeArtifact::Domain."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::CodeArtifact::Domain"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> Domain:
+        """Create the domain."""
+        del resource_name
+        name = cloudformation_json["Properties"]["DomainName"]
+        domain = backends.codeartifact.create_domain(name, account_id, region_name)
+        return cls(domain.arn, Arn=domain.arn, Name=name, Owner=account_id)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Delete the domain."""
+        del account_id, region_name
+        backends.codeartifact.delete_domain(self.attributes["Name"])
+
+
+class Repository(_Taught, CloudFormationModel):
+    """AWS::CodeArtifact::Repository."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::CodeArtifact::Repository"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> Repository:
+        """Create the repository."""
+        del resource_name, region_name
+        properties = cloudformation_json["Properties"]
+        domain, name = properties["DomainName"], properties["RepositoryName"]
+        repository = backends.codeartifact.create_repository(
+            domain, name, external_connections=tuple(properties.get("ExternalConnections", []))
+        )
+        return cls(repository.arn, Arn=repository.arn, Name=name, DomainName=domain, DomainOwner=account_id)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Delete the repository with its packages."""
+        del account_id, region_name
+        backends.codeartifact.delete_repository(self.attributes["DomainName"], self.attributes["Name"])
+
+
+class MwaaEnvironment(_Taught, CloudFormationModel):
+    """AWS::MWAA::Environment. Unlike AWS, the stack does not wait until the environment is available."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::MWAA::Environment"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> MwaaEnvironment:
+        """Start the environment."""
+        del resource_name
+        configuration = Configuration.from_properties(cloudformation_json["Properties"])
+        arn = f"arn:aws:airflow:{region_name}:{account_id}:environment/{configuration.name}"
+        environment = Environment(
+            configuration, arn, backends.folder, backends.endpoint_url(), backends.airflow_port, backends.say
+        )
+        backends.environments[configuration.name] = environment
+        return cls(configuration.name, Arn=arn, WebserverUrl=environment.describe()["WebserverUrl"])
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource: MwaaEnvironment, *, cloudformation_json: dict[str, Any], **_: Any
+    ) -> MwaaEnvironment:
+        """Start the environment's container anew."""
+        configuration = Configuration.from_properties(cloudformation_json["Properties"])
+        backends.environments[original_resource.physical_resource_id].update(configuration)
+        return original_resource
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Stop the environment."""
+        del account_id, region_name
+        backends.environments.pop(self.physical_resource_id).stop()

@@ -1,0 +1,66 @@
+"""Run EventBridge rules with a rate: moto keeps them, nobody in it fires them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from moto.awslambda.utils import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.events.models import events_backends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moto.events.models import Rule
+
+_UNITS = {"minute": 60, "hour": 3600, "day": 86400}
+
+log = logging.getLogger(__name__)
+
+
+class Schedule:
+    """Fire every enabled rule at its rate, first when that time has passed since the rule was seen.
+
+    :param region: whose rules.
+    :param say: told every invocation and its outcome.
+    """
+
+    def __init__(self, region: str, say: Callable[[str], None]) -> None:
+        self._region, self._say = region, say
+        self._due: dict[str, float] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop firing."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(1):
+            for rule in list(events_backends[DEFAULT_ACCOUNT_ID][self._region].list_rules()[0]):
+                seconds = rate_seconds(rule.scheduled_expression or "")
+                if seconds and rule.state == "ENABLED":
+                    due = self._due.setdefault(rule.arn, time.monotonic() + seconds)
+                    if time.monotonic() >= due:
+                        self._due[rule.arn] = due + seconds
+                        self._fire(rule)
+
+    def _fire(self, rule: Rule) -> None:
+        for target in rule.targets:
+            function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
+            headers: dict[str, str] = {}
+            answer = function.invoke(f'{{"source": "aws.events", "resources": ["{rule.arn}"]}}', {}, headers)
+            outcome = "failed" if "x-amz-function-error" in headers else "ran"
+            self._say(f"{rule.name} {outcome}: {answer.decode()}")
+
+
+def rate_seconds(expression: str) -> int | None:
+    """Read an EventBridge rate, such as ``rate(30 minutes)``; None for anything else."""
+    match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    return int(match[1]) * _UNITS[match[2]] if match else None

@@ -1,0 +1,128 @@
+"""MWAA environments: each starts a container and Airflow in a thread of its own and keeps its dags/ in sync."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from infra.local.moto.lambda_runtime import assume_role
+from infra.local.mwaa.airflow import Airflow
+from infra.local.mwaa.configuration import Configuration
+from infra.local.mwaa.container import Container
+from infra.local.mwaa.image import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# So often MWAA's containers look for changed DAGs.
+_SYNC_SECONDS = 30
+_FAILED = {"CREATING": "CREATE_FAILED", "UPDATING": "UPDATE_FAILED"}
+
+
+class Environment:
+    """Run one environment.
+
+    :param configuration: its properties.
+    :param arn: its ARN.
+    :param folder: where its containers and its database live.
+    :param endpoint_url: where AWS is.
+    :param port: of the UI.
+    :param say: told every line of progress.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        arn: str,
+        folder: Path,
+        endpoint_url: str,
+        port: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self.configuration, self.arn, self.status, self.error = configuration, arn, "CREATING", ""
+        self.created = datetime.now(UTC)
+        self.airflow: Airflow | None = None
+        self._folder, self._endpoint_url, self._port, self._say = folder, endpoint_url, port, say
+        self._containers = 0
+        self._stopped = threading.Event()
+        self._run()
+
+    def update(self, configuration: Configuration) -> None:
+        """Replace the container by one with another configuration."""
+        self.stop()
+        self.configuration, self.status = configuration, "UPDATING"
+        self._stopped = threading.Event()
+        self._run()
+
+    def stop(self) -> None:
+        """Stop the container."""
+        self._stopped.set()
+        self._thread.join()
+
+    def new_container(self, say: Callable[[str], None]) -> Container:
+        """Make a container of this environment, not started yet.
+
+        :param say: told every line of its progress.
+        """
+        self._containers += 1
+        region = self.arn.split(":")[3]
+        aws = {
+            "AWS_ENDPOINT_URL": self._endpoint_url,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            **assume_role(self.configuration.role_arn, self._endpoint_url, region),
+        }
+        root = self._folder / f"container-{self._containers}"
+        return Container(root, Image(self.configuration.airflow_version), self.configuration, aws, say)
+
+    def _run(self) -> None:
+        self._thread = threading.Thread(target=self._live, name=f"mwaa-{self.configuration.name}")
+        self._thread.start()
+
+    def _live(self) -> None:
+        failed = _FAILED[self.status]
+        try:
+            container = self.new_container(self._say)
+            self.airflow = Airflow(container, self._folder / "database", self._port)
+            try:
+                # The database does not wait for pip: on MWAA too, a container of its own migrates it.
+                database = self.airflow.prepare_database()
+                container.start()
+                self.airflow.start(database)
+                self.status, failed = "AVAILABLE", "UNAVAILABLE"
+                self._say(f"AVAILABLE at {self.airflow.url}")
+                self._keep_in_sync(container)
+            finally:
+                self.airflow.stop()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the environment's status tells it)
+            self.status, self.error = failed, str(error)
+            self._say(f"{failed}: {error}")
+
+    def _keep_in_sync(self, container: Container) -> None:
+        while not self._stopped.wait(_SYNC_SECONDS):
+            try:
+                container.sync_dags()
+            except subprocess.CalledProcessError as error:
+                self._say(f"sync of dags/ failed, trying again in {_SYNC_SECONDS} s: {error}")
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the environment as GetEnvironment does."""
+        return {
+            "Name": self.configuration.name,
+            "Arn": self.arn,
+            "Status": self.status,
+            "AirflowVersion": self.configuration.airflow_version,
+            "CreatedAt": self.created.timestamp(),
+            "ExecutionRoleArn": self.configuration.role_arn,
+            "SourceBucketArn": f"arn:aws:s3:::{self.configuration.bucket}",
+            "PluginsS3ObjectVersion": self.configuration.plugins[1],
+            "RequirementsS3ObjectVersion": self.configuration.requirements[1],
+            "AirflowConfigurationOptions": self.configuration.options,
+            "WebserverUrl": f"127.0.0.1:{self._port}",
+            "LastUpdate": {"Status": "FAILED", "Error": {"ErrorCode": "FAILED", "ErrorMessage": self.error}}
+            if self.error
+            else {"Status": "SUCCESS"},
+        }

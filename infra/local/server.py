@@ -1,0 +1,133 @@
+"""AWS on one machine: one endpoint for the AWS CLI, boto3 and pip, in front of moto and of the stand-ins."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from infra.local.codeartifact.control_plane import control_plane as codeartifact_control_plane
+from infra.local.codeartifact.index import index
+from infra.local.codeartifact.pip_settings import read_pip_settings
+from infra.local.codeartifact.store import CodeArtifact
+from infra.local.codeartifact.upstream import Upstream
+from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
+from infra.local.moto import cloudformation, ec2, lambda_runtime, resources, s3
+from infra.local.moto.schedule import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from infra.local.mwaa.environment import Environment
+
+REGION = "eu-west-1"
+_SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+_INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
+_ANSWERS_PATH = "/custom-resource-answers/"
+
+
+class _QuietHandler(MotoRequestHandler):
+    """Log no request: a URL can carry what is nobody's business."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+class Server:
+    """Serve AWS while the context is entered.
+
+    :param folder: where packages and environments live; must not exist.
+    :param port: of the endpoint on 127.0.0.1 (0: a free one).
+    :param airflow_port: of an environment's UI.
+    :param say: told every line of progress, with the name of who speaks.
+    """
+
+    def __init__(self, folder: Path, port: int, airflow_port: int, say: Callable[[str, str], None]) -> None:
+        self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
+        self.environments: dict[str, Environment] = {}
+        self._folder, self._airflow_port, self._say = folder, airflow_port, say
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=_QuietHandler)
+        self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start serving."""
+        folder = self._folder
+        folder.mkdir(parents=True)
+        cloudformation.install(lambda: self.endpoint_url + _ANSWERS_PATH, REGION)
+        ec2.install()
+        s3.install()
+        lambda_runtime.install(lambda: self.endpoint_url)
+        resources.backends = resources.Backends(
+            codeartifact=self.codeartifact,
+            environments=self.environments,
+            folder=folder / "environments",
+            endpoint_url=lambda: self.endpoint_url,
+            airflow_port=self._airflow_port,
+            say=lambda line: self._say("mwaa", line),
+        )
+        upstream = self._opened.enter_context(Upstream(read_pip_settings()))
+        self._services: dict[str, WSGIApplication] = {
+            "codeartifact": codeartifact_control_plane(self.codeartifact, lambda: self.endpoint_url),
+            "airflow": mwaa_control_plane(self.environments),
+        }
+        self._index = index(self.codeartifact, upstream)
+        thread = threading.Thread(target=self._http.serve_forever, name="aws")
+        thread.start()
+        self._opened.callback(thread.join)
+        self._opened.callback(self._http.server_close)
+        self._opened.callback(self._http.shutdown)
+        self._opened.callback(self._stop_environments)
+        self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Stop everything."""
+        self._opened.close()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Give the environment variables with which the AWS CLI and boto3 come here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # there is no api.127.0.0.1
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",  # noqa: S105  (moto accepts any)
+        }
+
+    def _stop_environments(self) -> None:
+        for environment in self.environments.values():
+            environment.stop()
+
+    def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path.startswith(_ANSWERS_PATH):
+            return _take_answer(environ, start_response)
+        if _INDEX_PATH.match(path):
+            return self._index(environ, start_response)
+        signed_for = _SIGNED_FOR.search(environ.get("HTTP_AUTHORIZATION", ""))
+        service = self._services.get(signed_for[1] if signed_for else "", self._moto)
+        return service(environ, start_response)
+
+
+def _take_answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    request = Request(environ)
+    waiting = cloudformation.CustomResource.answers.get(request.path.removeprefix(_ANSWERS_PATH))
+    if request.method != "PUT" or waiting is None:
+        return Response(status=404)(environ, start_response)
+    waiting.put(json.loads(request.get_data()))
+    return Response()(environ, start_response)

@@ -1,0 +1,94 @@
+"""Build the environments that the make targets use: tools, the image of an MWAA container, and Airflow's tests.
+
+Run by the interpreter of ``.venv``, into which the Makefile has installed uv: ``python -m infra.setup AIRFLOW_VERSION``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import quote
+
+from infra.local.codeartifact.pip_settings import PipSettingsError, read_pip_settings
+
+_ROOT = Path(__file__).parents[1]
+_REQUIREMENTS = _ROOT / "requirements"
+_UV = Path(sys.executable).with_name("uv")
+# The Pythons of MWAA's images.
+_AIRFLOW_PYTHON = ">=3.11,<3.13"
+_HEARTBEAT_SECONDS = 8
+
+
+class SetupError(Exception):
+    """An environment could not be built."""
+
+
+def main(airflow_version: str) -> int:
+    """Build what is missing or out of date.
+
+    :param airflow_version: such as 3.0.6.
+    :returns: exit status.
+    """
+    constraints = _REQUIREMENTS / f"constraints-{airflow_version}.txt"
+    try:
+        if not constraints.exists():
+            known = sorted(path.stem.removeprefix("constraints-") for path in _REQUIREMENTS.glob("constraints-*.txt"))
+            raise SetupError(f"AIRFLOW_VERSION is {airflow_version!r}: give one of {', '.join(known)}")
+        _build(_ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
+        for name, requirements in (("image", "airflow.in"), ("airflow", "airflow-test.in")):
+            what = f"Airflow {airflow_version}, {'as in the image' if name == 'image' else 'for the tests'}"
+            folder = _ROOT / ".local" / f"{name}-{airflow_version}"
+            _build(folder, what, ["-r", _REQUIREMENTS / requirements, "-c", constraints])
+    except (SetupError, PipSettingsError) as error:
+        print(error, file=sys.stderr)  # noqa: T201  (a command line program's output)
+        return 1
+    return 0
+
+
+def _build(folder: Path, what: str, arguments: list[str | Path]) -> None:
+    """Install requirements into an environment, unless they are there already."""
+    files = [argument for argument in arguments if isinstance(argument, Path)]
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    stamp = folder / "requirements.sha256"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"setup: installing {what} into {folder.relative_to(_ROOT)}", flush=True)  # noqa: T201  (as above)
+    python = folder / "bin" / "python"
+    if not python.exists():
+        suitable = sys.version_info < (3, 13)
+        _run([_UV, "venv", "--quiet", "--python", sys.executable if suitable else _AIRFLOW_PYTHON, folder], what)
+    _run([_UV, "pip", "install", "--quiet", "--python", python, *arguments], what)
+    stamp.write_text(wanted)
+
+
+def _run(command: list[str | Path], what: str) -> None:
+    """Run uv with the package index that pip is set up with."""
+    settings = read_pip_settings()
+    environ = os.environ | {"UV_DEFAULT_INDEX": settings.index_url}
+    if settings.credentials:
+        user, password = map(quote, settings.credentials)
+        environ["UV_DEFAULT_INDEX"] = settings.index_url.replace("://", f"://{user}:{password}@", 1)
+    if settings.ca_bundle:
+        environ["SSL_CERT_FILE"] = settings.ca_bundle
+    done = threading.Event()
+    threading.Thread(target=_heartbeat, args=(done,), daemon=True).start()
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    done.set()
+    if ended.returncode:
+        raise SetupError(
+            f"Could not install {what}: check the network to the package index that pip is set up with "
+            f"(`pip config list`). The installer says: {ended.stderr.strip()}"
+        )
+
+
+def _heartbeat(done: threading.Event) -> None:
+    while not done.wait(_HEARTBEAT_SECONDS):
+        print("setup: …", flush=True)  # noqa: T201  (a command line program's output)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

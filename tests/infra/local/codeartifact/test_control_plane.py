@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from infra.local.codeartifact.control_plane import control_plane
+from infra.local.codeartifact.resources import Origin
+from tests.infra.local.codeartifact.support import OWNER, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_codeartifact import CodeArtifactClient
+
+    from infra.local.codeartifact.store import CodeArtifact
+    from tests.infra.local.codeartifact.support import Clock
+
+
+@pytest.fixture
+def client(state: CodeArtifact) -> Iterator[CodeArtifactClient]:
+    with serve(control_plane(state, lambda: "http://127.0.0.1:1234")) as url:
+        client = boto3.client(
+            "codeartifact",
+            endpoint_url=url,
+            region_name="eu-west-1",
+            aws_access_key_id="id",
+            aws_secret_access_key="secret",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        yield client
+        client.close()
+
+
+def _error(raised: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
+    response = raised.value.response
+    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_a_token_comes_with_its_expiry(client: CodeArtifactClient, state: CodeArtifact, clock: Clock) -> None:
+    answer = client.get_authorization_token(domain="data", domainOwner=OWNER, durationSeconds=1800)
+    assert state.check("data", answer["authorizationToken"])
+    assert answer["expiration"] == clock.time + timedelta(seconds=1800)
+
+
+def test_a_token_lives_12_hours_unless_asked(client: CodeArtifactClient, clock: Clock) -> None:
+    assert client.get_authorization_token(domain="data")["expiration"] == clock.time + timedelta(hours=12)
+
+
+def test_the_endpoint_is_where_the_index_is(client: CodeArtifactClient) -> None:
+    answer = client.get_repository_endpoint(
+        domain="data", domainOwner=OWNER, repository="python", format="pypi", endpointType="ipv4"
+    )
+    assert answer["repositoryEndpoint"] == f"http://127.0.0.1:1234/data-{OWNER}/pypi/python/"
+
+
+def test_an_unknown_domain_is_a_resource_not_found_exception(client: CodeArtifactClient) -> None:
+    with pytest.raises(client.exceptions.ResourceNotFoundException, match="nowhere") as raised:
+        client.get_authorization_token(domain="nowhere")
+    assert _error(raised) == ("ResourceNotFoundException", 404)
+
+
+def test_an_unknown_repository_is_a_resource_not_found_exception(client: CodeArtifactClient) -> None:
+    with pytest.raises(client.exceptions.ResourceNotFoundException, match="nothing"):
+        client.get_repository_endpoint(domain="data", repository="nothing", format="pypi")
+
+
+def test_a_duration_out_of_range_is_a_validation_exception(client: CodeArtifactClient) -> None:
+    with pytest.raises(client.exceptions.ValidationException, match="900 to 43200") as raised:
+        client.get_authorization_token(domain="data", durationSeconds=60)
+    assert _error(raised) == ("ValidationException", 400)
+
+
+def test_another_format_is_a_validation_exception(client: CodeArtifactClient) -> None:
+    with pytest.raises(client.exceptions.ValidationException):
+        client.get_repository_endpoint(domain="data", repository="python", format="npm")
+
+
+def test_an_operation_that_is_not_there_says_so(client: CodeArtifactClient) -> None:
+    with pytest.raises(ClientError, match="does not answer DELETE /v1/domain") as raised:
+        client.delete_domain(domain="data")
+    assert _error(raised) == ("UnknownOperationException", 405)
+
+
+def test_a_domain_is_described(client: CodeArtifactClient, clock: Clock) -> None:
+    assert client.describe_domain(domain="data")["domain"] == {
+        "name": "data",
+        "owner": OWNER,
+        "arn": f"arn:aws:codeartifact:eu-west-1:{OWNER}:domain/data",
+        "status": "Active",
+        "createdTime": clock.time,
+        "repositoryCount": 1,
+    }
+    assert [domain["name"] for domain in client.list_domains()["domains"]] == ["data", "other"]
+
+
+def test_a_repository_is_described(client: CodeArtifactClient) -> None:
+    repository = client.describe_repository(domain="data", repository="python")["repository"]
+    assert repository["arn"] == f"arn:aws:codeartifact:eu-west-1:{OWNER}:repository/data/python"
+    assert repository["externalConnections"][0]["externalConnectionName"] == "public:pypi"
+
+
+def test_repositories_are_listed(client: CodeArtifactClient, state: CodeArtifact) -> None:
+    state.create_repository("data", "second")
+    everywhere = client.list_repositories()["repositories"]
+    assert [(item["domainName"], item["name"]) for item in everywhere] == [
+        ("data", "python"),
+        ("data", "second"),
+        ("other", "python"),
+    ]
+    there = client.list_repositories_in_domain(domain="data", repositoryPrefix="sec")["repositories"]
+    assert [item["name"] for item in there] == ["second"]
+
+
+def test_packages_are_listed_with_their_origin_controls(client: CodeArtifactClient, state: CodeArtifact) -> None:
+    state.repository("data", "python").packages.update(numpy=Origin.EXTERNAL, mine=Origin.INTERNAL)
+    packages = client.list_packages(domain="data", repository="python")["packages"]
+    assert [(item["package"], item["originConfiguration"]["restrictions"]) for item in packages] == [
+        ("mine", {"publish": "ALLOW", "upstream": "BLOCK"}),
+        ("numpy", {"publish": "BLOCK", "upstream": "ALLOW"}),
+    ]

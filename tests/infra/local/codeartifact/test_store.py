@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.local.codeartifact.errors import ConflictError, ResourceNotFoundError, ValidationError
+
+if TYPE_CHECKING:
+    from infra.local.codeartifact.store import CodeArtifact
+    from tests.infra.local.codeartifact.support import Clock
+
+OWNER = "123456789012"
+
+
+def test_a_token_opens_its_own_domain_only(state: CodeArtifact) -> None:
+    token, _ = state.mint("data", OWNER)
+    assert state.check("data", token)
+    assert not state.check("other", token)
+    assert not state.check("nowhere", token)
+
+
+def test_a_token_dies_when_its_duration_is_over(state: CodeArtifact, clock: Clock) -> None:
+    token, expires_at = state.mint("data", duration_seconds=900)
+    assert expires_at == clock.time + timedelta(seconds=900)
+    clock.advance(seconds=899)
+    assert state.check("data", token)
+    clock.advance(seconds=1)
+    assert not state.check("data", token)
+
+
+def test_the_life_limit_shortens_tokens_minted_from_then_on(state: CodeArtifact, clock: Clock) -> None:
+    early, _ = state.mint("data")
+    state.token_life_limit = timedelta(seconds=20)
+    late, expires_at = state.mint("data")
+    assert expires_at == clock.time + timedelta(seconds=20)
+    clock.advance(seconds=20)
+    assert (state.check("data", early), state.check("data", late)) == (True, False)
+
+
+def test_a_token_looks_like_a_real_one_and_every_one_is_listed(state: CodeArtifact) -> None:
+    tokens = [state.mint("data")[0] for _ in range(3)]
+    assert all(re.fullmatch(r"eyJ[A-Za-z0-9_-]{1000}", token) for token in tokens)
+    assert state.minted == tokens
+
+
+def test_no_repr_shows_a_token(state: CodeArtifact) -> None:
+    token, _ = state.mint("data")
+    assert token not in repr(state) + repr(state.domain("data")) + repr(state.repository("data", "python"))
+
+
+@pytest.mark.parametrize("duration", [-1, 1, 899, 43_201])
+def test_a_duration_out_of_range_is_refused(state: CodeArtifact, duration: int) -> None:
+    with pytest.raises(ValidationError, match="duration must be 0 or 900 to 43200 seconds"):
+        state.mint("data", duration_seconds=duration)
+    assert state.minted == []
+
+
+def test_duration_0_gives_the_longest_life(state: CodeArtifact, clock: Clock) -> None:
+    assert state.mint("data", duration_seconds=0)[1] == clock.time + timedelta(hours=12)
+
+
+def test_another_owners_domain_is_not_found(state: CodeArtifact) -> None:
+    with pytest.raises(ResourceNotFoundError):
+        state.mint("data", "999999999999")
+
+
+def test_a_domain_that_holds_repositories_cannot_be_deleted(state: CodeArtifact) -> None:
+    with pytest.raises(ConflictError, match="delete them first"):
+        state.delete_domain("data")
+    state.delete_repository("data", "python")
+    state.delete_domain("data")
+    with pytest.raises(ResourceNotFoundError):
+        state.domain("data")
+
+
+def test_a_deleted_repository_takes_its_packages_with_it(state: CodeArtifact) -> None:
+    folder = state.repository("data", "python").folder
+    (folder / "mine-1.0.tar.gz").touch()
+    state.delete_repository("data", "python")
+    assert not folder.exists()
+    assert state.create_repository("data", "python").packages == {}
+
+
+def test_a_domain_created_anew_knows_no_token_of_the_old_one(state: CodeArtifact) -> None:
+    token, _ = state.mint("data")
+    state.delete_repository("data", "python")
+    state.delete_domain("data")
+    state.create_domain("data", OWNER, "eu-west-1")
+    assert not state.check("data", token)
+
+
+def test_names_are_unique(state: CodeArtifact) -> None:
+    with pytest.raises(ConflictError):
+        state.create_domain("data", OWNER, "eu-west-1")
+    with pytest.raises(ConflictError):
+        state.create_repository("data", "python")
+
+
+@pytest.mark.parametrize(("name", "owner"), [("Data", OWNER), ("x", OWNER), ("../x", OWNER), ("fine", "12")])
+def test_a_malformed_domain_is_refused(state: CodeArtifact, name: str, owner: str) -> None:
+    with pytest.raises(ValidationError):
+        state.create_domain(name, owner, "eu-west-1")
+
+
+def test_a_repository_has_one_external_connection_at_most(state: CodeArtifact) -> None:
+    with pytest.raises(ValidationError):
+        state.create_repository("data", "two", external_connections=("public:pypi", "public:npmjs"))

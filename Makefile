@@ -7,19 +7,21 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11 python3.13,
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)
-export AIRFLOW_VERSION
 RUN := .venv/bin/python -m
 AIRFLOW := .local/airflow-$(AIRFLOW_VERSION)/bin/python
 CODE := plugins dags infra tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local demo test check format build deploy status refresh destroy lock clean
+.PHONY: help setup tools local demo test check format build deploy status refresh destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/bin/uv ## Install the tools and Airflow below this folder (the other verbs do it)
-	@$(RUN) infra.setup $(AIRFLOW_VERSION)
+setup: tools ## Install the tools and Airflow below this folder; the other verbs do what they need of it
+	@$(RUN) infra.setup airflow $(AIRFLOW_VERSION)
+
+tools: .venv/bin/uv
+	@$(RUN) infra.setup tools
 
 .venv/bin/uv:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or name it (make PYTHON=/path/to/python3.11 …)" >&2; exit 1; }
@@ -45,27 +47,27 @@ check: setup ## Check style, types and templates
 	$(RUN) mypy infra tests --exclude tests/airflow
 	.venv/bin/cfn-lint --non-zero-exit-code informational --include-checks I -- infra/cloudformation/*.yaml
 
-format: setup ## Put the code into its one format
+format: tools ## Put the code into its one format
 	$(RUN) ruff check --fix $(CODE)
 	$(RUN) ruff format $(CODE)
 
-build: setup ## Build build/plugins.zip and build/refresher.zip, the same bytes everywhere
+build: tools ## Build build/plugins.zip and build/refresher.zip, the same bytes everywhere
 	@$(RUN) infra.build
 
-deploy: setup ## Deploy to AWS what .env describes; safe to repeat
+deploy: tools ## Deploy to AWS what .env describes; safe to repeat
 	@$(RUN) infra.deploy deploy
 
-status: setup ## Tell how the stacks, the environment and the index-url are
+status: tools ## Tell how the stacks, the environment and the index-url are
 	@$(RUN) infra.deploy status
 
-refresh: setup ## Let the Lambda refresh the index-url now, if it is due
+refresh: tools ## Let the Lambda refresh the index-url now, if it is due
 	@$(RUN) infra.deploy refresh
 
-destroy: setup ## Delete all that deploy made, after asking
-	@$(RUN) infra.deploy destroy
+destroy: tools ## Delete all that deploy made, after asking (YES=1: without)
+	@$(RUN) infra.deploy destroy $(if $(YES),--yes)
 
 # MWAA_CONSTRAINTS names a folder with VERSION/*constraints.txt, taken from MWAA's public image sources.
-lock: setup ## Pin all requirements anew (needs MWAA_CONSTRAINTS)
+lock: tools ## Pin all requirements anew (needs MWAA_CONSTRAINTS)
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
 		requirements/dev.in --output-file requirements/dev.txt
 	echo numpy | uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \

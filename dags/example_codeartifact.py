@@ -1,6 +1,6 @@
 """Use a package that was installed from CodeArtifact in an Airflow task, and show from where it came."""
 
-# Airflow passes over a DAG file in which the words "airflow" and "dag" do not both occur (core.dag_discovery_safe_mode).
+# Airflow passes over a file in which the words "airflow" and "dag" do not both occur (core.dag_discovery_safe_mode).
 
 from datetime import UTC, datetime
 

@@ -1,6 +1,6 @@
 """Build the environments that the make targets use: tools, the image of an MWAA container, and Airflow's tests.
 
-Run by the interpreter of ``.venv``, into which the Makefile has installed uv: ``python -m infra.setup AIRFLOW_VERSION``.
+Run by the interpreter of ``.venv``, into which the Makefile has installed uv.
 """
 
 from __future__ import annotations
@@ -27,26 +27,40 @@ class SetupError(Exception):
     """An environment could not be built."""
 
 
-def main(airflow_version: str) -> int:
+def main(what: str, airflow_version: str = "") -> int:
     """Build what is missing or out of date.
 
-    :param airflow_version: such as 3.0.6.
+    :param what: ``tools`` or ``airflow``.
+    :param airflow_version: such as 3.0.6; for ``airflow`` only.
     :returns: exit status.
     """
-    constraints = _REQUIREMENTS / f"constraints-{airflow_version}.txt"
     try:
-        if not constraints.exists():
-            known = sorted(path.stem.removeprefix("constraints-") for path in _REQUIREMENTS.glob("constraints-*.txt"))
-            raise SetupError(f"AIRFLOW_VERSION is {airflow_version!r}: give one of {', '.join(known)}")
-        _build(_ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
-        for name, requirements in (("image", "airflow.in"), ("airflow", "airflow-test.in")):
-            what = f"Airflow {airflow_version}, {'as in the image' if name == 'image' else 'for the tests'}"
-            folder = _ROOT / ".local" / f"{name}-{airflow_version}"
-            _build(folder, what, ["-r", _REQUIREMENTS / requirements, "-c", constraints])
+        if what == "tools":
+            _build(_ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
+        else:
+            constraints = _constraints(airflow_version)
+            for name, requirements, use in (
+                ("image", "airflow.in", "as in the image"),
+                ("airflow", "airflow-test.in", "for the tests"),
+            ):
+                folder = _ROOT / ".local" / f"{name}-{airflow_version}"
+                _build(
+                    folder,
+                    f"Airflow {airflow_version}, {use}",
+                    ["-r", _REQUIREMENTS / requirements, "-c", constraints],
+                )
     except (SetupError, PipSettingsError) as error:
         print(error, file=sys.stderr)  # noqa: T201  (a command line program's output)
         return 1
     return 0
+
+
+def _constraints(airflow_version: str) -> Path:
+    path = _REQUIREMENTS / f"constraints-{airflow_version}.txt"
+    if not path.exists():
+        known = sorted(path.stem.removeprefix("constraints-") for path in _REQUIREMENTS.glob("constraints-*.txt"))
+        raise SetupError(f"AIRFLOW_VERSION is {airflow_version!r}: give one of {', '.join(known)}")
+    return path
 
 
 def _build(folder: Path, what: str, arguments: list[str | Path]) -> None:
@@ -91,4 +105,4 @@ def _heartbeat(done: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

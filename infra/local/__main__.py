@@ -32,7 +32,7 @@ def main(verb: str) -> int:
         print(error, file=sys.stderr)  # noqa: T201  (a command line program's output)
         return 2
     (_ROOT / ".local").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=_ROOT / ".local"))
+    folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=_ROOT / ".local"))
     with Console() as console:
         try:
             with Server(folder / "aws", aws_port, airflow_port, console.say) as server:

@@ -41,6 +41,7 @@ def demo(deployment: Deployment, folder: Path) -> None:
     steps.lose_the_file()
     steps.start_on_an_expired_line()
     steps.find_no_leak(folder)
+    steps.destroy()
     deployment.console.say("demo", "All of it holds.")
 
 
@@ -132,6 +133,21 @@ class _Steps:
         _expect(not any(token in told for token in tokens), "a token stands in the output or in the Lambda's log")
         self._show(f"{len(tokens)} tokens searched in {len(files)} files, the output and the Lambda's log")
 
+    def destroy(self) -> None:
+        self._title("Destroy: nothing is left")
+        self._deployment.make("destroy", "YES=1")
+        client = self._deployment.client
+        left = {
+            "stacks": client("cloudformation").describe_stacks()["Stacks"],
+            "buckets": client("s3").list_buckets()["Buckets"],
+            "domains": client("codeartifact").list_domains()["domains"],
+            "environments": client("mwaa").list_environments()["Environments"],
+            "functions": client("lambda").list_functions()["Functions"],
+            "roles": client("iam").list_roles()["Roles"],
+            "endpoints": client("ec2").describe_vpc_endpoints()["VpcEndpoints"],
+        }
+        _expect(not any(left.values()), f"left behind: {left}")
+
     def _expect_refreshed_by(self, refresher: str) -> dict[str, str]:
         facts = self._deployment.index_url_facts()
         self._show(f"refreshed-by: {facts['refreshed-by']}, token-expires-at: {facts['token-expires-at']}")
@@ -192,6 +208,6 @@ def _expiry(facts: dict[str, str]) -> datetime:
     return datetime.fromisoformat(facts["token-expires-at"])
 
 
-def _expect(holds: bool, failure: str) -> None:
+def _expect(holds: object, failure: str) -> None:
     if not holds:
         raise DemoError(failure)

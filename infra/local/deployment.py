@@ -45,12 +45,14 @@ class Deployment:
         """Run `make deploy`."""
         self.make("deploy")
 
-    def make(self, target: str) -> None:
+    def make(self, target: str, *arguments: str) -> None:
         """Run a make target against the server and pass its output on.
 
+        :param target: which.
+        :param arguments: more of make's arguments.
         :raises RuntimeError: when it fails.
         """
-        command = ["make", "--no-print-directory", target]
+        command = ["make", "--no-print-directory", target, *arguments]
         with subprocess.Popen(
             command,
             cwd=self._root,
@@ -82,13 +84,13 @@ class Deployment:
     def client(self, service: str) -> Any:
         """Give a boto3 client that comes to the server."""
         variables = self._settings
-        return boto3.client(
-            service,
-            endpoint_url=variables["AWS_ENDPOINT_URL"],
+        session: Any = boto3.Session(
             region_name=variables["AWS_REGION"],
             aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-            config=Config(inject_host_prefix=False),
+        )
+        return session.client(
+            service, endpoint_url=variables["AWS_ENDPOINT_URL"], config=Config(inject_host_prefix=False)
         )
 
     def write_settings(self, path: Path) -> Path:

@@ -18,9 +18,9 @@ from infra.local.codeartifact.index import index
 from infra.local.codeartifact.pip_settings import read_pip_settings
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 from infra.local.moto import cloudformation, ec2, lambda_runtime, resources, s3
 from infra.local.moto.schedule import Schedule
+from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,13 +70,15 @@ class Server:
         ec2.install()
         s3.install()
         lambda_runtime.install(lambda: self.endpoint_url)
-        resources.backends = resources.Backends(
-            codeartifact=self.codeartifact,
-            environments=self.environments,
-            folder=folder / "environments",
-            endpoint_url=lambda: self.endpoint_url,
-            airflow_port=self._airflow_port,
-            say=lambda line: self._say("mwaa", line),
+        resources.install(
+            resources.Backends(
+                codeartifact=self.codeartifact,
+                environments=self.environments,
+                folder=folder / "environments",
+                endpoint_url=lambda: self.endpoint_url,
+                airflow_port=self._airflow_port,
+                say=lambda line: self._say("mwaa", line),
+            )
         )
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))
         self._services: dict[str, WSGIApplication] = {
@@ -106,7 +108,7 @@ class Server:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",  # noqa: S105  (moto accepts any)
+            "AWS_SECRET_ACCESS_KEY": "local",
         }
 
     def _stop_environments(self) -> None:

@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     # the old kind behind, which would turn every later ImportError of the process into an ImportWarning first.
     warnings.simplefilter("ignore", DeprecationWarning)
     warnings.simplefilter("ignore", ImportWarning)
-    import pypiserver  # type: ignore[import-untyped]
+    import pypiserver  # type: ignore[import-untyped]  # it brings no types
 
     sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
 

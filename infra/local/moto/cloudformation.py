@@ -1,10 +1,11 @@
-"""What moto's CloudFormation lacks: events for each resource, failure with rollback, custom resources that are answered."""
+"""What moto's CloudFormation lacks: events for each resource, rollback, and custom resources that are answered."""
 
 from __future__ import annotations
 
 import json
 import queue
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.utils import get_backend
@@ -13,7 +14,7 @@ from moto.cloudformation.custom_model import CustomModel
 from moto.cloudformation.responses import CloudFormationResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from moto.core.common_models import CloudFormationModel
 
@@ -33,12 +34,14 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     parsing.parse_and_create_resource = _create_with_events
     parsing.parse_and_update_resource = _update_with_events
     models.CloudFormationBackend.execute_change_set = _execute_change_set
+    models.CloudFormationBackend.delete_stack = _delete_stack
+    models.Stack.has_parameters = _has_parameters
     # A change set without changes is made and fails, as on AWS, instead of being refused.
-    CloudFormationResponse._validate_different_update = lambda *_: None  # noqa: SLF001  (moto has no public seam)
+    CloudFormationResponse._validate_different_update = lambda *_: None
 
 
 class ResourceFailed(BaseException):
-    """A resource could not be made; its event is recorded. Not an Exception: moto tries those again, five times."""
+    """A resource failed, and its event is recorded. Not an Exception: moto tries after those again, five times."""
 
 
 class CustomResource(CustomModel):
@@ -46,6 +49,10 @@ class CustomResource(CustomModel):
 
     answers: dict[str, queue.Queue[dict[str, Any]]] = {}  # noqa: RUF012  (shared by design: request id to its answer)
     answers_url: Callable[[], str]
+    account_id: str
+    stack_id: str
+    type: str
+    properties: dict[str, Any]
 
     @classmethod
     def create_from_cloudformation_json(
@@ -135,18 +142,37 @@ def _with_events(
         return None
     stack = models.cloudformation_backends[where["account_id"]][where["region_name"]].get_stack(resources_map.stack_id)
 
-    def record(status: str, reason: str | None = None, physical_id: str = "") -> None:
-        resource = (logical_id, physical_id, resource_json["Type"])
+    with _recorded(stack, kind, logical_id, resource_json["Type"]):
+        return act(logical_id, resource_json, resources_map, **where)
+
+
+@contextmanager
+def _recorded(stack: models.Stack, kind: str, logical_id: str, resource_type: str) -> Iterator[None]:
+    """Record a resource's events around what is done to it.
+
+    :raises ResourceFailed: when that fails.
+    """
+
+    def record(status: str, reason: str | None = None) -> None:
+        resource = (logical_id, "", resource_type)
         stack.events.append(models.Event(stack.stack_id, stack.name, *resource, f"{kind}_{status}", reason, None))
 
     record("IN_PROGRESS")
     try:
-        resource = act(logical_id, resource_json, resources_map, **where)
+        yield
     except Exception as error:
         record("FAILED", str(error))
         raise ResourceFailed(logical_id) from error
-    record("COMPLETE", physical_id=str(getattr(resource, "physical_resource_id", "")))
-    return resource
+    record("COMPLETE")
+
+
+def _has_parameters(stack: models.Stack, others: dict[str, Any]) -> bool:
+    """Compare by effective value: moto takes a default and the same value given for different ones."""
+
+    def text(value: Any) -> str:
+        return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    return all(text(stack.stack_parameters.get(name)) == text(value) for name, value in others.items())
 
 
 def _execute_change_set(
@@ -155,23 +181,51 @@ def _execute_change_set(
     del stack_name
     change_set = backend.describe_change_set(change_set_name)
     stack, kind = backend.stacks[change_set.stack_id], change_set.change_set_type
-    before = (stack.resource_map._template, stack.resource_map.input_parameters)  # noqa: SLF001  (moto has no other way)
+    before = (stack.resource_map._template, stack.resource_map.input_parameters)
     stack.status = f"{kind}_IN_PROGRESS"
-    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")  # noqa: SLF001  (as above)
+    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
     try:
         change_set.apply()
     except ResourceFailed as failure:
-        stack._add_stack_event(f"{kind}_FAILED", f"The following resource(s) failed: [{failure}].")  # noqa: SLF001
+        stack._add_stack_event(f"{kind}_FAILED", f"The following resource(s) failed: [{failure}].")
         if kind == "CREATE":
-            stack.resource_map.delete()
+            _delete_resources(stack)
             stack.status = "ROLLBACK_COMPLETE"
         else:
             stack.resource_map.update(*before)
             stack.status = "UPDATE_ROLLBACK_COMPLETE"
     else:
         stack.template, stack.parameters = change_set.template, change_set.parameters
-        stack._parse_template()  # noqa: SLF001
-        stack.output_map = stack._create_output_map()  # noqa: SLF001
+        stack._parse_template()
+        stack.output_map = stack._create_output_map()
         stack.status = f"{kind}_COMPLETE"
     change_set.execution_status = "EXECUTE_COMPLETE"
-    stack._add_stack_event(stack.status)  # noqa: SLF001
+    stack._add_stack_event(stack.status)
+
+
+def _delete_stack(backend: models.CloudFormationBackend, name_or_stack_id: str) -> None:
+    for stack in [stack for stack in backend.stacks.values() if name_or_stack_id in {stack.name, stack.stack_id}]:
+        stack.status = "DELETE_IN_PROGRESS"
+        stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
+        try:
+            _delete_resources(stack)
+        except ResourceFailed as failure:
+            stack.status = "DELETE_FAILED"
+            stack._add_stack_event(stack.status, f"The following resource(s) failed to delete: [{failure}].")
+        else:
+            stack.status = "DELETE_COMPLETE"
+            stack._add_stack_event(stack.status)
+            backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
+
+
+def _delete_resources(stack: models.Stack) -> None:
+    """Delete in reverse order of creation, which moto leaves to chance."""
+    made, templates = stack.resource_map._parsed_resources, stack.resource_map._resource_json_map
+    for logical_id in reversed([name for name in made if name in templates]):
+        template = templates[logical_id]
+        resource = made[logical_id]
+        if resource is None or template.get("DeletionPolicy") == "Retain":
+            continue
+        with _recorded(stack, "DELETE", logical_id, template["Type"]):
+            stack.resource_map._delete_resource(resource, template)
+        del made[logical_id]

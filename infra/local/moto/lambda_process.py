@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import traceback
+from pathlib import Path
 from types import SimpleNamespace
 
 
@@ -26,7 +27,7 @@ def main() -> int:
         get_remaining_time_in_millis=lambda: int((deadline - time.monotonic()) * 1000),
     )
     module, function = os.environ["_HANDLER"].rsplit(".", 1)
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     event = json.load(sys.stdin)
     try:
         result = getattr(importlib.import_module(module), function)(event, context)

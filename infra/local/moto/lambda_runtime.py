@@ -1,4 +1,4 @@
-"""Run deployed Lambda functions: each invocation is a process of its own on the deployed zip, instead of moto's Docker."""
+"""Run deployed Lambda functions: each invocation is a process of its own on the deployed zip, without Docker."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from moto.awslambda.models import LambdaFunction
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The Lambda service's own, and MWAA's: moto accepts any.
-_SERVICE_CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 _PROCESS = Path(__file__).with_name("lambda_process.py")
 
 
@@ -34,7 +32,7 @@ def install(endpoint_url: Callable[[], str]) -> None:
     def invoke(function: LambdaFunction, event: Any = None) -> tuple[str, bool, str]:
         return run(function, event, endpoint_url())
 
-    LambdaFunction._invoke_lambda = invoke  # noqa: SLF001  (moto has no public seam for another runtime)
+    LambdaFunction._invoke_lambda = invoke
 
 
 def run(function: LambdaFunction, event: Any, endpoint_url: str) -> tuple[str, bool, str]:
@@ -90,7 +88,9 @@ def _environment(function: LambdaFunction, stream: str, endpoint_url: str) -> di
 
 def assume_role(role_arn: str, endpoint_url: str, region: str) -> dict[str, str]:
     """Get a role's credentials as environment variables."""
-    sts = boto3.client("sts", endpoint_url=endpoint_url, region_name=region, **_SERVICE_CREDENTIALS)
+    # The Lambda service's own credentials, and MWAA's: moto accepts any.
+    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region)
+    sts = session.client("sts", endpoint_url=endpoint_url)
     keys = sts.assume_role(RoleArn=role_arn, RoleSessionName="local")["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],

@@ -43,11 +43,18 @@ class Backends:
     say: Callable[[str], None]
 
 
-backends: Backends
+def install(backends: Backends) -> None:
+    """Let the taught types act; that they are defined is enough to teach them.
+
+    :param backends: on what.
+    """
+    _Taught.backends = backends
 
 
 class _Taught:
     """Give a type the shape that moto wants: a physical id and attributes."""
+
+    backends: Backends
 
     def __init__(self, physical_resource_id: str, **attributes: str) -> None:
         self.physical_resource_id = physical_resource_id
@@ -123,13 +130,13 @@ class Domain(_Taught, CloudFormationModel):
         """Create the domain."""
         del resource_name
         name = cloudformation_json["Properties"]["DomainName"]
-        domain = backends.codeartifact.create_domain(name, account_id, region_name)
+        domain = cls.backends.codeartifact.create_domain(name, account_id, region_name)
         return cls(domain.arn, Arn=domain.arn, Name=name, Owner=account_id)
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Delete the domain."""
         del account_id, region_name
-        backends.codeartifact.delete_domain(self.attributes["Name"])
+        self.backends.codeartifact.delete_domain(self.attributes["Name"])
 
 
 class Repository(_Taught, CloudFormationModel):
@@ -148,7 +155,7 @@ class Repository(_Taught, CloudFormationModel):
         del resource_name, region_name
         properties = cloudformation_json["Properties"]
         domain, name = properties["DomainName"], properties["RepositoryName"]
-        repository = backends.codeartifact.create_repository(
+        repository = cls.backends.codeartifact.create_repository(
             domain, name, external_connections=tuple(properties.get("ExternalConnections", []))
         )
         return cls(repository.arn, Arn=repository.arn, Name=name, DomainName=domain, DomainOwner=account_id)
@@ -156,7 +163,7 @@ class Repository(_Taught, CloudFormationModel):
     def delete(self, account_id: str, region_name: str) -> None:
         """Delete the repository with its packages."""
         del account_id, region_name
-        backends.codeartifact.delete_repository(self.attributes["DomainName"], self.attributes["Name"])
+        self.backends.codeartifact.delete_repository(self.attributes["DomainName"], self.attributes["Name"])
 
 
 class MwaaEnvironment(_Taught, CloudFormationModel):
@@ -173,6 +180,7 @@ class MwaaEnvironment(_Taught, CloudFormationModel):
     ) -> MwaaEnvironment:
         """Start the environment."""
         del resource_name
+        backends = cls.backends
         configuration = Configuration.from_properties(cloudformation_json["Properties"])
         arn = f"arn:aws:airflow:{region_name}:{account_id}:environment/{configuration.name}"
         environment = Environment(
@@ -187,10 +195,10 @@ class MwaaEnvironment(_Taught, CloudFormationModel):
     ) -> MwaaEnvironment:
         """Start the environment's container anew."""
         configuration = Configuration.from_properties(cloudformation_json["Properties"])
-        backends.environments[original_resource.physical_resource_id].update(configuration)
+        cls.backends.environments[original_resource.physical_resource_id].update(configuration)
         return original_resource
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Stop the environment."""
         del account_id, region_name
-        backends.environments.pop(self.physical_resource_id).stop()
+        self.backends.environments.pop(self.physical_resource_id).stop()

@@ -8,7 +8,7 @@ from typing import Any
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
 
-_create = FakeBucket.create_from_cloudformation_json.__func__
+_create: Any = FakeBucket.create_from_cloudformation_json.__func__
 
 
 def install() -> None:
@@ -25,7 +25,7 @@ def _create_with_settings(
     *args: str,
     **kwargs: Any,
 ) -> FakeBucket:
-    bucket = _create(cls, resource_name, cloudformation_json, account_id, *args, **kwargs)
+    bucket: FakeBucket = _create(cls, resource_name, cloudformation_json, account_id, *args, **kwargs)
     properties, backend = cloudformation_json["Properties"], s3_backends[account_id]["aws"]
     if "VersioningConfiguration" in properties:
         backend.put_bucket_versioning(bucket.name, properties["VersioningConfiguration"]["Status"])

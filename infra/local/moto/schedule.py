@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import json
 import re
 import threading
 import time
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from moto.events.models import Rule
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
-
-log = logging.getLogger(__name__)
 
 
 class Schedule:
@@ -55,9 +53,10 @@ class Schedule:
         for target in rule.targets:
             function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
             headers: dict[str, str] = {}
-            answer = function.invoke(f'{{"source": "aws.events", "resources": ["{rule.arn}"]}}', {}, headers)
+            event = {"source": "aws.events", "resources": [rule.arn]}
+            answer = json.loads(function.invoke(json.dumps(event), {}, headers))
             outcome = "failed" if "x-amz-function-error" in headers else "ran"
-            self._say(f"{rule.name} {outcome}: {answer.decode()}")
+            self._say(f"{rule.name} {outcome}: {answer}")
 
 
 def rate_seconds(expression: str) -> int | None:

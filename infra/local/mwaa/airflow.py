@@ -7,8 +7,8 @@ import secrets
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -110,7 +110,7 @@ class Airflow:
             return False
         return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
 
-    def request(self, method: str, path: str, body: object = None) -> requests.Response:
+    def request(self, method: str, path: str, body: Any = None) -> requests.Response:
         """Call Airflow's REST API as the administrator.
 
         :param method: HTTP method.
@@ -126,10 +126,8 @@ class Airflow:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End a process and its children: they have a session, thus a process group, of their own."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

@@ -81,10 +81,10 @@ class Container:
 
     def sync_dags(self) -> None:
         """Mirror dags/ of the bucket."""
+        aws = Path(sys.executable).with_name("aws")
         source = f"s3://{self.configuration.bucket}/{self.configuration.dags}"
         subprocess.run(
-            [Path(sys.executable).with_name("aws"), "s3", "sync", source, self.airflow_home / "dags"]
-            + ["--delete", "--only-show-errors"],
+            [aws, "s3", "sync", source, self.airflow_home / "dags", "--delete", "--only-show-errors"],
             env={"PATH": os.environ["PATH"], **self.aws},
             check=True,
         )

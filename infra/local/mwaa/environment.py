@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from infra.local.moto.lambda_runtime import assume_role
 from infra.local.mwaa.airflow import Airflow
-from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
 from infra.local.mwaa.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from infra.local.mwaa.configuration import Configuration
 
 # So often MWAA's containers look for changed DAGs.
 _SYNC_SECONDS = 30
@@ -42,6 +43,7 @@ class Environment:
         port: int,
         say: Callable[[str], None],
     ) -> None:
+        Image(configuration.airflow_version)  # a version without an image fails the stack, not the thread
         self.configuration, self.arn, self.status, self.error = configuration, arn, "CREATING", ""
         self.created = datetime.now(UTC)
         self.airflow: Airflow | None = None
@@ -52,6 +54,7 @@ class Environment:
 
     def update(self, configuration: Configuration) -> None:
         """Replace the container by one with another configuration."""
+        Image(configuration.airflow_version)
         self.stop()
         self.configuration, self.status = configuration, "UPDATING"
         self._stopped = threading.Event()

@@ -57,7 +57,7 @@ def test_the_default_subnets_lie_in_the_vpc_and_do_not_overlap(network: dict[str
         for name in ("VpcCidr", "PrivateSubnet1Cidr", "PrivateSubnet2Cidr")
     )
     assert first.subnet_of(vpc)  # type: ignore[arg-type]  # both are IPv4
-    assert second.subnet_of(vpc)  # type: ignore[arg-type]
+    assert second.subnet_of(vpc)  # type: ignore[arg-type]  # the same
     assert not first.overlaps(second)
 
 

@@ -1,0 +1,109 @@
+"""Take everything down again, as often as it needs to be called."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.deploy.aws_cli import AwsError
+from infra.deploy.console import say
+from infra.deploy.stacks import delete_stack, describe, resources
+from infra.deploy.templates import STACKS
+
+if TYPE_CHECKING:
+    from infra.deploy.aws_cli import Aws
+    from infra.deploy.settings import Settings
+
+_BUCKET = "AWS::S3::Bucket"
+# What is worth naming before it goes: the rest is made again by the next deploy.
+_LOSSES = {
+    "AWS::MWAA::Environment": "environment with its Airflow database",
+    _BUCKET: "bucket with every object version",
+    "AWS::CodeArtifact::Repository": "repository with its packages",
+    "AWS::CodeArtifact::Domain": "domain",
+}
+
+
+class NotConfirmedError(Exception):
+    """Tell that the user did not agree."""
+
+
+def destroy(aws: Aws, settings: Settings, *, confirmed: bool) -> None:
+    """Delete the stacks, last one first; writers before the bucket, the bucket's content before the bucket.
+
+    :param aws: the runner.
+    :param settings: the settings.
+    :param confirmed: whether to go on without asking.
+    :raises NotConfirmedError: if the user does not agree.
+    """
+    names = {stack: settings.stack_name(stack) for stack in reversed(STACKS)}
+    there = {stack: name for stack, name in names.items() if describe(aws, name)}
+    if not there:
+        say(f"nothing to destroy: there is no stack of {settings.environment_name}")
+        return
+    held = {stack: resources(aws, name) for stack, name in there.items()}
+    for stack, name in there.items():
+        _announce(name, held[stack])
+    say(f"CloudWatch log groups airflow-{settings.environment_name}-*, which MWAA itself made, are kept.")
+    if not confirmed:
+        _ask(settings.environment_name)
+    for stack, name in there.items():
+        # The stack's own buckets: the one that .env names by now may be another.
+        for each in held[stack]:
+            if each["ResourceType"] == _BUCKET:
+                empty_bucket(aws, each["PhysicalResourceId"])
+        delete_stack(aws, name)
+    say(f"destroyed: nothing of {settings.environment_name} is left")
+
+
+def empty_bucket(aws: Aws, bucket: str) -> None:
+    """Delete every object version and delete marker, 1000 at a time (S3 API: DeleteObjects).
+
+    :param aws: the runner.
+    :param bucket: the bucket; it may be gone already.
+    :raises AwsError: if S3 keeps any.
+    """
+    total = 0
+    while batch := _first_page(aws, bucket):
+        with tempfile.TemporaryDirectory() as folder:
+            request = Path(folder, "delete.json")
+            request.write_text(json.dumps({"Objects": batch, "Quiet": True}))
+            answer = aws.call("s3api", "delete-objects", "--bucket", bucket, "--delete", f"file://{request}") or {}
+        for kept in answer.get("Errors") or []:
+            sentence = (
+                f"S3 kept {kept['Key']} in {bucket} ({kept['Code']}: {kept.get('Message', '')}): delete it by hand."
+            )
+            raise AwsError(sentence, operation="DeleteObjects", code=kept["Code"])
+        total += len(batch)
+        say(f"{bucket}: {total} object versions deleted")
+
+
+def _first_page(aws: Aws, bucket: str) -> list[dict[str, str]]:
+    """List the first versions that are left; deleting makes the next ones the first."""
+    try:
+        page = aws.call("s3api", "list-object-versions", "--bucket", bucket, "--no-paginate") or {}
+    except AwsError as error:
+        if error.code != "NoSuchBucket":
+            raise
+        return []
+    found = [*(page.get("Versions") or []), *(page.get("DeleteMarkers") or [])]
+    return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+
+
+def _announce(name: str, held: list[dict[str, Any]]) -> None:
+    say(f"stack {name}: {len(held)} resources")
+    for each in held:
+        if each["ResourceType"] in _LOSSES:
+            say(f"  {each['PhysicalResourceId']}: {_LOSSES[each['ResourceType']]}")
+
+
+def _ask(name: str) -> None:
+    say(f"This cannot be undone. Type the environment's name ({name}) to go on:")
+    try:
+        typed = input().strip()
+    except EOFError:
+        raise NotConfirmedError("Nothing was deleted: nobody is there to ask (scripts pass --yes).") from None
+    if typed != name:
+        raise NotConfirmedError(f'Nothing was deleted: "{typed}" is not the environment\'s name.')

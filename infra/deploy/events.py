@@ -1,0 +1,83 @@
+"""A stack's events as they happen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from infra.deploy.aws_cli import AwsError
+from infra.deploy.console import say, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infra.deploy.aws_cli import Aws
+
+POLL_SECONDS = 3.0
+_PAGE = "100"  # newest first: more than ever happen between two looks
+# Reasons that follow from another resource's failure; the last is the stack's own summary.
+_CONSEQUENCES = ("resource creation cancelled", "resource update cancelled", "the following resource(s) failed")
+
+
+class Events:
+    """Show a stack's events from now on, each once.
+
+    :param aws: the runner.
+    :param stack: name or, for a stack that is going to be deleted, id.
+    :param new: whether the stack is not there yet, so that all its events are news.
+    """
+
+    def __init__(self, aws: Aws, stack: str, *, new: bool = False) -> None:
+        self._aws, self._stack = aws, stack
+        self._seen = set() if new else {event["EventId"] for event in self._newest()}
+        self.failures: list[dict[str, Any]] = []
+
+    def follow(self, over: Callable[[], bool]) -> None:
+        """Show events until it is over; the last ones may be left for show.
+
+        :param over: waits for a moment, then tells whether it is over.
+        """
+        with waiting(f"stack {self._stack.split('/')[-2] if '/' in self._stack else self._stack}"):
+            while not over():
+                self.show()
+
+    def show(self) -> None:
+        """Show what has happened since the last look."""
+        for event in reversed(self._newest()):
+            if event["EventId"] not in self._seen:
+                self._seen.add(event["EventId"])
+                say(_line(event))
+                if _is_cause(event):
+                    self.failures.append(event)
+
+    def _newest(self) -> list[dict[str, Any]]:
+        try:
+            answer = self._aws.call(
+                "cloudformation", "describe-stack-events", "--stack-name", self._stack, "--max-items", _PAGE
+            )
+        except AwsError as error:
+            if is_absent(error):
+                return []
+            raise
+        events: list[dict[str, Any]] = answer["StackEvents"]
+        return events
+
+
+def is_absent(error: AwsError) -> bool:
+    """Tell whether an error says that the stack does not exist (CloudFormation has no code of its own for it).
+
+    :param error: what the CLI gave.
+    """
+    return error.code == "ValidationError" and "does not exist" in str(error)
+
+
+def _line(event: dict[str, Any]) -> str:
+    moment = datetime.fromisoformat(event["Timestamp"]).astimezone().strftime("%H:%M:%S")
+    reason = f"  {event['ResourceStatusReason']}" if event.get("ResourceStatusReason") else ""
+    resource = f"{event['LogicalResourceId']} ({event['ResourceType']})"
+    return f"  {moment}  {event['ResourceStatus']:<20}  {resource}{reason}"
+
+
+def _is_cause(event: dict[str, Any]) -> bool:
+    failed: bool = event["ResourceStatus"].endswith("_FAILED")
+    return failed and not event.get("ResourceStatusReason", "").lower().startswith(_CONSEQUENCES)

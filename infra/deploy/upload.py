@@ -1,0 +1,126 @@
+"""Upload what the environment reads, each file only when it differs from what is there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from infra.build import sources
+from infra.deploy.aws_cli import AwsError
+from infra.deploy.console import say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.deploy.aws_cli import Aws
+
+DAGS = "dags/"
+INDEX_URL_KEY = "dags/codeartifact.txt"
+REFRESHER_KEY = "lambda/refresher.zip"
+
+
+class Stored(NamedTuple):
+    """Name the object version that holds a file's content.
+
+    :param version_id: the version.
+    :param changed: whether it is new.
+    """
+
+    version_id: str
+    changed: bool
+
+
+def upload(aws: Aws, bucket: str, root: Path) -> tuple[dict[str, str], bool]:
+    """Upload everything; give the parameters that later stacks take and whether anything was new.
+
+    :param aws: the runner.
+    :param bucket: the environment's bucket.
+    :param root: the project's directory.
+    :raises AwsError: if the bucket is missing or not versioned.
+    """
+    require_versioned(aws, bucket)
+    dags_changed = upload_dags(aws, bucket, root / "dags")
+    files = {
+        "plugins.zip": root / "build" / "plugins.zip",
+        "requirements.txt": root / "requirements" / "requirements.txt",
+        REFRESHER_KEY: root / "build" / "refresher.zip",
+    }
+    stored = {key: put_if_changed(aws, bucket, key, path) for key, path in files.items()}
+    for key, each in stored.items():
+        say(f"{key}: {'uploaded' if each.changed else 'unchanged'}")
+    parameters = {
+        "PluginsS3ObjectVersion": stored["plugins.zip"].version_id,
+        "RequirementsS3ObjectVersion": stored["requirements.txt"].version_id,
+        "RefresherS3ObjectVersion": stored[REFRESHER_KEY].version_id,
+        "RefresherS3Key": REFRESHER_KEY,
+    }
+    return parameters, dags_changed or any(each.changed for each in stored.values())
+
+
+def upload_dags(aws: Aws, bucket: str, folder: Path) -> bool:
+    """Upload the DAGs, leave alone what else is there; tell whether anything was new.
+
+    :param aws: the runner.
+    :param bucket: the environment's bucket.
+    :param folder: the local dags folder.
+    """
+    local = {DAGS + file.relative_to(folder).as_posix(): file for file in sources(folder)}
+    local.pop(INDEX_URL_KEY, None)
+    listing = aws.call("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", DAGS) or {}
+    there = {item["Key"] for item in listing.get("Contents") or []}
+    others = sorted(key for key in there - local.keys() - {INDEX_URL_KEY} if not key.endswith("/"))
+    if others:
+        say(f"left alone in the bucket, not in {folder.name}/ here: {', '.join(others)}")
+    new = [key for key, path in local.items() if put_if_changed(aws, bucket, key, path).changed]
+    say(f"{DAGS}: {len(new)} of {len(local)} files uploaded" if new else f"{DAGS}: {len(local)} files unchanged")
+    return bool(new)
+
+
+def put_if_changed(aws: Aws, bucket: str, key: str, path: Path) -> Stored:
+    """Make sure that a versioned object holds a file's content.
+
+    :param aws: the runner.
+    :param bucket: the bucket.
+    :param key: the object's key; never the index-url file's, which belongs to the refreshers.
+    :param path: the file.
+    """
+    if key == INDEX_URL_KEY:
+        raise ValueError(f"{key} is written by refreshers only")
+    digest = base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()
+    place = ["--bucket", bucket, "--key", key]
+    try:
+        there = aws.call("s3api", "head-object", *place, "--checksum-mode", "ENABLED")
+    except AwsError as error:
+        if error.code not in {"404", "NoSuchKey"}:
+            raise
+        there = {}
+    if there.get("ChecksumSHA256") == digest and there.get("VersionId", "null") != "null":
+        return Stored(there["VersionId"], changed=False)
+    # The checksum is kept with the object (S3 user guide: checking object integrity).
+    answer = aws.call("s3api", "put-object", *place, "--body", str(path), "--checksum-algorithm", "SHA256")
+    return Stored(answer["VersionId"], changed=True)
+
+
+def require_versioned(aws: Aws, bucket: str) -> None:
+    """Refuse a bucket that keeps no versions: MWAA and Lambda are given the version to use.
+
+    :param aws: the runner.
+    :param bucket: the bucket.
+    :raises AwsError: if the bucket is missing or not versioned.
+    """
+    operation = "GetBucketVersioning"
+    try:
+        answer = aws.call("s3api", "get-bucket-versioning", "--bucket", bucket) or {}
+    except AwsError as error:
+        if error.code != "NoSuchBucket":
+            raise
+        sentence = (
+            f'The bucket "{bucket}" (BUCKET_NAME) does not exist: run `make deploy`, whose repository stack makes it.'
+        )
+        raise AwsError(sentence, operation=operation, code=error.code) from error
+    if answer.get("Status") != "Enabled":
+        sentence = (
+            f'The bucket "{bucket}" (BUCKET_NAME) keeps no versions: turn versioning on, as the repository stack does.'
+        )
+        raise AwsError(sentence, operation=operation)

@@ -1,0 +1,38 @@
+"""Run a moto server with the CloudFormation of infra/local and one resource type that always fails."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from moto.cloudformation.models import Event, cloudformation_backends
+from moto.core.common_models import CloudFormationModel
+from moto.server import main
+
+from infra.local.moto import cloudformation, s3
+
+
+class Broken(CloudFormationModel):
+    """A resource that cannot be created, which makes CloudFormation cancel another one."""
+
+    __module__ = "tests.broken.models"  # moto reads the service's name from it
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "Test::Broken::Thing"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
+    ) -> None:
+        del resource_name, cloudformation_json
+        stack = cloudformation_backends[account_id][region_name].get_stack(kwargs["StackId"])
+        cancelled = ("Neighbour", "", "AWS::SNS::Topic", "CREATE_FAILED", "Resource creation cancelled", None)
+        stack.events.append(Event(stack.stack_id, stack.name, *cancelled))
+        raise ValueError("the thing is broken")
+
+
+if __name__ == "__main__":
+    s3.install()
+    cloudformation.install(str, "eu-central-1")
+    main(["-H", "127.0.0.1", "-p", sys.argv[1]])

@@ -1,0 +1,66 @@
+"""Failures of the AWS CLI become one sentence with the fix."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.deploy.aws_cli import Aws, AwsError, failure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_missing_cli_says_how_to_get_it(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AwsError, match="is not on PATH: run `make setup`"):
+        Aws("eu-central-1", {**environ, "PATH": str(tmp_path)}).call("sts", "get-caller-identity")
+
+
+def test_missing_credentials_say_how_to_get_some(environ: dict[str, str]) -> None:
+    nobody = {**environ, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    with pytest.raises(AwsError, match="No AWS credentials were found: run `aws configure`"):
+        Aws("eu-central-1", nobody).call("sts", "get-caller-identity")
+
+
+def test_an_endpoint_that_does_not_answer_is_named(environ: dict[str, str]) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(AwsError, match=f"cannot be reached .*{url}.*check AWS_REGION"):
+            Aws("eu-central-1", {**environ, "AWS_ENDPOINT_URL": url}).call("sts", "get-caller-identity")
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("ExpiredToken", "The AWS credentials have expired: sign in again"),
+        ("ExpiredTokenException", "The AWS credentials have expired: sign in again"),
+        ("InvalidClientTokenId", "AWS does not accept the credentials: check AWS_PROFILE"),
+        ("AccessDenied", "AWS denied CreateBucket (the reason): allow this action"),
+        ("AccessDeniedException", "AWS denied CreateBucket (the reason): allow this action"),
+        ("403", "AWS denied CreateBucket (the reason): allow this action"),
+        ("BucketAlreadyExists", "The bucket's name is taken, and bucket names are unique in all of S3: choose another"),
+        ("SomethingElse", "CreateBucket failed: SomethingElse: the reason."),
+    ],
+)
+def test_an_api_error_says_what_to_do_and_keeps_its_code_and_operation(code: str, sentence: str) -> None:
+    error = failure(
+        "s3api create-bucket", f"\nAn error occurred ({code}) when calling the CreateBucket operation: the reason\n"
+    )
+    assert str(error).startswith(sentence)
+    assert (error.operation, error.code) == ("CreateBucket", code)
+
+
+def test_an_error_after_retries_is_understood_too() -> None:
+    text = "An error occurred (Throttling) when calling the GetObject operation (reached max retries: 2): Slow down"
+    assert str(failure("s3api get-object", text)) == "GetObject failed: Throttling: Slow down."
+
+
+def test_an_expired_sign_in_of_the_cli_itself_is_understood() -> None:
+    text = "Error when retrieving token from sso: Token has expired and refresh failed"
+    assert "sign in again" in str(failure("s3api list-buckets", text))

@@ -1,0 +1,137 @@
+"""Settings are judged by the templates' own rules, and every problem is a sentence with its fix."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.build import ROOT
+from infra.deploy.settings import Settings, SettingsError, load, settable
+from infra.deploy.templates import read_templates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = {
+    "AWS_REGION": "eu-central-1",
+    "ENVIRONMENT_NAME": "demo",
+    "BUCKET_NAME": "demo-bucket",
+    "DOMAIN_NAME": "demo-domain",
+    "REPOSITORY_NAME": "demo-repository",
+}
+TEMPLATES = read_templates()
+
+
+def write(folder: Path, **settings: str) -> Path:
+    path = folder / ".env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in (GOOD | settings).items()))
+    return path
+
+
+def problems(env_file: Path, **environ: str) -> list[str]:
+    with pytest.raises(SettingsError) as raised:
+        load(env_file, environ, TEMPLATES)
+    return raised.value.problems
+
+
+def test_good_settings_become_the_parameters_of_the_same_name(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, PRIVATE_SUBNET1_CIDR="10.1.0.0/24"), {}, TEMPLATES)
+    assert settings.region == "eu-central-1"
+    assert settings.stack_name("network") == "demo-network"
+    assert settings.parameters == {
+        "EnvironmentName": "demo",
+        "BucketName": "demo-bucket",
+        "DomainName": "demo-domain",
+        "RepositoryName": "demo-repository",
+        "PrivateSubnet1Cidr": "10.1.0.0/24",
+    }
+
+
+def test_the_process_environment_wins_over_the_file(tmp_path: Path) -> None:
+    env_file = write(tmp_path, AIRFLOW_VERSION="3.0.6", AWS_PROFILE="of-the-file")
+    settings = load(env_file, {"AIRFLOW_VERSION": "2.11.2", "AWS_PROFILE": "of-the-shell"}, TEMPLATES)
+    assert settings.parameters["AirflowVersion"] == "2.11.2"
+    assert settings.environ["AWS_PROFILE"] == "of-the-shell"
+
+
+def test_credentials_show_in_no_repr(tmp_path: Path) -> None:
+    settings = load(write(tmp_path), {"AWS_SECRET_ACCESS_KEY": "canary"}, TEMPLATES)
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("AWS_REGION", "Frankfurt", "must be the code of an AWS Region, such as eu-central-1"),
+        ("ENVIRONMENT_NAME", "1st", "must start with a letter and hold at most 50 letters, digits and hyphens"),
+        ("ENVIRONMENT_NAME", "e" * 51, "must start with a letter and hold at most 50 letters, digits and hyphens"),
+        ("BUCKET_NAME", "My_Bucket", "must be 3 to 63 lower-case letters, digits and hyphens"),
+        ("DOMAIN_NAME", "x", "must be 2 to 50 lower-case letters, digits and hyphens"),
+        ("REPOSITORY_NAME", "-", "must be 2 to 100 letters, digits, dots, underscores and hyphens"),
+        ("AIRFLOW_VERSION", "2.7.2", "must be one of 2.10.3, 2.11.2, 3.0.6, 3.2.1, 3.3.1"),
+        ("MAX_WORKERS", "many", "must be a number from 1 to 25"),
+        ("MAX_WORKERS", "26", "must be a number from 1 to 25"),
+        ("PERMISSIONS_BOUNDARY", "admin", "must be empty or the ARN of a managed IAM policy"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_rule_and_where_to_change_it(
+    tmp_path: Path, name: str, value: str, rule: str
+) -> None:
+    (problem,) = problems(write(tmp_path, **{name: value}))
+    assert problem.startswith(f'{name} is "{value}" but {rule}')
+    assert problem.endswith(": change it in .env.")
+
+
+def test_a_bad_value_of_the_shell_is_to_be_changed_there(tmp_path: Path) -> None:
+    (problem,) = problems(write(tmp_path), AIRFLOW_VERSION="1.10")
+    assert problem.endswith(": change it in the environment, which wins over .env.")
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_missing_setting_is_named_with_its_meaning(tmp_path: Path, name: str) -> None:
+    (problem,) = problems(write(tmp_path, **{name: ""}))
+    assert problem.startswith(f"{name} is not set: add it to .env (")
+
+
+def test_a_misspelt_setting_is_not_silently_ignored(tmp_path: Path) -> None:
+    (problem,) = problems(write(tmp_path, ENVIROMENT_CLASS="mw1.large"))
+    assert problem == (
+        "ENVIROMENT_CLASS in .env is not a setting of this project: write ENVIRONMENT_CLASS if that is meant."
+    )
+
+
+def test_what_an_earlier_stack_gives_is_not_a_setting(tmp_path: Path) -> None:
+    (problem,) = problems(write(tmp_path, DOMAIN_OWNER="210987654321"))
+    assert problem.startswith("DOMAIN_OWNER in .env is not a setting of this project")
+
+
+def test_all_problems_are_told_at_once_and_first_that_there_is_no_file(tmp_path: Path) -> None:
+    told = problems(tmp_path / ".env", BUCKET_NAME="My_Bucket")
+    assert told[0] == "There is no .env: copy .env.example to .env and fill it in."
+    assert [problem.split()[0] for problem in told[1:]] == [
+        "AWS_REGION", "ENVIRONMENT_NAME", "DOMAIN_NAME", "REPOSITORY_NAME", "BUCKET_NAME"
+    ]  # fmt: skip
+
+
+def test_the_example_file_names_every_setting_with_its_default(tmp_path: Path) -> None:
+    example = (ROOT / ".env.example").read_text()
+    for parameter in settable(TEMPLATES).values():
+        assert (
+            f"\n{'# ' if parameter.default is not None else ''}{parameter.setting}={parameter.default or ''}\n"
+            in example
+        )
+    filled = tmp_path / ".env"
+    filled.write_text(example + "\n".join(f"{name}={value}" for name, value in GOOD.items()))
+    assert isinstance(load(filled, {}, TEMPLATES), Settings)
+
+
+def test_the_program_ends_with_status_2_before_it_asks_aws_anything() -> None:
+    environ = {**GOOD, "AWS_REGION": "Frankfurt", "PATH": "", "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
+    command = [sys.executable, "-m", "infra.deploy", "deploy"]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert 'AWS_REGION is "Frankfurt"' in ended.stderr

@@ -1,0 +1,125 @@
+"""Stacks come up and go down with their events shown; the AWS CLI is real, CloudFormation is moto's."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.deploy.destroy import NotConfirmedError, destroy
+from infra.deploy.parameters import fill
+from infra.deploy.settings import Settings
+from infra.deploy.stacks import StackError, deploy_stack, outputs
+from infra.deploy.templates import Template
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.deploy.aws_cli import Aws
+
+BUCKET = """
+Parameters:
+  BucketName: {Type: String}
+  TopicName: {Type: String, Default: news}
+Resources:
+  Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: !Ref BucketName, VersioningConfiguration: {Status: Enabled}}}
+  Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref TopicName}}
+Outputs:
+  BucketName: {Value: !Ref Bucket}
+"""
+BROKEN = "Resources: {Thing: {Type: Test::Broken::Thing}}"
+
+
+def template(folder: Path, text: str) -> Template:
+    path = folder / "template.yaml"
+    path.write_text(text)
+    return Template.read(path)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """Give what was printed since the last look, without the signs of life of a slow machine."""
+    lines = capsys.readouterr().out.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("  …"))
+
+
+def settings(name: str) -> Settings:
+    return Settings("eu-central-1", name, {}, {})
+
+
+def test_a_deployment_shows_its_events_and_its_repetition_changes_nothing(
+    tmp_path: Path, aws: Aws, cloudformation: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parameters = {"BucketName": "events-bucket", "TopicName": "news"}
+    stack = template(tmp_path, BUCKET)
+    assert deploy_stack(aws, "events", stack, parameters, "demo")
+    shown = said(capsys)
+    assert shown.startswith("$ aws cloudformation deploy --stack-name events ")
+    assert shown.count("CREATE_COMPLETE       events (AWS::CloudFormation::Stack)\n") == 1
+    assert shown.endswith("events: deployed\n")
+    assert outputs(aws, "events") == {"BucketName": "events-bucket"}
+
+    events = cloudformation.describe_stack_events(StackName="events")["StackEvents"]
+    assert not deploy_stack(aws, "events", stack, parameters, "demo")
+    assert said(capsys).splitlines()[1:] == ["events: unchanged"]
+    assert cloudformation.describe_stack_events(StackName="events")["StackEvents"] == events
+
+
+def test_a_failure_names_the_resource_with_its_reason_and_the_next_try_starts_anew(
+    tmp_path: Path, aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken, good = template(tmp_path, BROKEN), "Resources: {Topic: {Type: AWS::SNS::Topic}}"
+    with pytest.raises(StackError, match=r"^failing failed: Thing \(Test::Broken::Thing\): the thing is broken$"):
+        deploy_stack(aws, "failing", broken, {}, "demo")
+    said(capsys)
+    assert deploy_stack(aws, "failing", template(tmp_path, good), {}, "demo")
+    assert said(capsys).startswith(
+        "failing is in ROLLBACK_COMPLETE from an earlier failed creation: it is deleted first.\n"
+    )
+
+
+def test_a_parameter_takes_an_earlier_output_then_the_setting_then_the_default(tmp_path: Path) -> None:
+    stack = template(tmp_path, BUCKET)
+    assert fill(stack, {"BucketName": "output"}, {"BucketName": "setting"}) == {
+        "BucketName": "output",
+        "TopicName": "news",
+    }
+    with pytest.raises(StackError, match=r"template\.yaml needs BucketName, which no earlier stack gave as an output"):
+        fill(stack, {}, {})
+
+
+def test_destroy_takes_every_object_version_along_and_can_be_repeated(
+    aws: Aws, cloudformation: Any, s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parameters = [{"ParameterKey": "BucketName", "ParameterValue": "doomed-bucket"}]
+    cloudformation.create_stack(StackName="doomed-repository", TemplateBody=BUCKET, Parameters=parameters)
+    for body in (b"one", b"two"):
+        s3.put_object(Bucket="doomed-bucket", Key="dags/a.py", Body=body)
+    s3.delete_object(Bucket="doomed-bucket", Key="dags/a.py")
+
+    destroy(aws, settings("doomed"), confirmed=True)
+
+    shown = said(capsys)
+    assert "doomed-bucket: bucket with every object version\n" in shown
+    assert shown.index("doomed-bucket: 3 object versions deleted") < shown.index("$ aws cloudformation delete-stack")
+    assert "doomed-bucket" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    with pytest.raises(cloudformation.exceptions.ClientError, match="does not exist"):
+        cloudformation.describe_stacks(StackName="doomed-repository")
+    destroy(aws, settings("doomed"), confirmed=True)
+    assert said(capsys) == "nothing to destroy: there is no stack of doomed\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("yes\n", '"yes" is not the environment\'s name'), ("", "nobody is there to ask")],
+)
+def test_destroy_deletes_nothing_unless_the_name_is_typed(
+    aws: Aws, cloudformation: Any, monkeypatch: pytest.MonkeyPatch, typed: str, answer: str
+) -> None:
+    name = f"kept{len(typed)}"
+    cloudformation.create_stack(StackName=f"{name}-network", TemplateBody="Resources: {T: {Type: AWS::SNS::Topic}}")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    with pytest.raises(NotConfirmedError, match=answer):
+        destroy(aws, settings(name), confirmed=False)
+    assert cloudformation.describe_stacks(StackName=f"{name}-network")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"

@@ -1,0 +1,151 @@
+"""The templates, deployed by the real AWS CLI to the stand-ins, and what stands there afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from infra.build import ROOT, build
+
+if TYPE_CHECKING:
+    from infra.local.server import Server
+
+TEMPLATES = ROOT / "infra" / "cloudformation"
+NAMES = {"DomainName": "stacks-domain", "RepositoryName": "stacks-repository", "BucketName": "stacks-bucket"}
+
+
+def cloudformation_deploy(server: Server, stack: str, template: str, **parameters: str) -> str:
+    """Deploy one stack; give what the AWS CLI said, empty when it succeeded."""
+    aws = str(Path(sys.executable).with_name("aws"))
+    command = [aws, "cloudformation", "deploy", "--stack-name", stack, "--capabilities", "CAPABILITY_IAM"]
+    command += ["--template-file", str(TEMPLATES / f"{template}.yaml"), "--parameter-overrides"]
+    command += [f"{name}={value}" for name, value in parameters.items()]
+    environ = {"PATH": os.environ["PATH"], **server.environ}
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return ended.stderr if ended.returncode else ""
+
+
+def client(server: Server, service: str) -> Any:
+    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
+    return session.client(service, endpoint_url=server.endpoint_url)
+
+
+def outputs(server: Server, stack: str) -> dict[str, str]:
+    found = client(server, "cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+
+
+@pytest.fixture(scope="module")
+def network(server: Server) -> dict[str, str]:
+    assert not cloudformation_deploy(server, "stacks-network", "network", EnvironmentName="stacks")
+    return outputs(server, "stacks-network")
+
+
+@pytest.fixture(scope="module")
+def repository(server: Server) -> dict[str, str]:
+    assert not cloudformation_deploy(server, "stacks-repository", "repository", **NAMES)
+    return outputs(server, "stacks-repository")
+
+
+@pytest.fixture(scope="module")
+def refresher(server: Server, repository: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    root = tmp_path_factory.mktemp("build")
+    for folder in ("plugins", "infra"):
+        (root / folder).symlink_to(ROOT / folder)
+    build(root)
+    s3 = client(server, "s3")
+    zipped = (root / "build" / "refresher.zip").read_bytes()
+    version = s3.put_object(Bucket=repository["BucketName"], Key="lambda/refresher.zip", Body=zipped)["VersionId"]
+    parameters = {**repository, "EnvironmentName": "stacks", "RefresherS3ObjectVersion": version}
+    del parameters["BucketArn"]
+    assert not cloudformation_deploy(server, "stacks-refresher", "refresher", **parameters)
+    return {**parameters, **outputs(server, "stacks-refresher")}
+
+
+def test_no_route_leads_to_the_internet(server: Server, network: dict[str, str]) -> None:
+    ec2 = client(server, "ec2")
+    in_vpc = [{"Name": "vpc-id", "Values": [network["VpcId"]]}]
+    routes = [route for table in ec2.describe_route_tables(Filters=in_vpc)["RouteTables"] for route in table["Routes"]]
+    assert routes
+    assert not [route for route in routes if "0.0.0.0/0" in route.values() or "::/0" in route.values()]
+    attached = [{"Name": "attachment.vpc-id", "Values": [network["VpcId"]]}]
+    assert not ec2.describe_internet_gateways(Filters=attached)["InternetGateways"]
+    assert not ec2.describe_nat_gateways(Filter=in_vpc)["NatGateways"]
+
+
+def test_the_private_subnets_are_in_two_zones_of_the_region(server: Server, network: dict[str, str]) -> None:
+    ids = network["PrivateSubnetIds"].split(",")
+    subnets = client(server, "ec2").describe_subnets(SubnetIds=ids)["Subnets"]
+    assert {subnet["AvailabilityZone"] for subnet in subnets} == {"eu-west-1a", "eu-west-1b"}
+
+
+def test_the_endpoints_that_mwaa_and_codeartifact_need_are_there(server: Server, network: dict[str, str]) -> None:
+    in_vpc = [{"Name": "vpc-id", "Values": [network["VpcId"]]}]
+    endpoints = client(server, "ec2").describe_vpc_endpoints(Filters=in_vpc)["VpcEndpoints"]
+    services = {endpoint["ServiceName"].removeprefix("com.amazonaws.eu-west-1.") for endpoint in endpoints}
+    assert services == {"s3", "sqs", "logs", "monitoring", "kms", "codeartifact.api", "codeartifact.repositories"}
+
+
+def test_the_bucket_is_versioned_encrypted_private_and_tls_only(server: Server, repository: dict[str, str]) -> None:
+    s3, bucket = client(server, "s3"), repository["BucketName"]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    (statement,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_repository_pulls_from_the_public_index(server: Server, repository: dict[str, str]) -> None:
+    found = server.codeartifact.repository(repository["DomainName"], repository["RepositoryName"])
+    assert found.external_connections == ("public:pypi",)
+
+
+def test_the_bootstrap_has_written_the_file_before_the_stack_is_complete(
+    server: Server, refresher: dict[str, str]
+) -> None:
+    assert refresher["IndexUrlDestination"] == "s3://stacks-bucket/dags/codeartifact.txt"
+    head = client(server, "s3").head_object(Bucket="stacks-bucket", Key="dags/codeartifact.txt")
+    assert head["Metadata"]["refreshed-by"] == "lambda"
+
+
+def test_an_unchanged_stack_gets_an_empty_change_set(server: Server, network: dict[str, str]) -> None:
+    del network
+    said = cloudformation_deploy(server, "stacks-network", "network", EnvironmentName="stacks")
+    assert "No changes to deploy" in said
+    stack = client(server, "cloudformation").describe_stacks(StackName="stacks-network")["Stacks"][0]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_a_bootstrap_that_fails_rolls_the_stack_back_and_says_why(server: Server, refresher: dict[str, str]) -> None:
+    parameters = {name: value for name, value in refresher.items() if name in REFRESHER_PARAMETERS}
+    parameters |= {"EnvironmentName": "failing", "RepositoryName": "missing"}
+    assert "Failed to create/update the stack" in cloudformation_deploy(server, "failing", "refresher", **parameters)
+    cloudformation = client(server, "cloudformation")
+    assert cloudformation.describe_stacks(StackName="failing")["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = cloudformation.describe_stack_events(StackName="failing")["StackEvents"]
+    (reason,) = [
+        event["ResourceStatusReason"]
+        for event in events
+        if event["ResourceStatus"] == "CREATE_FAILED" and event["LogicalResourceId"] == "Bootstrap"
+    ]
+    assert "check the settings domain, domain_owner, repository and region" in reason
+
+
+REFRESHER_PARAMETERS = {
+    "EnvironmentName",
+    "DomainName",
+    "DomainOwner",
+    "DomainArn",
+    "RepositoryName",
+    "RepositoryArn",
+    "BucketName",
+    "RefresherS3ObjectVersion",
+}

@@ -1,0 +1,86 @@
+"""The zips hold what they should and are the same whatever the machine."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from typing import TYPE_CHECKING
+
+from infra.build import ROOT, build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {
+    "plugins/.airflowignore": "mwaa_codeartifact/\n",
+    "plugins/mwaa_codeartifact_plugin.py": "entry = 1\n",
+    "plugins/mwaa_codeartifact/__init__.py": "",
+    "plugins/mwaa_codeartifact/operators.py": "operators = 1\n",
+    "plugins/mwaa_codeartifact/core/__init__.py": "",
+    "plugins/mwaa_codeartifact/core/refresh.py": "refresh = 1\n",
+    "infra/lambda/handler.py": "handler = 1\n",
+}
+LEFTOVERS = {
+    "plugins/.DS_Store": "x",
+    "plugins/mwaa_codeartifact/__pycache__/refresh.cpython-311.pyc": "x",
+    "plugins/mwaa_codeartifact/core/__pycache__/refresh.cpython-311.pyc": "x",
+    "infra/lambda/__pycache__/handler.cpython-311.pyc": "x",
+}
+
+
+def project(root: Path, files: dict[str, str], *, mode: int, mtime: int) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        path.chmod(mode)
+        os.utime(path, (mtime, mtime))
+    build(root)
+    return root / "build"
+
+
+def names(archive: Path) -> list[str]:
+    with zipfile.ZipFile(archive) as reader:
+        return reader.namelist()
+
+
+def test_times_modes_and_leftovers_do_not_change_a_byte(tmp_path: Path) -> None:
+    one = project(tmp_path / "one", FILES, mode=0o644, mtime=1_000_000_000)
+    other_order = dict(reversed((FILES | LEFTOVERS).items()))
+    other = project(tmp_path / "other", other_order, mode=0o600, mtime=1_700_000_000)
+    for name in ("plugins.zip", "refresher.zip"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_the_plugins_zip_holds_the_plugins_folder_with_its_airflowignore(tmp_path: Path) -> None:
+    assert names(project(tmp_path, FILES | LEFTOVERS, mode=0o644, mtime=0) / "plugins.zip") == [
+        ".airflowignore",
+        "mwaa_codeartifact/__init__.py",
+        "mwaa_codeartifact/core/__init__.py",
+        "mwaa_codeartifact/core/refresh.py",
+        "mwaa_codeartifact/operators.py",
+        "mwaa_codeartifact_plugin.py",
+    ]
+
+
+def test_the_refresher_zip_holds_handler_and_core_and_nothing_of_airflow(tmp_path: Path) -> None:
+    assert names(project(tmp_path, FILES | LEFTOVERS, mode=0o644, mtime=0) / "refresher.zip") == [
+        "handler.py",
+        "mwaa_codeartifact/__init__.py",
+        "mwaa_codeartifact/core/__init__.py",
+        "mwaa_codeartifact/core/refresh.py",
+    ]
+
+
+def test_lambda_may_read_every_file_though_nobody_else_could_here(tmp_path: Path) -> None:
+    with zipfile.ZipFile(project(tmp_path, FILES, mode=0o600, mtime=0) / "refresher.zip") as reader:
+        assert {member.external_attr >> 16 for member in reader.infolist()} == {0o100644}
+
+
+def test_the_projects_own_refresher_has_its_handler_at_the_root(tmp_path: Path) -> None:
+    for folder in ("plugins", "infra/lambda"):
+        target = tmp_path / folder
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(ROOT / folder)
+    build(tmp_path)
+    assert "handler.py" in names(tmp_path / "build" / "refresher.zip")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Enough to send the answer, with one retry, before Lambda stops the process.
 _RESERVE_SECONDS = 10
-# An answer may have 4,096 bytes.
-_REASON_LIMIT = 1024
+# An answer may have 4,096 bytes, and JSON may take two for one.
+_REASON_BYTES = 1024
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ def answer(event: dict[str, Any], context: Any, act: Callable[[dict[str, Any]], 
         physical_resource_id, data = act(event)
     except Exception as error:
         log.exception("%s failed", event["RequestType"])
-        send("FAILED", known_id, f"{str(error)[:_REASON_LIMIT]}.")
+        reason = str(error).encode()[:_REASON_BYTES].decode(errors="ignore")
+        send("FAILED", known_id, f"{reason}.")
     else:
         send("SUCCESS", physical_resource_id, data=data)
     finally:
@@ -64,7 +65,8 @@ def _put(event: dict[str, Any], status: str, physical_resource_id: str, reason: 
             "RequestId": event["RequestId"],
             "LogicalResourceId": event["LogicalResourceId"],
             "Data": data,
-        }
+        },
+        ensure_ascii=False,
     )
     log.info("%s %s answered with %s", event["RequestType"], event["LogicalResourceId"], status)
     with urllib3.PoolManager() as pool:
@@ -74,6 +76,6 @@ def _put(event: dict[str, Any], status: str, physical_resource_id: str, reason: 
             event["ResponseURL"],
             body=body.encode(),
             headers={"Content-Type": ""},
-            retries=urllib3.Retry(total=2, backoff_factor=0.5),
+            retries=urllib3.Retry(total=2, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504)),
             timeout=urllib3.Timeout(total=3),
         )

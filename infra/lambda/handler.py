@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
 import cfn_response
+import metrics
 from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients
 from mwaa_codeartifact.core.config import Target, min_remaining_from_hours
+from mwaa_codeartifact.core.errors import CodeArtifactError, ConfigError
 from mwaa_codeartifact.core.refresh import refresh
+
+if TYPE_CHECKING:
+    from mwaa_codeartifact.core.index_url import LineFacts
 
 logging.getLogger().setLevel(logging.INFO)
 
@@ -37,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
     if "ResponseURL" in event:
         cfn_response.answer(event, context, bootstrap)
         return None
-    return refresh_index_url()
+    return refresh_index_url(steps_in=True)
 
 
 def bootstrap(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
@@ -47,23 +54,45 @@ def bootstrap(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """
     if event["RequestType"] == "Delete":
         return event["PhysicalResourceId"], {}
-    destination = refresh_index_url()["destination"]
+    destination = refresh_index_url(steps_in=False)["destination"]
     return destination, {"Destination": destination}
 
 
-def refresh_index_url() -> dict[str, Any]:
-    """Refresh the function's target.
+def refresh_index_url(*, steps_in: bool) -> dict[str, Any]:
+    """Refresh the function's target, and tell CloudWatch how fresh it is.
 
+    :param steps_in: whether a publish means that the DAG has missed its runs.
     :raises CodeArtifactError: when it failed; the old line still stands.
     """
     target = Target.from_settings(
         {option: os.environ.get(variable) for option, variable in _SETTINGS.items()}, named=_SETTINGS.__getitem__
     )
     min_remaining = min_remaining_from_hours(
-        os.environ["CODEARTIFACT_MIN_REMAINING_HOURS"], named="CODEARTIFACT_MIN_REMAINING_HOURS"
+        os.environ.get("CODEARTIFACT_MIN_REMAINING_HOURS", ""), named="CODEARTIFACT_MIN_REMAINING_HOURS"
     )
+    if not os.environ.get("ENVIRONMENT_NAME"):
+        raise ConfigError(["ENVIRONMENT_NAME is not set: give the name of the MWAA environment"])
     clients = Clients(
         codeartifact=boto3.client("codeartifact", region_name=target.region, config=CLIENT_CONFIG),
         s3=boto3.client("s3", config=CLIENT_CONFIG),
     )
-    return refresh(target, refresher="lambda", min_remaining=min_remaining, clients=clients).as_dict()
+    try:
+        result = refresh(target, refresher="lambda", min_remaining=min_remaining, clients=clients)
+    except CodeArtifactError:
+        with suppress(CodeArtifactError):
+            standing = clients.destination(target.destination).head()
+            if standing and standing.facts and standing.facts.repository == target.repository_id:
+                _tell(standing.facts, published=False, steps_in=steps_in)
+        raise
+    _tell(result.facts, published=result.state == "published", steps_in=steps_in)
+    return result.as_dict()
+
+
+def _tell(facts: LineFacts, *, published: bool, steps_in: bool) -> None:
+    remaining = facts.token_expires_at - datetime.now(UTC)
+    metrics.emit(
+        os.environ["ENVIRONMENT_NAME"],
+        RemainingLifetime=(remaining.total_seconds(), "Seconds"),
+        Refreshes=(int(published), "Count"),
+        Fallbacks=(int(published and steps_in), "Count"),
+    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from moto.awslambda.models import LambdaFunction
+from moto.cloudwatch.models import cloudwatch_backends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,9 +65,11 @@ def run(function: LambdaFunction, event: Any, endpoint_url: str) -> tuple[str, b
                 "errorType": "Sandbox.Timedout",
             }
             return json.dumps(answer), True, ""
-    _keep_log(function, stream, process.stderr)
-    result = process.stdout.rpartition("\n")[2] or '{"errorType": "Runtime.ExitError"}'
-    return result, process.returncode != 0, process.stderr
+    printed, _, result = process.stdout.rpartition("\n")
+    _keep_log(function, stream, process.stderr + printed)
+    for line in printed.splitlines():
+        _keep_metrics(function, line)
+    return result or '{"errorType": "Runtime.ExitError"}', process.returncode != 0, process.stderr
 
 
 def _environment(function: LambdaFunction, stream: str, endpoint_url: str) -> dict[str, str]:
@@ -105,3 +108,25 @@ def _keep_log(function: LambdaFunction, stream: str, text: str) -> None:
     logs.create_log_stream(group, stream)
     now = int(datetime.now(UTC).timestamp() * 1000)
     logs.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in text.splitlines()])
+
+
+def _keep_metrics(function: LambdaFunction, line: str) -> None:
+    """Take metrics out of a log line in the embedded metric format, as CloudWatch Logs does."""
+    try:
+        logged = json.loads(line)
+        directives = logged["_aws"]["CloudWatchMetrics"]
+    except (ValueError, KeyError, TypeError):
+        return
+    cloudwatch = cloudwatch_backends[function.account_id][function.region]
+    for directive in directives:
+        dimensions = [{"Name": name, "Value": logged[name]} for name in directive["Dimensions"][0]]
+        metrics = [
+            {
+                "MetricName": metric["Name"],
+                "Unit": metric["Unit"],
+                "Value": logged[metric["Name"]],
+                "Dimensions": dimensions,
+            }
+            for metric in directive["Metrics"]
+        ]
+        cloudwatch.put_metric_data(directive["Namespace"], metrics)

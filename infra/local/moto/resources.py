@@ -9,8 +9,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from moto.awslambda.utils import get_backend
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
+from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 
 from infra.local.mwaa.configuration import Configuration
@@ -113,6 +116,60 @@ class EventInvokeConfig(_Taught, CloudFormationModel):
         function = properties["FunctionName"]
         get_backend(account_id, region_name).put_function_event_invoke_config(function, properties)
         return cls(resource_name)
+
+
+class Alarm(_Taught, CloudFormationModel):
+    """AWS::CloudWatch::Alarm."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::CloudWatch::Alarm"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> Alarm:
+        """Put the alarm."""
+        del resource_name
+        alarm = cloudformation_json["Properties"]
+        session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region_name)
+        cloudwatch = session.client("cloudwatch", endpoint_url=cls.backends.endpoint_url())
+        cloudwatch.put_metric_alarm(**alarm)
+        return cls(alarm["AlarmName"], Arn=f"arn:aws:cloudwatch:{region_name}:{account_id}:alarm:{alarm['AlarmName']}")
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Delete the alarm."""
+        cloudwatch_backends[account_id][region_name].delete_alarms([self.physical_resource_id])
+
+
+class MetricFilter(_Taught, CloudFormationModel):
+    """AWS::Logs::MetricFilter."""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Name the type."""
+        return "AWS::Logs::MetricFilter"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> MetricFilter:
+        """Put the filter."""
+        properties = cloudformation_json["Properties"]
+        transformations = [
+            {name[0].lower() + name[1:]: value for name, value in transformation.items()}
+            for transformation in properties["MetricTransformations"]
+        ]
+        group = properties["LogGroupName"]
+        logs = logs_backends[account_id][region_name]
+        logs.put_metric_filter(resource_name, properties["FilterPattern"], group, transformations)
+        return cls(resource_name, LogGroupName=group)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Delete the filter."""
+        group = self.attributes["LogGroupName"]
+        logs_backends[account_id][region_name].delete_metric_filter(self.physical_resource_id, group)
 
 
 class Domain(_Taught, CloudFormationModel):

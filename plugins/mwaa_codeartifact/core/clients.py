@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -15,34 +15,52 @@ from mwaa_codeartifact.core.destination_file import FileDestination
 from mwaa_codeartifact.core.destination_s3 import S3Destination
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from types_boto3_codeartifact import CodeArtifactClient
     from types_boto3_s3 import S3Client
 
     from mwaa_codeartifact.core.codeartifact import HttpGet
     from mwaa_codeartifact.core.destinations import Destination
+    from mwaa_codeartifact.core.index_url import Token
 
 # At worst 3 tries of 5 + 10 s and the waits between: a refresh ends well within the Lambda's and the operator's time.
 CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 _TIMEOUT = urllib3.Timeout(connect=5, read=10)
 _RETRIES = urllib3.Retry(
-    total=2, redirect=0, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False
+    total=2,
+    redirect=0,
+    backoff_factor=0.5,
+    status_forcelist=(429, 500, 502, 503, 504),
+    raise_on_status=False,
+    respect_retry_after_header=False,  # the next run comes soon enough; this one has to end
 )
 
 
-def http_get(url: str, headers: Mapping[str, str]) -> int:
-    """GET a URL without following redirects, which would carry the credentials elsewhere; give the status.
+def http_get(url: str, token: Token, *, ca_bundle: bool | str | None = None) -> int:
+    """GET a URL as pip would, but without following redirects, which would carry the token elsewhere; give the status.
 
+    :param url: what to get.
+    :param token: sent as the password of the user ``aws`` (CodeArtifact user guide, "Use CodeArtifact with pip").
+    :param ca_bundle: path of the CA certificates, or False to check none (default: the system's).
     :raises OSError: when there is no answer.
     """
+    tls: dict[str, Any] = {"cert_reqs": "CERT_NONE"} if ca_bundle is False else {}
+    if isinstance(ca_bundle, str):
+        tls = {"ca_certs": ca_bundle}
     proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
-    pool = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
+    pool = urllib3.ProxyManager(proxy, **tls) if proxy else urllib3.PoolManager(**tls)
     try:
         with pool:
-            answer = pool.request("GET", url, headers=headers, redirect=False, timeout=_TIMEOUT, retries=_RETRIES)
+            answer = pool.request(
+                "GET",
+                url,
+                headers=urllib3.make_headers(basic_auth=f"aws:{token.value}"),
+                redirect=False,
+                timeout=_TIMEOUT,
+                retries=_RETRIES,
+            )
     except urllib3.exceptions.HTTPError as error:
-        raise OSError(type(error).__name__) from error
+        # Its frames hold the request's headers, so only its name goes on.
+        raise OSError(type(getattr(error, "reason", None) or error).__name__) from None
     return answer.status
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,13 +11,13 @@ from mwaa_codeartifact.core.errors import MintError, TokenRejectedError, VerifyE
 from mwaa_codeartifact.core.index_url import Token, simple_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from types_boto3_codeartifact import CodeArtifactClient
 
     from mwaa_codeartifact.core.config import Target
 
-    HttpGet = Callable[[str, Mapping[str, str]], int]
+    HttpGet = Callable[[str, Token], int]
 
 
 def mint(codeartifact: CodeArtifactClient, target: Target) -> Token:
@@ -67,18 +66,17 @@ def repository_endpoint(codeartifact: CodeArtifactClient, target: Target) -> str
 def verify(http_get: HttpGet, endpoint: str, token: Token) -> None:
     """Ask the repository whether it answers to the token, as pip will.
 
-    :param http_get: GETs a URL with headers and gives the status; raises OSError when there is no answer.
+    :param http_get: GETs a URL with the token and gives the status; raises OSError when there is no answer.
     :raises TokenRejectedError: when it answers 401 or 403.
     :raises VerifyError: when it does not answer, or neither yes (200, 404) nor no.
     """
     # Any name will do: 404 proves a good token as well as 200 does.
     url = simple_url(endpoint) + "pip/"
-    credentials = base64.b64encode(f"aws:{token.value}".encode()).decode()
     attempt = "verify the token"
     try:
-        status = http_get(url, {"Authorization": f"Basic {credentials}"})
+        status = http_get(url, token)
     except OSError as error:
-        reason = f"no answer, check the VPC endpoint codeartifact.repositories ({type(error).__name__})"
+        reason = f"no answer ({error}): check the VPC endpoint codeartifact.repositories, and CA certificates if any"
         raise VerifyError(attempt, url, reason) from error
     if status in {401, 403}:
         reason = "the repository rejects it: allow codeartifact:ReadFromRepository in the role's policy"

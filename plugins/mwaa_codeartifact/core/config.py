@@ -18,14 +18,14 @@ TOKEN_LIFETIME = timedelta(hours=12)
 # Patterns: CodeArtifact API reference, DomainName, AccountId and RepositoryName; S3 user guide, bucket naming rules.
 _RULES = {
     "domain": (r"[a-z][a-z0-9-]{0,48}[a-z0-9]", "2 to 50 lower-case letters, digits or hyphens"),
-    "domain_owner": (r"\d{12}", "the 12 digits of an AWS account id"),
+    "domain_owner": (r"[0-9]{12}", "the 12 digits of an AWS account id"),
     "repository": (
         r"[A-Za-z0-9][A-Za-z0-9._-]{1,99}",
         "2 to 100 letters, digits, dots, hyphens or underscores",
     ),
-    "region": (r"[a-z]{2,}(-[a-z]+)+-\d+", "an AWS region such as eu-west-1"),
+    "region": (r"[a-z]{2,}(-[a-z]+)+-[0-9]+", "an AWS region such as eu-west-1"),
     "destination": (
-        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*[^/]|file:///.*[^/]",
+        r"(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/|file:///)[^?#\r\n]*[^\s?#/]",
         "s3://BUCKET/dags/codeartifact.txt, or file:///ABSOLUTE/PATH outside AWS",
     ),
 }

@@ -18,6 +18,8 @@ from mwaa_codeartifact.core.index_url import LineFacts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mwaa_codeartifact.core.index_url import IndexUrlFile
+
 
 class FileDestination:
     """Keep the index-url file on disk: mode 0600, replaced atomically, one writer at a time.
@@ -36,9 +38,8 @@ class FileDestination:
         except OSError as error:
             raise self._failed("see how fresh the index-url is", error) from error
 
-    def put(self, body: bytes, facts: LineFacts, *, replacing: Standing | None) -> str | None:
+    def put(self, file: IndexUrlFile, *, replacing: Standing | None) -> str | None:
         """Replace the file under a lock, if it still is what was seen; keep one that no refresher wrote."""
-        del facts  # they stand in the body
         try:
             with self._locked():
                 standing = self._standing()
@@ -46,7 +47,10 @@ class FileDestination:
                     raise ConflictError
                 if standing and not standing.facts:
                     self._keep_aside()
-                self._replace(body)
+                self._replace(file)
+        except FileNotFoundError as error:
+            reason = f"create the folder {self._path.parent}"
+            raise DestinationError("publish the index-url", self.uri, reason, code=type(error).__name__) from error
         except OSError as error:
             raise self._failed("publish the index-url", error) from error
         return None
@@ -70,15 +74,15 @@ class FileDestination:
         aside = self._path.with_name(f"{self._path.name}.by-hand-{time.time_ns()}")
         aside.hardlink_to(self._path)
 
-    def _replace(self, body: bytes) -> None:
+    def _replace(self, file: IndexUrlFile) -> None:
         # mkstemp creates with mode 0600: the secret is never readable by others, not even for a moment.
         handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
         temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
+            with os.fdopen(handle, "wb") as written:
+                written.write(file.render())
+                written.flush()
+                os.fsync(written.fileno())
             temporary.replace(self._path)
         except BaseException:
             temporary.unlink()

@@ -13,6 +13,8 @@ from mwaa_codeartifact.core.index_url import LineFacts
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+    from mwaa_codeartifact.core.index_url import IndexUrlFile
+
 _ABSENT = {"404", "NoSuchKey"}
 # 412; 409 under a race; 404 when the object that If-Match named is gone (S3 user guide: conditional writes).
 _CONFLICT = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
@@ -39,7 +41,10 @@ class S3Destination:
             if aws_code(error) in _ABSENT:
                 return None
             raise DestinationError.from_aws(
-                error, attempt="see how fresh the index-url is", subject=self.uri, action="s3:GetObject"
+                error,
+                attempt="see how fresh the index-url is",
+                subject=self.uri,
+                action="s3:GetObject and, on the bucket, s3:ListBucket",
             ) from error
         version_id = answer.get("VersionId", "null")
         return Standing(
@@ -49,21 +54,21 @@ class S3Destination:
             version_id=version_id,
         )
 
-    def put(self, body: bytes, facts: LineFacts, *, replacing: Standing | None) -> str | None:
+    def put(self, file: IndexUrlFile, *, replacing: Standing | None) -> str | None:
         """PUT the object with If-Match or If-None-Match (S3 user guide: conditional writes)."""
         condition: dict[str, Any] = {"IfMatch": replacing.etag} if replacing else {"IfNoneMatch": "*"}
         try:
             answer = self._s3.put_object(
                 Bucket=self._bucket,
                 Key=self._key,
-                Body=body,
+                Body=file.render(),
                 ContentType="text/plain; charset=utf-8",
-                Metadata=facts.to_metadata(),
+                Metadata=file.facts.to_metadata(),
                 **condition,
             )
         except (BotoCoreError, ClientError) as error:
             if aws_code(error) in _CONFLICT:
-                raise ConflictError from error
+                raise ConflictError from error.with_traceback(None)
             raise DestinationError.from_aws(
                 error, attempt="publish the index-url", subject=self.uri, action="s3:PutObject"
             ) from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mwaa_codeartifact.core.index_url import LineFacts
+    from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts
 
 
 class ConflictError(Exception):
@@ -44,11 +44,10 @@ class Destination(Protocol):
         :raises DestinationError: when that cannot be told.
         """
 
-    def put(self, body: bytes, facts: LineFacts, *, replacing: Standing | None) -> str | None:
+    def put(self, file: IndexUrlFile, *, replacing: Standing | None) -> str | None:
         """Write the file if what was seen still stands there.
 
-        :param body: the whole file.
-        :param facts: its facts, kept beside it where the destination can.
+        :param file: what to write; its facts are kept beside it where the destination can.
         :param replacing: what was seen; None when nothing stood there.
         :returns: the new version's id, where versions are kept.
         :raises ConflictError: when something else stands there by now.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _FIXES = {
     "NoCredentialsError": "no AWS credentials were found: run under a role, or name a connection in aws_conn_id",
+    # The answer to a HEAD has no body: S3 cannot say more.
+    "400": "S3 gives no reason; most likely the AWS credentials have expired: renew them",
     "EndpointConnectionError": "AWS could not be reached: check the VPC endpoint of the service and the region",
     "ConnectTimeoutError": "AWS could not be reached in time: check the VPC endpoint's security group",
     "ExpiredToken": "the AWS credentials have expired: renew them",
@@ -52,12 +54,13 @@ class CodeArtifactError(Exception):
     ) -> CodeArtifactError:
         """Translate what boto3 raised.
 
-        :param error: the exception caught.
+        :param error: the exception caught; its frames are forgotten, for they hold requests and answers with secrets.
         :param attempt: see the class.
         :param subject: see the class.
         :param action: the IAM action that the call needs, for the advice on access denied.
         """
         code = aws_code(error)
+        error.__traceback__ = None
         if code in _ACCESS_DENIED:
             reason = f"access denied: allow {action} in the role's policy"
         else:

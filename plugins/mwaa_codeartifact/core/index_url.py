@@ -82,17 +82,25 @@ class LineFacts:
         return cls.from_metadata(dict(re.findall(r"([a-z-]+)=([^\s,]+)", comment)))
 
 
-def render(endpoint: str, token: Token, facts: LineFacts) -> bytes:
-    """Render the index-url file.
+@dataclass(frozen=True)
+class IndexUrlFile:
+    """Hold what an index-url file says; the secret is in the rendered bytes only.
 
     :param endpoint: the repository's endpoint as CodeArtifact gives it.
-    :param token: the token to put into the line.
+    :param token: the token in the line.
     :param facts: what the comment line says.
     """
-    comment = ", ".join(f"{name}={value}" for name, value in facts.to_metadata().items())
-    url = urlsplit(simple_url(endpoint))
-    url = url._replace(netloc=f"aws:{quote(token.value, safe='')}@{url.netloc}")
-    return f"# CodeArtifact index-url: {comment}\n--index-url {url.geturl()}\n".encode()
+
+    endpoint: str
+    token: Token
+    facts: LineFacts
+
+    def render(self) -> bytes:
+        """Render the file; keep the bytes in no variable, which a traceback with locals would show."""
+        comment = ", ".join(f"{name}={value}" for name, value in self.facts.to_metadata().items())
+        url = urlsplit(simple_url(self.endpoint))
+        index_url = url._replace(netloc=f"aws:{quote(self.token.value, safe='')}@{url.netloc}").geturl()
+        return f"# CodeArtifact index-url: {comment}\n--index-url {index_url}\n".encode()
 
 
 def simple_url(endpoint: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mwaa_codeartifact.core.codeartifact import mint, repository_endpoint, verify
 from mwaa_codeartifact.core.destinations import ConflictError
 from mwaa_codeartifact.core.errors import DestinationError, MintError
-from mwaa_codeartifact.core.index_url import LineFacts, format_time, render
+from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ class _Refresh:
             token_fingerprint=token.fingerprint,
             repository=self.target.repository_id,
         )
-        body = render(endpoint, token, ours)
+        file = IndexUrlFile(endpoint, token, ours)
         for _ in range(_PUBLISH_ATTEMPTS):
             facts = self._facts(standing)
             if standing and facts and facts.token_fingerprint == token.fingerprint:
@@ -132,7 +132,7 @@ class _Refresh:
                 return "superseded", facts, standing.version_id
             self._check_replaceable(standing)
             try:
-                version_id = destination.put(body, ours, replacing=standing)
+                version_id = destination.put(file, replacing=standing)
             except ConflictError:
                 standing = destination.head()
                 continue
@@ -152,7 +152,9 @@ class _Refresh:
             return
         uri = self.target.destination
         if not standing.recoverable:
-            reason = "it was written by hand and no version would keep it: turn on bucket versioning, or move it"
+            reason = (
+                "it was written by hand and no version would keep it: turn on bucket versioning and upload it again"
+            )
             raise DestinationError("replace the index-url file", uri, reason)
         log.warning("%s was not written by a refresher: it counts as stale, its content is kept aside", uri)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.infra.cloudformation.support import statements
 
 FILE = "dags/codeartifact.txt"
@@ -35,6 +37,7 @@ def test_the_role_may_mint_verify_publish_log_and_nothing_else(refresher: dict[s
             "s3:ListBucket",
             {"Fn::Sub": "arn:${AWS::Partition}:s3:::${BucketName}"},
         ),
+        "KeepFailedInvocation": ("Allow", "sqs:SendMessage", {"Fn::GetAtt": ["FailedInvocations", "Arn"]}),
         "WriteLog": (
             "Allow",
             ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -71,6 +74,7 @@ def test_the_function_is_told_its_target_and_when_to_step_in(refresher: dict[str
         "CODEARTIFACT_REGION": {"Ref": "AWS::Region"},
         "CODEARTIFACT_DESTINATION": {"Fn::Sub": "s3://${BucketName}/" + FILE},
         "CODEARTIFACT_MIN_REMAINING_HOURS": "8",
+        "ENVIRONMENT_NAME": {"Ref": "EnvironmentName"},
     }
 
 
@@ -124,3 +128,27 @@ def test_the_bootstrap_waits_longer_than_the_function_may_run(refresher: dict[st
 
 def test_the_destination_is_known_only_once_the_bootstrap_has_written_the_file(refresher: dict[str, Any]) -> None:
     assert refresher["Outputs"]["IndexUrlDestination"]["Value"] == {"Fn::GetAtt": ["Bootstrap", "Destination"]}
+
+
+def test_an_invocation_that_fails_for_good_is_kept_in_an_encrypted_queue(refresher: dict[str, Any]) -> None:
+    destination = refresher["Resources"]["RefresherRetries"]["Properties"]["DestinationConfig"]
+    assert destination == {"OnFailure": {"Destination": {"Fn::GetAtt": ["FailedInvocations", "Arn"]}}}
+    queue = refresher["Resources"]["FailedInvocations"]["Properties"]
+    assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_less_than_6_hours_or_no_word_of_them_is_an_alarm(refresher: dict[str, Any]) -> None:
+    alarm = refresher["Resources"]["RemainingLifetimeLow"]["Properties"]
+    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Minimum", "LessThanThreshold")
+    assert alarm["Threshold"] == 6 * 3600
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+@pytest.mark.parametrize("name", ["RemainingLifetimeLow", "RefresherFailing", "FallbackUsed"])
+def test_every_alarm_speaks_to_the_topic(refresher: dict[str, Any], name: str) -> None:
+    assert refresher["Resources"][name]["Properties"]["AlarmActions"] == [{"Ref": "Alarms"}]
+
+
+def test_an_email_address_is_optional(refresher: dict[str, Any]) -> None:
+    assert refresher["Resources"]["AlarmsByEmail"]["Condition"] == "HasAlarmEmail"
+    assert refresher["Parameters"]["AlarmEmail"]["Default"] == ""

@@ -139,6 +139,19 @@ def test_a_bootstrap_that_fails_rolls_the_stack_back_and_says_why(server: Server
     assert "check the settings domain, domain_owner, repository and region" in reason
 
 
+def test_the_metrics_of_a_refresh_reach_cloudwatch(server: Server, refresher: dict[str, str]) -> None:
+    client(server, "lambda").invoke(FunctionName=refresher["RefresherFunctionName"], Payload=b"{}")
+    metrics = client(server, "cloudwatch").list_metrics(Namespace="MwaaCodeArtifact")["Metrics"]
+    assert {metric["MetricName"] for metric in metrics} == {"RemainingLifetime", "Refreshes", "Fallbacks"}
+    assert {dimension["Value"] for metric in metrics for dimension in metric["Dimensions"]} == {"stacks"}
+
+
+def test_the_alarms_watch_the_metrics_that_the_refresher_writes(server: Server, refresher: dict[str, str]) -> None:
+    alarms = client(server, "cloudwatch").describe_alarms(AlarmNamePrefix="stacks-")["MetricAlarms"]
+    assert {alarm["MetricName"] for alarm in alarms} == {"RemainingLifetime", "Fallbacks", "Errors"}
+    assert all(alarm["AlarmActions"] == [refresher["AlarmTopicArn"]] for alarm in alarms)
+
+
 REFRESHER_PARAMETERS = {
     "EnvironmentName",
     "DomainName",

@@ -1,0 +1,31 @@
+"""CloudWatch metrics in the embedded metric format: a line in the log, no permission and no endpoint of their own.
+
+Source: CloudWatch user guide, "Specification: Embedded metric format".
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+NAMESPACE = "MwaaCodeArtifact"
+
+
+def emit(environment_name: str, **metrics: tuple[float, str]) -> None:
+    """Write one line of metrics to standard output.
+
+    :param environment_name: the dimension by which environments are told apart.
+    :param metrics: name to value and CloudWatch unit.
+    """
+    definition = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["EnvironmentName"]],
+        "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in metrics.items()],
+    }
+    line = {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]},
+        "EnvironmentName": environment_name,
+        **{name: value for name, (value, _) in metrics.items()},
+    }
+    sys.stdout.write(json.dumps(line) + "\n")

@@ -1,0 +1,72 @@
+"""Run Airflow commands one after the other in one process, which starts Airflow once instead of once for each.
+
+Takes a JSON list of [environment, arguments] on standard input; an environment variable of None is unset. After each
+command it prints a line with MARK and the exit code.
+
+On Airflow 3, `dags test` runs a task in its own process and masks nothing in what that logs; here it runs every task
+as a worker does, supervised in a process of its own, and with a log file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+MARK = "=== the command ended with"
+
+
+def run(environ: dict[str, str | None], arguments: list[str]) -> object:
+    for name, value in environ.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    start_airflow()
+    sys.argv = ["airflow", *arguments]
+    try:
+        sys.modules["airflow.__main__"].main()
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def start_airflow() -> None:
+    """Import Airflow, which reads the environment then."""
+    import_module("airflow.__main__")
+    import_module("airflow.providers.amazon.aws.hooks.base_aws")  # once here instead of once in every task's process
+    with suppress(ImportError):  # Airflow 2 masks secrets in `dags test`, too
+        supervisor: Any = import_module("airflow.sdk.execution_time.supervisor")
+        supervisor.run_task_in_process = run_as_a_worker_does
+
+
+def run_as_a_worker_does(ti: Any, task: Any) -> Any:
+    """Run a task in a process of its own; its answer is what `dags test` looks at."""
+    from airflow.executors.workloads import BundleInfo  # noqa: PLC0415
+    from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415
+    from airflow.utils.session import create_session  # noqa: PLC0415
+
+    supervisor: Any = import_module("airflow.sdk.execution_time.supervisor")
+    supervisor.supervise(
+        ti=ti,
+        bundle_info=BundleInfo(name="dags-folder"),
+        dag_rel_path=Path(task.dag.fileloc).name,
+        token="",
+        client=supervisor.InProcessTestSupervisor._api_client(task.dag),  # noqa: SLF001  (the one that `dags test` uses)
+        log_path=f"{ti.dag_id}/{ti.run_id}/attempt={ti.try_number}.log",
+    )
+    with create_session() as session:  # by its name: a task that is to be tried again gets a new id
+        state = session.query(TaskInstance.state).filter_by(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id)
+        state = state.scalar()
+    return SimpleNamespace(msg=None, ti=SimpleNamespace(state=state, task=task))
+
+
+if __name__ == "__main__":
+    for step in json.load(sys.stdin):
+        code = run(*step)
+        sys.stderr.flush()
+        print(f"{MARK} {code}", flush=True)  # noqa: T201  (read by who started it)

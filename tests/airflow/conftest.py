@@ -1,0 +1,120 @@
+"""An Airflow of this run's own, and AWS beside it.
+
+Airflow reads its environment when it is imported, so the environment is set here, before any test module is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, Aws, CannedAws, section
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from types_boto3_s3 import S3Client
+
+sys.dont_write_bytecode = True
+for _name in [name for name in os.environ if name.startswith(("AWS_", "AIRFLOW"))]:
+    del os.environ[_name]
+_RUN = tempfile.TemporaryDirectory(prefix="airflow-tests-")
+_HOME = AirflowHome(Path(_RUN.name))
+os.environ |= {name: value for name, value in _HOME.environ.items() if name == "HOME" or name.startswith("AIRFLOW")}
+
+
+def pytest_unconfigure() -> None:
+    _RUN.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migration() -> Iterator[Future[object]]:
+    """Begin to migrate a database."""
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit(_HOME.python, "-m", "airflow", "db", "migrate")
+
+
+@pytest.fixture(scope="session")
+def database(migration: Future[object]) -> Path:
+    """Migrate the database once; Airflow in this process uses it, Airflow in others a copy."""
+    migration.result()
+    return _HOME.path / "airflow.db"
+
+
+@pytest.fixture(scope="session")
+def airflow_home(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AirflowHome]:
+    """Make Airflows, each with its own home."""
+
+    def make() -> AirflowHome:
+        path = tmp_path_factory.mktemp("airflow")
+        (path / "airflow.db").write_bytes(database.read_bytes())
+        home = AirflowHome(path)
+        home.install_plugins()
+        return home
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Run AWS in a process of its own, with the interpreter that has moto."""
+    del migration  # who needs AWS needs the database next: they start at the same time
+    settings = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
+    arguments = json.dumps({"folder": str(tmp_path_factory.mktemp("aws") / "state"), **settings})
+    program = Path(__file__).with_name("aws_server.py")
+    environ = os.environ | {"PYTHONPATH": f"{ROOT / 'plugins'}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [str(ROOT / ".venv/bin/python"), str(program), arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            answer = process.stdout.readline()
+            assert answer, "AWS has not started: see its error output"
+            reached = json.loads(answer)
+            yield Aws(reached, _s3(reached["AWS_ENDPOINT_URL"]))
+        finally:
+            process.stdin.close()  # it stops serving and ends
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+
+
+def _s3(endpoint_url: str) -> S3Client:
+    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
+    return session.client("s3", endpoint_url=endpoint_url)
+
+
+@pytest.fixture
+def bucket(aws: Aws) -> str:
+    """Make a versioned bucket of the test's own."""
+    name = f"test-{uuid.uuid4()}"
+    aws.bucket(name)
+    return name
+
+
+@pytest.fixture
+def configured(aws: Aws, bucket: str, database: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Set AWS and the whole ``[codeartifact]`` section up in this process; the destination."""
+    assert database.exists()  # Airflow looks connections up there
+    destination = f"s3://{bucket}/dags/codeartifact.txt"
+    for name, value in (aws.environ | section(destination)).items():
+        monkeypatch.setenv(name, value)
+    return destination
+
+
+@pytest.fixture
+def canned_aws() -> Iterator[CannedAws]:
+    with CannedAws().served() as canned:
+        yield canned

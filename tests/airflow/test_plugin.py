@@ -1,0 +1,91 @@
+"""What Airflow makes of the plugins folder, and what the plugin and the DAG files cost each process that loads them."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.airflow.support import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from subprocess import CompletedProcess
+
+    from tests.airflow.support import AirflowHome
+
+PLUGIN = "plugins/mwaa_codeartifact_plugin.py"
+DAG_FILES = ("dags/example_codeartifact.py", "dags/refresh_codeartifact_index_url.py")
+
+# Each file alone first, then all plugins as every Airflow process loads them; and after each, what is loaded.
+LOAD = """
+import json, os, runpy, sys
+import airflow.plugins_manager
+folder, *files = sys.argv[1:]
+loaded = {}
+for file in files:
+    runpy.run_path(file)
+    loaded[file] = sorted(sys.modules)
+for name in [name for name in sys.modules if name.startswith("mwaa_codeartifact")]:
+    del sys.modules[name]
+airflow.plugins_manager.get_plugin_info()
+within = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+print(json.dumps({
+    "loaded": loaded,
+    "executed": sorted(name for name, file in within.items() if file.startswith(folder)),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(airflow_home: Callable[[], AirflowHome]) -> tuple[CompletedProcess[str], CompletedProcess[str]]:
+    """Run `airflow plugins` and LOAD, each in a process, side by side."""
+    home = airflow_home()
+    files = [str(home.path / PLUGIN), *(str(ROOT / file) for file in DAG_FILES)]
+    with ThreadPoolExecutor() as pool:
+        listing = pool.submit(home.python, "-m", "airflow", "plugins", "--output", "json")
+        loading = pool.submit(home.python, "-c", LOAD, str(home.path / "plugins"), *files)
+        return listing.result(), loading.result()
+
+
+@pytest.fixture(scope="module")
+def listing(answers: tuple[CompletedProcess[str], CompletedProcess[str]]) -> CompletedProcess[str]:
+    return answers[0]
+
+
+@pytest.fixture(scope="module")
+def modules(answers: tuple[CompletedProcess[str], CompletedProcess[str]]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(answers[1].stdout.splitlines()[-1])
+    found["loaded"] = dict(zip((PLUGIN, *DAG_FILES), found["loaded"].values(), strict=True))
+    return found
+
+
+def test_airflow_plugins_shows_the_plugin(listing: CompletedProcess[str]) -> None:
+    (plugin,) = json.loads(listing.stdout.splitlines()[-1])
+    assert plugin["name"] == "mwaa_codeartifact"
+    assert plugin["source"] == "$PLUGINS_FOLDER/mwaa_codeartifact_plugin.py"
+
+
+def test_the_plugins_folder_loads_without_an_error(listing: CompletedProcess[str]) -> None:
+    output = (listing.stdout + listing.stderr).lower()
+    assert "failed to import plugin" not in output
+    assert "traceback" not in output
+
+
+def test_no_module_of_the_package_is_executed_as_a_plugin(modules: dict[str, Any]) -> None:
+    """Airflow executes what .airflowignore does not name, under its bare stem: errors.py would become `errors`."""
+    assert modules["executed"] == ["mwaa_codeartifact_plugin"]
+
+
+@pytest.mark.parametrize("file", [PLUGIN, *DAG_FILES])
+@pytest.mark.parametrize("heavy", ["boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.core"])
+def test_loading_a_file_imports_nothing_that_only_a_running_task_needs(
+    file: str, heavy: str, modules: dict[str, Any]
+) -> None:
+    assert [name for name in modules["loaded"][file] if f"{name}.".startswith(f"{heavy}.")] == []
+
+
+def test_the_plugin_file_imports_nothing_of_the_package(modules: dict[str, Any]) -> None:
+    assert [name for name in modules["loaded"][PLUGIN] if name.startswith("mwaa_codeartifact")] == []

@@ -1,0 +1,1 @@
+"""Years of operation in virtual time over the real refresh(), beside the sample's policy."""

@@ -12,7 +12,7 @@ AIRFLOW := .local/airflow-$(AIRFLOW_VERSION)/bin/python
 CODE := plugins dags infra tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools local demo test check format build deploy status refresh destroy lock clean
+.PHONY: help setup tools local demo test test-tools test-airflow simulate check format build deploy status refresh destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,9 +36,17 @@ local: setup ## Run all of it on this machine: stacks, Lambda, Airflow; stay unt
 demo: setup ## Prove the main job on this machine, step by step, and end
 	@$(RUN) infra.local demo
 
-test: setup ## Run the tests, the demo among them
-	$(RUN) pytest tests --ignore=tests/airflow -n 2 $(TESTARGS)
+test: setup ## Run the tests, the demo among them (TESTARGS='-k faults': some of them)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-airflow test-tools
+
+test-tools:
+	$(RUN) pytest tests --ignore=tests/airflow -n 2 --dist worksteal $(TESTARGS)
+
+test-airflow:
 	$(AIRFLOW) -m pytest tests/airflow -o filterwarnings=default $(TESTARGS)
+
+simulate: tools ## Simulate years of operation, and draw the picture in docs/
+	@$(RUN) infra.simulate
 
 check: setup ## Check style, types and templates
 	$(RUN) ruff check $(CODE)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 # What the uploads give, just as an output of an earlier stack does.
 UPLOADED = frozenset(
-    {"PluginsS3ObjectVersion", "RequirementsS3ObjectVersion", "RefresherS3ObjectVersion", "RefresherS3Key"}
+    {
+        "PluginsS3ObjectVersion",
+        "RequirementsS3ObjectVersion",
+        "StartupScriptS3ObjectVersion",
+        "RefresherS3ObjectVersion",
+        "RefresherS3Key",
+    }
 )
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 

@@ -44,6 +44,7 @@ def upload(aws: Aws, bucket: str, root: Path) -> tuple[dict[str, str], bool]:
     files = {
         "plugins.zip": root / "build" / "plugins.zip",
         "requirements.txt": root / "requirements" / "requirements.txt",
+        "startup.sh": root / "requirements" / "startup.sh",
         REFRESHER_KEY: root / "build" / "refresher.zip",
     }
     stored = {key: put_if_changed(aws, bucket, key, path) for key, path in files.items()}
@@ -52,6 +53,7 @@ def upload(aws: Aws, bucket: str, root: Path) -> tuple[dict[str, str], bool]:
     parameters = {
         "PluginsS3ObjectVersion": stored["plugins.zip"].version_id,
         "RequirementsS3ObjectVersion": stored["requirements.txt"].version_id,
+        "StartupScriptS3ObjectVersion": stored["startup.sh"].version_id,
         "RefresherS3ObjectVersion": stored[REFRESHER_KEY].version_id,
         "RefresherS3Key": REFRESHER_KEY,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ class _Steps:
         self._expect_refreshed_by("lambda")
 
     def start_on_an_expired_line(self) -> None:
-        self._title("Expire: a container that starts on a dead token gets no packages; one refresh mends it")
+        self._title("Expire: without a startup script, a dead token means no packages, until somebody refreshes")
         # Both refreshers are off: the DAG is paused, and the Lambda's next tick is half an hour away.
         self._pause(_REFRESH_DAG, is_paused=True)
         codeartifact = self._deployment.server.codeartifact
@@ -111,16 +112,34 @@ class _Steps:
         remaining = _expiry(self._expect_refreshed_by("lambda")) - datetime.now().astimezone()
         self._show(f"waiting {remaining.total_seconds():.0f} s for the token to die")
         time.sleep(max(remaining.total_seconds(), 0) + 1)
-        container = self._new_container()
+        dead = self._deployment.client("s3").head_object(Bucket=BUCKET, Key=INDEX_URL_KEY)["VersionId"]
+        container = self._new_container(startup_script=False)
         _expect(not container.start(), "pip succeeded on an expired token")
         _expect(self._told("401 Error, Credentials not correct"), "pip did not report the 401")
         _expect(self._import_numpy(container) is None, "numpy is there although pip failed")
         self._show("the container started without its packages: import numpy fails")
+        errors = self._deployment.sum_of_metric(f"{ENVIRONMENT}-RequirementsInstallErrors")
+        self._show(f"the alarm's metric RequirementsInstallErrors counts {errors:.0f} lines of pip's log")
+        _expect(errors, "the alarm's metric does not count what pip says")
         self._deployment.make("refresh")
-        container = self._new_container()
+        container = self._new_container(startup_script=False)
         _expect(container.start(), "pip failed on a fresh token")
         self._show(f"the same start, refreshed: numpy from {self._import_numpy(container)}")
         _expect(self._import_numpy(container) is not None, "numpy is missing although pip succeeded")
+        self._start_with_the_startup_script(dead)
+
+    def _start_with_the_startup_script(self, dead: str) -> None:
+        self._title("Defend: with its startup script, a container that finds the same dead token mends it by itself")
+        line = {"Bucket": BUCKET, "Key": INDEX_URL_KEY}
+        self._deployment.client("s3").copy_object(**line, CopySource={**line, "VersionId": dead})
+        self._show("the dead line is back, as if no refresher had run")
+        container = self._new_container()
+        _expect(container.start(), "pip failed although the startup script ran")
+        _expect(self._told("startup: index-url refreshed, lives until"), "the startup script did not refresh the line")
+        self._expect_refreshed_by("startup")
+        numpy = self._import_numpy(container)
+        _expect(numpy is not None, "numpy is missing although pip succeeded")
+        self._show(f"the same start, with the startup script: numpy from {numpy}")
 
     def find_no_leak(self, folder: Path) -> None:
         self._title("Search: the tokens are in codeartifact.txt and nowhere else")
@@ -186,9 +205,12 @@ class _Steps:
         self._deployment.client("s3").delete_object(Bucket=BUCKET, Key=INDEX_URL_KEY)
         self._show(f"deleted s3://{BUCKET}/{INDEX_URL_KEY}")
 
-    def _new_container(self) -> Container:
+    def _new_container(self, *, startup_script: bool = True) -> Container:
         environment = self._deployment.server.environments[ENVIRONMENT]
-        return environment.new_container(lambda line: self._console.say("container", line))
+        container = environment.new_container(lambda line: self._console.say("container", line))
+        if not startup_script:  # as most environments are today
+            container.configuration = replace(container.configuration, startup_script=None)
+        return container
 
     def _import_numpy(self, container: Container) -> str | None:
         command = [str(container.programs / "python"), "-c", "import numpy; print(numpy.__file__)"]

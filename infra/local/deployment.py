@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -102,6 +103,15 @@ class Deployment:
         """HEAD the index-url file and give its metadata."""
         metadata: dict[str, str] = self.client("s3").head_object(Bucket=BUCKET, Key=INDEX_URL_KEY)["Metadata"]
         return metadata
+
+    def sum_of_metric(self, name: str) -> float:
+        """Give the sum of a metric of this project over the last hour."""
+        now = datetime.now(UTC)
+        span = {"StartTime": now - timedelta(hours=1), "EndTime": now + timedelta(hours=1), "Period": 7200}
+        answer = self.client("cloudwatch").get_metric_statistics(
+            Namespace="MwaaCodeArtifact", MetricName=name, Statistics=["Sum"], **span
+        )
+        return float(sum(point["Sum"] for point in answer["Datapoints"]))
 
     def airflow(self, method: str, path: str, body: object = None) -> Any:
         """Call Airflow's REST API through MWAA's InvokeRestApi.

@@ -26,11 +26,12 @@ class Airflow:
     :param container: where.
     :param database: folder of the metadata database, which outlives the container.
     :param port: of the UI, on 127.0.0.1.
+    :param password: of the administrator, the same for every container on that database.
     """
 
-    def __init__(self, container: Container, database: Path, port: int) -> None:
+    def __init__(self, container: Container, database: Path, port: int, password: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self.user, self.password = "admin", secrets.token_urlsafe(9)
+        self.user, self.password = "admin", password
         self._container, self._port = container, port
         self._logs = container.root / "logs"
         self._processes = ExitStack()

@@ -17,6 +17,7 @@ class Configuration:
     :param dags: folder of the DAGs in the bucket.
     :param plugins: key and version id of plugins.zip.
     :param requirements: key and version id of requirements.txt.
+    :param startup_script: key and version id of the startup script; None for an environment without one.
     :param options: Airflow configuration options, ``section.option`` to value.
     """
 
@@ -27,6 +28,7 @@ class Configuration:
     dags: str
     plugins: tuple[str, str]
     requirements: tuple[str, str]
+    startup_script: tuple[str, str] | None
     options: dict[str, str]
 
     @classmethod
@@ -40,6 +42,9 @@ class Configuration:
             dags=properties["DagS3Path"],
             plugins=(properties["PluginsS3Path"], properties["PluginsS3ObjectVersion"]),
             requirements=(properties["RequirementsS3Path"], properties["RequirementsS3ObjectVersion"]),
+            startup_script=(properties["StartupScriptS3Path"], properties["StartupScriptS3ObjectVersion"])
+            if "StartupScriptS3Path" in properties
+            else None,
             options=properties.get("AirflowConfigurationOptions", {}),
         )
 

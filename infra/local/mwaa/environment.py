@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import threading
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from infra.local.moto.lambda_runtime import assume_role
 from infra.local.mwaa.airflow import Airflow
 from infra.local.mwaa.container import Container
 from infra.local.mwaa.image import Image
+from infra.local.mwaa.logs import Logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +51,8 @@ class Environment:
         self.airflow: Airflow | None = None
         self._folder, self._endpoint_url, self._port, self._say = folder, endpoint_url, port, say
         self._containers = 0
+        self._logs = Logs(arn)
+        self._password = secrets.token_urlsafe(9)
         self._stopped = threading.Event()
         self._run()
 
@@ -79,7 +83,8 @@ class Environment:
             **assume_role(self.configuration.role_arn, self._endpoint_url, region),
         }
         root = self._folder / f"container-{self._containers}"
-        return Container(root, Image(self.configuration.airflow_version), self.configuration, aws, say)
+        image = Image(self.configuration.airflow_version)
+        return Container(root, image, self.configuration, aws, say, keep_log=self._logs.put)
 
     def _run(self) -> None:
         self._thread = threading.Thread(target=self._live, name=f"mwaa-{self.configuration.name}")
@@ -89,11 +94,12 @@ class Environment:
         failed = _FAILED[self.status]
         try:
             container = self.new_container(self._say)
-            self.airflow = Airflow(container, self._folder / "database", self._port)
+            container.prepare()
+            self.airflow = Airflow(container, self._folder / "database", self._port, self._password)
             try:
                 # The database does not wait for pip: on MWAA too, a container of its own migrates it.
                 database = self.airflow.prepare_database()
-                container.start()
+                container.install_requirements()
                 self.airflow.start(database)
                 self.status, failed = "AVAILABLE", "UNAVAILABLE"
                 self._say(f"AVAILABLE at {self.airflow.url}")
@@ -111,6 +117,12 @@ class Environment:
             except subprocess.CalledProcessError as error:
                 self._say(f"sync of dags/ failed, trying again in {_SYNC_SECONDS} s: {error}")
 
+    def _startup_script(self) -> dict[str, str]:
+        if self.configuration.startup_script is None:
+            return {}
+        key, version_id = self.configuration.startup_script
+        return {"StartupScriptS3Path": key, "StartupScriptS3ObjectVersion": version_id}
+
     def describe(self) -> dict[str, Any]:
         """Describe the environment as GetEnvironment does."""
         return {
@@ -123,6 +135,7 @@ class Environment:
             "SourceBucketArn": f"arn:aws:s3:::{self.configuration.bucket}",
             "PluginsS3ObjectVersion": self.configuration.plugins[1],
             "RequirementsS3ObjectVersion": self.configuration.requirements[1],
+            **self._startup_script(),
             "AirflowConfigurationOptions": self.configuration.options,
             "WebserverUrl": f"127.0.0.1:{self._port}",
             "LastUpdate": {"Status": "FAILED", "Error": {"ErrorCode": "FAILED", "ErrorMessage": self.error}}

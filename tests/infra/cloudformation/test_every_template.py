@@ -11,7 +11,12 @@ import pytest
 from tests.infra.cloudformation.support import FOLDER, STACKS, actions, resources, statements, texts
 
 FROM_DOTENV = {"EnvironmentName", "BucketName", "DomainName", "RepositoryName"}
-FROM_UPLOADS = {"RefresherS3ObjectVersion", "PluginsS3ObjectVersion", "RequirementsS3ObjectVersion"}
+FROM_UPLOADS = {
+    "RefresherS3ObjectVersion",
+    "PluginsS3ObjectVersion",
+    "RequirementsS3ObjectVersion",
+    "StartupScriptS3ObjectVersion",
+}
 
 every_stack = pytest.mark.parametrize("stack", STACKS)
 

@@ -111,15 +111,19 @@ def test_airflow_versions_are_the_supported_ones(mwaa: dict[str, Any]) -> None:
     assert mwaa["Parameters"]["AirflowVersion"]["Default"] == "3.0.6"
 
 
-def test_a_changed_zip_or_requirements_file_updates_the_environment(environment: dict[str, Any]) -> None:
+def test_a_changed_zip_requirements_file_or_startup_script_updates_the_environment(environment: dict[str, Any]) -> None:
     assert environment["PluginsS3Path"] == "plugins.zip"
     assert environment["PluginsS3ObjectVersion"] == {"Ref": "PluginsS3ObjectVersion"}
     assert environment["RequirementsS3Path"] == "requirements.txt"
     assert environment["RequirementsS3ObjectVersion"] == {"Ref": "RequirementsS3ObjectVersion"}
+    assert environment["StartupScriptS3Path"] == "startup.sh"
+    assert environment["StartupScriptS3ObjectVersion"] == {"Ref": "StartupScriptS3ObjectVersion"}
     assert environment["DagS3Path"] == "dags"
 
 
-@pytest.mark.parametrize("parameter", ["PluginsS3ObjectVersion", "RequirementsS3ObjectVersion"])
+@pytest.mark.parametrize(
+    "parameter", ["PluginsS3ObjectVersion", "RequirementsS3ObjectVersion", "StartupScriptS3ObjectVersion"]
+)
 def test_the_version_of_an_unversioned_bucket_is_refused(mwaa: dict[str, Any], parameter: str) -> None:
     pattern = mwaa["Parameters"][parameter]["AllowedPattern"]
     assert not re.fullmatch(pattern, "null")
@@ -167,3 +171,15 @@ def test_the_outputs_lead_to_the_environment(mwaa: dict[str, Any]) -> None:
         "EnvironmentArn": {"Fn::GetAtt": ["Environment", "Arn"]},
         "WebserverUrl": {"Fn::GetAtt": ["Environment", "WebserverUrl"]},
     }
+
+
+@pytest.mark.parametrize("kind", ["Worker", "Scheduler"])
+def test_what_pip_reports_as_an_error_is_counted_and_an_alarm(mwaa: dict[str, Any], kind: str) -> None:
+    counted = mwaa["Resources"][f"{kind}InstallErrors"]
+    assert counted["DependsOn"] == "Environment"
+    assert counted["Properties"]["LogGroupName"] == {"Fn::Sub": "airflow-${EnvironmentName}-" + kind}
+    assert "401 Error" in counted["Properties"]["FilterPattern"]
+    (metric,) = counted["Properties"]["MetricTransformations"]
+    alarm = mwaa["Resources"]["RequirementsInstallFailed"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopicArn"}]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.deploy.aws_cli import Aws, AwsError
-from infra.deploy.upload import put_if_changed, require_versioned, upload_dags
+from infra.deploy.settings import UPLOADED
+from infra.deploy.upload import put_if_changed, require_versioned, upload, upload_dags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,24 @@ def test_uploading_dags_leaves_the_index_url_file_and_foreign_files_alone(
     assert set(versions(s3, name, "dags/")) - set(before) == set(versions(s3, name, "dags/a.py"))
     assert len(versions(s3, name, "dags/a.py")) == 1
     assert "left alone in the bucket, not in dags/ here: dags/of_somebody_else.py\n" in capsys.readouterr().out
+
+
+def test_the_uploads_give_every_version_that_the_templates_take(tmp_path: Path, aws: Aws, s3: Any) -> None:
+    name = bucket(s3, "uploads")
+    files = ("build/plugins.zip", "build/refresher.zip", "requirements/requirements.txt", "requirements/startup.sh")
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(f"content of {file}")
+    (tmp_path / "dags").mkdir()
+
+    parameters, new = upload(aws, name, tmp_path)
+    again, still_new = upload(aws, name, tmp_path)
+
+    assert (new, still_new) == (True, False)
+    assert parameters == again
+    assert set(parameters) == UPLOADED
+    stored = s3.get_object(Bucket=name, Key="startup.sh", VersionId=parameters["StartupScriptS3ObjectVersion"])
+    assert stored["Body"].read() == b"content of requirements/startup.sh"
 
 
 def test_the_index_url_file_cannot_be_uploaded_at_all(tmp_path: Path, aws: Aws) -> None:

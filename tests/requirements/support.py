@@ -1,0 +1,168 @@
+"""A folder in which the startup script finds what it finds in a container, and AWS seen from there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+import requests
+from botocore.exceptions import ClientError
+
+from infra.build import ROOT
+from infra.local.server import REGION, Server
+from mwaa_codeartifact.core.clients import Clients
+from mwaa_codeartifact.core.config import Target
+from mwaa_codeartifact.core.refresh import refresh
+from tests.infra.local.codeartifact.support import OWNER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCRIPT = ROOT / "requirements" / "startup.sh"
+# As MWAA runs it, and on top of that under `set -e`, which a command before it may have left on.
+_SOURCE = 'set -e; source "$1"; env -0 > "$2"'
+
+
+@dataclass(frozen=True)
+class Line:
+    """An index-url file: what stands in it and beside it."""
+
+    body: bytes
+    metadata: dict[str, str]
+
+    @property
+    def refresher(self) -> str:
+        return self.metadata["refreshed-by"]
+
+
+@dataclass(frozen=True)
+class Aws:
+    server: Server
+    clients: Clients
+    bucket: str
+    key: str
+
+    @property
+    def s3(self) -> Any:
+        return self.clients.s3
+
+    @property
+    def settings(self) -> dict[str, str]:
+        destination = f"s3://{self.bucket}/{self.key}"
+        names = {"domain": "data", "domain_owner": OWNER, "repository": "python", "region": REGION}
+        return {**names, "destination": destination}
+
+    def new_line(self, life: timedelta = timedelta(hours=12)) -> Line:
+        """Publish a line in place of whatever is there, as the Lambda does."""
+        self.s3.delete_object(Bucket=self.bucket, Key=self.key)
+        self.server.codeartifact.token_life_limit = life
+        refresh(Target(**self.settings), refresher="lambda", min_remaining=timedelta(hours=0), clients=self.clients)
+        self.server.codeartifact.token_life_limit = None
+        return self.line
+
+    def put(self, line: Line) -> None:
+        self.s3.put_object(Bucket=self.bucket, Key=self.key, Body=line.body, Metadata=line.metadata)
+
+    @property
+    def line(self) -> Line:
+        answer = self.s3.get_object(Bucket=self.bucket, Key=self.key)
+        return Line(answer["Body"].read(), answer["Metadata"])
+
+    @property
+    def has_line(self) -> bool:
+        try:
+            self.s3.head_object(Bucket=self.bucket, Key=self.key)
+        except ClientError:
+            return False
+        return True
+
+    @property
+    def minted(self) -> list[str]:
+        return self.server.codeartifact.minted
+
+
+def clients_of(server: Server) -> Clients:
+    session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
+    codeartifact, s3 = (session.client(name, endpoint_url=server.endpoint_url) for name in ("codeartifact", "s3"))
+    return Clients(codeartifact=codeartifact, s3=s3)
+
+
+@dataclass
+class LikeAContainer:
+    """Run the startup script with bash where it finds no more of a container than it may rely on."""
+
+    root: Path
+    aws: Aws
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.airflow_home = self.root / "airflow"
+        self.airflow_home.mkdir(parents=True)
+        self.programs = self.root / "bin"
+        self.programs.mkdir()
+        python = self.programs / "python3"
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        self.provide("env", "timeout")
+        self.environ = {
+            "PATH": str(self.programs),
+            "HOME": str(self.root),
+            "AIRFLOW_HOME": str(self.airflow_home),
+            **self.aws.server.environ,
+            **{f"AIRFLOW__CODEARTIFACT__{name.upper()}": value for name, value in self.aws.settings.items()},
+            **self.environ,
+        }
+
+    def provide(self, *programs: str) -> None:
+        for program in programs:
+            (self.programs / program).symlink_to(shutil.which(program) or program)
+
+    @property
+    def file(self) -> Path:
+        return self.airflow_home / "dags" / "codeartifact.txt"
+
+    def sync(self, line: Line) -> None:
+        self.file.parent.mkdir(exist_ok=True)
+        self.file.write_bytes(line.body)
+
+    def start(self) -> str:
+        """Run the script; check what must hold whatever happens; give its one line without the name in front."""
+        saved = self.root / "saved"
+        command = ["/bin/bash", "-c", _SOURCE, "bash", str(SCRIPT), str(saved)]
+        started = time.monotonic()
+        ended = subprocess.run(
+            command, cwd=self.airflow_home, env=self.environ, capture_output=True, text=True, check=False
+        )
+        assert time.monotonic() - started < 20
+        assert ended.returncode == 0, ended.stderr
+        exported = dict(variable.split("=", 1) for variable in saved.read_text().split("\0") if variable)
+        shells_own = {"_", "PWD", "OLDPWD", "SHLVL"}
+        assert {name: value for name, value in exported.items() if name not in shells_own} == self.environ
+        said = ended.stdout + ended.stderr
+        assert not [token for token in self.aws.minted if token in said + saved.read_text()]
+        assert said.startswith("startup: ")
+        assert said.count("\n") == 1, said
+        return said.removeprefix("startup: ").rstrip()
+
+    def works(self) -> bool:
+        """Tell whether the repository answers to the line."""
+        (url,) = [line.split()[1] for line in self.file.read_text().splitlines() if line.startswith("--index-url ")]
+        login = "aws", str(urlsplit(url).password)
+        status = requests.get(url.replace(f"{login[0]}:{login[1]}@", "") + "mine/", auth=login, timeout=10).status_code
+        return {200: True, 401: False}[status]
+
+    def pip(self) -> bool:
+        """Tell whether pip gets the package through the file."""
+        command = [sys.executable, "-m", "pip", "download", "--dest", str(self.root / "downloads")]
+        environ = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}
+        environ |= {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        command += ["-r", str(self.file), "mine"]
+        return subprocess.run(command, env=environ, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,136 @@
+"""The startup script in the stand-in's start sequence, and what MWAA makes of any startup script."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.build import ROOT, build
+from infra.local.mwaa import container as container_module
+from infra.local.mwaa.configuration import Configuration
+from infra.local.mwaa.container import Container
+from infra.local.mwaa.image import Image
+from tests.requirements.support import SCRIPT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.requirements.support import Aws, Line
+
+REQUIREMENTS = b"--constraint ${AIRFLOW_CONSTRAINTS_FILE}\n-r ${AIRFLOW_HOME}/dags/codeartifact.txt\nmine\n"
+
+
+class Started(Container):
+    """A container of the stand-in that keeps what it said."""
+
+    said: list[str]
+
+
+@pytest.fixture(scope="module")
+def configuration(everyones_aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    """Upload what an environment is made of."""
+    root = tmp_path_factory.mktemp("build")
+    for folder in ("plugins", "infra"):
+        (root / folder).symlink_to(ROOT / folder)
+    build(root)
+
+    def upload(key: str, body: bytes) -> tuple[str, str]:
+        return key, everyones_aws.s3.put_object(Bucket=everyones_aws.bucket, Key=key, Body=body)["VersionId"]
+
+    return Configuration(
+        name="startup",
+        airflow_version="3.0.6",
+        role_arn="arn:aws:iam::123456789012:role/startup",
+        bucket=everyones_aws.bucket,
+        dags="dags",
+        plugins=upload("plugins.zip", (root / "build" / "plugins.zip").read_bytes()),
+        requirements=upload("requirements.txt", REQUIREMENTS),
+        startup_script=upload("startup.sh", SCRIPT.read_bytes()),
+        options={f"codeartifact.{name}": value for name, value in everyones_aws.settings.items()},
+    )
+
+
+def new_container(aws: Aws, configuration: Configuration, root: Path, script: str | None = None) -> Started:
+    if script is not None:
+        version = aws.s3.put_object(Bucket=aws.bucket, Key="other.sh", Body=script.encode())["VersionId"]
+        configuration = replace(configuration, startup_script=("other.sh", version))
+    variables = aws.server.environ | {"AWS_SESSION_TOKEN": "local"}
+    said: list[str] = []
+    container = Started(root / "container", Image("3.0.6"), configuration, variables, said.append)
+    container.said = said
+    return container
+
+
+def has_the_package(container: Container) -> bool:
+    command = [str(container.programs / "python"), "-c", "import mine"]
+    return subprocess.run(command, env=container.environ, capture_output=True, check=False).returncode == 0
+
+
+def test_without_a_startup_script_a_dead_line_means_no_packages(
+    everyones_aws: Aws, configuration: Configuration, dead_line: Line, tmp_path: Path
+) -> None:
+    everyones_aws.put(dead_line)
+    container = new_container(everyones_aws, replace(configuration, startup_script=None), tmp_path)
+    assert not container.start()
+    assert not has_the_package(container)
+
+
+def test_on_a_dead_line_the_startup_script_refreshes_before_pip(
+    everyones_aws: Aws, configuration: Configuration, dead_line: Line, tmp_path: Path
+) -> None:
+    everyones_aws.put(dead_line)
+    container = new_container(everyones_aws, configuration, tmp_path)
+    before = container.environ
+    assert container.start()
+    assert has_the_package(container)
+    assert everyones_aws.line.refresher == "startup"
+    (line,) = [line for line in container.said if line.startswith("startup: ")]
+    assert line.startswith("startup: index-url refreshed, lives until ")
+    assert container.said.index(line) < container.said.index("pip install -r requirements.txt")
+    assert not any(token in "\n".join(container.said) for token in everyones_aws.minted)
+    assert {name: container.environ[name] for name in before} == before
+    assert set(container.environ) - set(before) <= {"PWD", "OLDPWD", "SHLVL", "_"}
+
+
+def test_what_a_script_exports_reaches_pip_and_airflow_unless_it_is_protected(
+    everyones_aws: Aws, configuration: Configuration, tmp_path: Path
+) -> None:
+    script = "export PIP_RETRIES=9 MWAA__CORE__X=y AIRFLOW_HOME=/other PYTHONPATH=/other AWS_REGION=other\n"
+    script += "export AIRFLOW__CODEARTIFACT__DOMAIN=other\nfalse\nexit 3\n"
+    container = new_container(everyones_aws, configuration, tmp_path, script)
+    before = container.environ
+    container.run_startup_script()
+    assert container.environ["PIP_RETRIES"] == "9"
+    assert {name: container.environ[name] for name in before} == before
+    assert not {"MWAA__CORE__X", "PYTHONPATH"} & set(container.environ)
+
+
+def test_a_script_whose_shell_ends_early_makes_the_container_unhealthy(
+    everyones_aws: Aws, configuration: Configuration, tmp_path: Path
+) -> None:
+    container = new_container(everyones_aws, configuration, tmp_path, "set -e\nfalse\n")
+    with pytest.raises(RuntimeError, match="MWAA marks the container unhealthy"):
+        container.run_startup_script()
+
+
+def test_a_script_that_takes_too_long_makes_the_container_unhealthy(
+    everyones_aws: Aws, configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container_module, "_STARTUP_SECONDS", 1)
+    container = new_container(everyones_aws, configuration, tmp_path, "sleep 60\nsleep 60\n")
+    with pytest.raises(RuntimeError, match="MWAA marks the container unhealthy"):
+        container.run_startup_script()
+
+
+def test_a_script_of_your_own_may_follow(
+    everyones_aws: Aws, configuration: Configuration, dead_line: Line, tmp_path: Path
+) -> None:
+    everyones_aws.put(dead_line)
+    script = f"set -eu\n{SCRIPT.read_text()}\nexport FOLLOWED=yes\n"
+    container = new_container(everyones_aws, configuration, tmp_path, script)
+    container.prepare()
+    assert container.environ["FOLLOWED"] == "yes"
+    assert any(line.startswith("startup: index-url refreshed, ") for line in container.said)

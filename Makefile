@@ -12,7 +12,7 @@ AIRFLOW := .local/airflow-$(AIRFLOW_VERSION)/bin/python
 CODE := plugins dags infra tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools local demo test test-tools test-airflow simulate check format build deploy status refresh destroy lock clean
+.PHONY: help setup tools local demo test test-tools test-airflow simulate docs check format build deploy status refresh destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,12 +40,16 @@ test: setup ## Run the tests, the demo among them (TESTARGS='-k faults': some of
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-airflow test-tools
 
 test-tools:
-	$(RUN) pytest tests --ignore=tests/airflow -n 2 --dist worksteal $(TESTARGS)
+	$(RUN) pytest tests --ignore=tests/airflow -n 2 --dist loadfile --no-loadscope-reorder $(TESTARGS)
 
 test-airflow:
 	$(AIRFLOW) -m pytest tests/airflow -o filterwarnings=default $(TESTARGS)
 
 simulate: tools ## Simulate years of operation, and draw the picture in docs/
+	@$(RUN) infra.simulate
+
+docs: tools ## Write docs/faults.md and docs/simulation.svg anew
+	@$(RUN) tests.faults
 	@$(RUN) infra.simulate
 
 check: setup ## Check style, types and templates
@@ -83,5 +87,5 @@ lock: tools ## Pin all requirements anew (needs MWAA_CONSTRAINTS)
 		requirements/airflow-test.in - --output-file requirements/constraints-$(AIRFLOW_VERSION).txt
 
 clean: ## Remove everything that was built or installed below this folder
-	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

@@ -50,7 +50,7 @@ with DAG(
         "retry_delay": timedelta(minutes=1),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
-        "execution_timeout": timedelta(minutes=5),
+        "execution_timeout": timedelta(minutes=10),
         "priority_weight": BEFORE_ALL_OTHERS,
         "weight_rule": "absolute",
     },

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from infra.deploy.settings import Settings
     from infra.deploy.templates import Template
 
-_FUNCTION_SECONDS = "180"  # more than the function's timeout; the CLI's own is 60 s and would invoke it again
+_FUNCTION_SECONDS = "330"  # more than the function's timeout; the CLI's own is 60 s and would invoke it again
 
 
 def deploy(aws: Aws, settings: Settings, templates: Mapping[str, Template], root: Path = ROOT) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # What can go wrong in a run, in the order in which a run meets it; the service's own retries have been spent by then.
 FAULTS = ("head", "endpoint", "mint", "verify", "rejected", "put")
-# What a failing call costs: 3 tries of 5 + 10 s (core/clients.py).
-TIMEOUT = 45
+# What a failing call costs: 3 tries of 3 + 5 s (core/clients.py).
+TIMEOUT = 24
 
 _START = datetime(2030, 1, 1, tzinfo=UTC)
 _TARGET = Target(

@@ -22,9 +22,15 @@ if TYPE_CHECKING:
     from mwaa_codeartifact.core.destinations import Destination
     from mwaa_codeartifact.core.index_url import Token
 
-# At worst 3 tries of 5 + 10 s and the waits between: a refresh ends well within the Lambda's and the operator's time.
-CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
-_TIMEOUT = urllib3.Timeout(connect=5, read=10)
+# At worst each call takes 3 tries of 3 + 5 s and the waits between: a refresh ends before the Lambda's time is up, and
+# the operator's.
+_CONNECT_SECONDS, _READ_SECONDS = 3, 5
+CLIENT_CONFIG = Config(
+    connect_timeout=_CONNECT_SECONDS,
+    read_timeout=_READ_SECONDS,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+_TIMEOUT = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
 _RETRIES = urllib3.Retry(
     total=2,
     redirect=0,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     HttpGet = Callable[[str, Token], int]
 
+# botocore takes an answer that ends early for one that says less.
+_CUT_OFF = "CodeArtifact's answer was cut off: try again"
+
 
 def mint(codeartifact: CodeArtifactClient, target: Target) -> Token:
     """Get an authorization token for the target's domain.
@@ -38,7 +41,10 @@ def mint(codeartifact: CodeArtifactClient, target: Target) -> Token:
             subject=target.repository_id,
             action="codeartifact:GetAuthorizationToken and sts:GetServiceBearerToken",
         ) from error
-    return Token(answer["authorizationToken"], answer["expiration"])
+    if "authorizationToken" not in answer or "expiration" not in answer:
+        raise MintError("mint a token", target.repository_id, _CUT_OFF)
+    # To the second, as the facts are kept: two tokens of the same second are no reason to replace a line.
+    return Token(answer["authorizationToken"], answer["expiration"].replace(microsecond=0))
 
 
 def repository_endpoint(codeartifact: CodeArtifactClient, target: Target) -> str:
@@ -60,6 +66,8 @@ def repository_endpoint(codeartifact: CodeArtifactClient, target: Target) -> str
             subject=target.repository_id,
             action="codeartifact:GetRepositoryEndpoint",
         ) from error
+    if "repositoryEndpoint" not in answer:
+        raise MintError("get the repository's endpoint", target.repository_id, _CUT_OFF)
     return answer["repositoryEndpoint"]
 
 

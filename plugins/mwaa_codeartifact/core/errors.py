@@ -61,7 +61,9 @@ class CodeArtifactError(Exception):
         """
         code = aws_code(error)
         error.__traceback__ = None
-        if code in _ACCESS_DENIED:
+        if code in _ACCESS_DENIED and "kms:" in str(error).lower():
+            reason = "access denied: allow kms:GenerateDataKey and kms:Decrypt on the bucket's key in the role's policy"
+        elif code in _ACCESS_DENIED:
             reason = f"access denied: allow {action} in the role's policy"
         else:
             reason = _FIXES.get(code, str(error))

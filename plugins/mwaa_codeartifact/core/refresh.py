@@ -120,16 +120,15 @@ class _Refresh:
             repository=self.target.repository_id,
         )
         file = IndexUrlFile(endpoint, token, ours)
-        for _ in range(_PUBLISH_ATTEMPTS):
+        for attempts_left in reversed(range(_PUBLISH_ATTEMPTS + 1)):
             facts = self._facts(standing)
             if standing and facts and facts.token_fingerprint == token.fingerprint:
-                return (
-                    "published",
-                    facts,
-                    standing.version_id,
-                )  # an earlier try took effect although its answer was lost
+                # An earlier try took effect although its answer was lost.
+                return "published", facts, standing.version_id
             if standing and facts and facts.token_expires_at >= token.expires_at:
                 return "superseded", facts, standing.version_id
+            if not attempts_left:
+                break
             self._check_replaceable(standing)
             try:
                 version_id = destination.put(file, replacing=standing)

@@ -56,7 +56,7 @@ def test_the_function_runs_the_uploaded_version_of_the_handler(refresher: dict[s
     function = refresher["Resources"]["Refresher"]["Properties"]
     assert function["Handler"] == "handler.handler"
     assert function["Runtime"] == "python3.12"
-    assert function["Timeout"] == 120
+    assert function["Timeout"] == 300
     assert function["MemorySize"] == 256
     assert function["Code"] == {
         "S3Bucket": {"Ref": "BucketName"},
@@ -112,7 +112,7 @@ def test_the_bootstrap_runs_again_for_every_setting_of_the_target(refresher: dic
     variables = refresher["Resources"]["Refresher"]["Properties"]["Environment"]["Variables"]
     assert bootstrap["Properties"] == {
         "ServiceToken": {"Fn::GetAtt": ["Refresher", "Arn"]},
-        "ServiceTimeout": 300,
+        "ServiceTimeout": 420,
         "Domain": variables["CODEARTIFACT_DOMAIN"],
         "DomainOwner": variables["CODEARTIFACT_DOMAIN_OWNER"],
         "Repository": variables["CODEARTIFACT_REPOSITORY"],

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from infra.local.server import Server
 
 TEMPLATES = ROOT / "infra" / "cloudformation"
-NAMES = {"DomainName": "stacks-domain", "RepositoryName": "stacks-repository", "BucketName": "stacks-bucket"}
 
 
 def cloudformation_deploy(server: Server, stack: str, template: str, **parameters: str) -> str:
@@ -43,19 +43,28 @@ def outputs(server: Server, stack: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def network(server: Server) -> dict[str, str]:
-    assert not cloudformation_deploy(server, "stacks-network", "network", EnvironmentName="stacks")
-    return outputs(server, "stacks-network")
+def prefix() -> str:
+    """Give each set of stacks names of its own: moto's state outlives a server."""
+    return f"stacks-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="module")
-def repository(server: Server) -> dict[str, str]:
-    assert not cloudformation_deploy(server, "stacks-repository", "repository", **NAMES)
-    return outputs(server, "stacks-repository")
+def network(server: Server, prefix: str) -> dict[str, str]:
+    assert not cloudformation_deploy(server, f"{prefix}-network", "network", EnvironmentName=prefix)
+    return outputs(server, f"{prefix}-network")
 
 
 @pytest.fixture(scope="module")
-def refresher(server: Server, repository: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def repository(server: Server, prefix: str) -> dict[str, str]:
+    names = {"DomainName": prefix, "RepositoryName": prefix, "BucketName": prefix}
+    assert not cloudformation_deploy(server, f"{prefix}-repository", "repository", **names)
+    return outputs(server, f"{prefix}-repository")
+
+
+@pytest.fixture(scope="module")
+def refresher(
+    server: Server, prefix: str, repository: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     root = tmp_path_factory.mktemp("build")
     for folder in ("plugins", "infra"):
         (root / folder).symlink_to(ROOT / folder)
@@ -63,10 +72,10 @@ def refresher(server: Server, repository: dict[str, str], tmp_path_factory: pyte
     s3 = client(server, "s3")
     zipped = (root / "build" / "refresher.zip").read_bytes()
     version = s3.put_object(Bucket=repository["BucketName"], Key="lambda/refresher.zip", Body=zipped)["VersionId"]
-    parameters = {**repository, "EnvironmentName": "stacks", "RefresherS3ObjectVersion": version}
+    parameters = {**repository, "EnvironmentName": prefix, "RefresherS3ObjectVersion": version}
     del parameters["BucketArn"]
-    assert not cloudformation_deploy(server, "stacks-refresher", "refresher", **parameters)
-    return {**parameters, **outputs(server, "stacks-refresher")}
+    assert not cloudformation_deploy(server, f"{prefix}-refresher", "refresher", **parameters)
+    return {**parameters, **outputs(server, f"{prefix}-refresher")}
 
 
 def test_no_route_leads_to_the_internet(server: Server, network: dict[str, str]) -> None:
@@ -109,28 +118,31 @@ def test_the_repository_pulls_from_the_public_index(server: Server, repository: 
 
 
 def test_the_bootstrap_has_written_the_file_before_the_stack_is_complete(
-    server: Server, refresher: dict[str, str]
+    server: Server, prefix: str, refresher: dict[str, str]
 ) -> None:
-    assert refresher["IndexUrlDestination"] == "s3://stacks-bucket/dags/codeartifact.txt"
-    head = client(server, "s3").head_object(Bucket="stacks-bucket", Key="dags/codeartifact.txt")
+    assert refresher["IndexUrlDestination"] == f"s3://{prefix}/dags/codeartifact.txt"
+    head = client(server, "s3").head_object(Bucket=prefix, Key="dags/codeartifact.txt")
     assert head["Metadata"]["refreshed-by"] == "lambda"
 
 
-def test_an_unchanged_stack_gets_an_empty_change_set(server: Server, network: dict[str, str]) -> None:
+def test_an_unchanged_stack_gets_an_empty_change_set(server: Server, prefix: str, network: dict[str, str]) -> None:
     del network
-    said = cloudformation_deploy(server, "stacks-network", "network", EnvironmentName="stacks")
+    said = cloudformation_deploy(server, f"{prefix}-network", "network", EnvironmentName=prefix)
     assert "No changes to deploy" in said
-    stack = client(server, "cloudformation").describe_stacks(StackName="stacks-network")["Stacks"][0]
+    stack = client(server, "cloudformation").describe_stacks(StackName=f"{prefix}-network")["Stacks"][0]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_a_bootstrap_that_fails_rolls_the_stack_back_and_says_why(server: Server, refresher: dict[str, str]) -> None:
+def test_a_bootstrap_that_fails_rolls_the_stack_back_and_says_why(
+    server: Server, prefix: str, refresher: dict[str, str]
+) -> None:
+    failing = f"{prefix}-failing"
     parameters = {name: value for name, value in refresher.items() if name in REFRESHER_PARAMETERS}
-    parameters |= {"EnvironmentName": "failing", "RepositoryName": "missing"}
-    assert "Failed to create/update the stack" in cloudformation_deploy(server, "failing", "refresher", **parameters)
+    parameters |= {"EnvironmentName": failing, "RepositoryName": "missing"}
+    assert "Failed to create/update the stack" in cloudformation_deploy(server, failing, "refresher", **parameters)
     cloudformation = client(server, "cloudformation")
-    assert cloudformation.describe_stacks(StackName="failing")["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE"
-    events = cloudformation.describe_stack_events(StackName="failing")["StackEvents"]
+    assert cloudformation.describe_stacks(StackName=failing)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = cloudformation.describe_stack_events(StackName=failing)["StackEvents"]
     (reason,) = [
         event["ResourceStatusReason"]
         for event in events
@@ -139,15 +151,18 @@ def test_a_bootstrap_that_fails_rolls_the_stack_back_and_says_why(server: Server
     assert "check the settings domain, domain_owner, repository and region" in reason
 
 
-def test_the_metrics_of_a_refresh_reach_cloudwatch(server: Server, refresher: dict[str, str]) -> None:
+def test_the_metrics_of_a_refresh_reach_cloudwatch(server: Server, prefix: str, refresher: dict[str, str]) -> None:
     client(server, "lambda").invoke(FunctionName=refresher["RefresherFunctionName"], Payload=b"{}")
     metrics = client(server, "cloudwatch").list_metrics(Namespace="MwaaCodeArtifact")["Metrics"]
     assert {metric["MetricName"] for metric in metrics} == {"RemainingLifetime", "Refreshes", "Fallbacks"}
-    assert {dimension["Value"] for metric in metrics for dimension in metric["Dimensions"]} == {"stacks"}
+    assert {dimension["Value"] for metric in metrics for dimension in metric["Dimensions"]} >= {prefix}
 
 
-def test_the_alarms_watch_the_metrics_that_the_refresher_writes(server: Server, refresher: dict[str, str]) -> None:
-    alarms = client(server, "cloudwatch").describe_alarms(AlarmNamePrefix="stacks-")["MetricAlarms"]
+def test_the_alarms_watch_the_metrics_that_the_refresher_writes(
+    server: Server, prefix: str, refresher: dict[str, str]
+) -> None:
+    names = [f"{prefix}-{name}" for name in ("index-url-remaining-lifetime", "refresher-errors", "refresher-fallback")]
+    alarms = client(server, "cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
     assert {alarm["MetricName"] for alarm in alarms} == {"RemainingLifetime", "Fallbacks", "Errors"}
     assert all(alarm["AlarmActions"] == [refresher["AlarmTopicArn"]] for alarm in alarms)
 

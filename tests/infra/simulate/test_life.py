@@ -77,9 +77,9 @@ def test_the_world_is_refreshed_by_the_real_protocol() -> None:
 
     assert run(0, None) == Outcome(failed=False, remaining=12 * HOUR, spent=0, mints=1)
     assert run(4 * HOUR, 12 * HOUR) == Outcome(failed=False, remaining=8 * HOUR, spent=0, mints=0)
-    assert run(5 * HOUR, 12 * HOUR, "head") == Outcome(failed=True, remaining=7 * HOUR, spent=45, mints=0)
+    assert run(5 * HOUR, 12 * HOUR, "head") == Outcome(failed=True, remaining=7 * HOUR, spent=24, mints=0)
     assert run(5 * HOUR, 12 * HOUR, "rejected") == Outcome(failed=True, remaining=7 * HOUR, spent=0, mints=1)
-    assert run(5 * HOUR, 12 * HOUR, "put") == Outcome(failed=True, remaining=7 * HOUR, spent=45, mints=1)
+    assert run(5 * HOUR, 12 * HOUR, "put") == Outcome(failed=True, remaining=7 * HOUR, spent=24, mints=1)
     assert run(5 * HOUR, 12 * HOUR) == Outcome(failed=False, remaining=12 * HOUR, spent=0, mints=1)
 
 

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.support import Scene
+from tests.plugins.mwaa_codeartifact.core.conftest import (
+    _no_settings_of_this_machine,
+    aws,
+    bucket,
+    clients,
+    clock,
+    closed_port,
+    s3,
+    s3_app,
+    session,
+    target,
+    unversioned_bucket,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import boto3
+
+    from mwaa_codeartifact.core.clients import Clients
+    from mwaa_codeartifact.core.config import Target
+    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
+
+__all__ = [
+    "_no_settings_of_this_machine",
+    "aws",
+    "bucket",
+    "clients",
+    "clock",
+    "closed_port",
+    "s3",
+    "s3_app",
+    "session",
+    "target",
+    "unversioned_bucket",
+]
+
+
+@pytest.fixture
+def scene(
+    aws: Aws,
+    bucket: Bucket,
+    target: Target,
+    clients: Clients,
+    session: boto3.Session,
+    closed_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Scene]:
+    """Set the scene of a fault; only the waits between two tries are cut short."""
+    short_sleep = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 20))
+    monkeypatch.setattr("botocore.endpoint.time", short_sleep)
+    monkeypatch.setattr("mwaa_codeartifact.core.clients._RETRIES.backoff_factor", 0.01)
+    scene = Scene(aws, bucket, target, clients, session, closed_port, monkeypatch)
+    yield scene
+    scene.close()

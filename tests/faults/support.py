@@ -1,0 +1,293 @@
+"""The scene of a fault, the ways to inject one, and what a row of the table of faults says."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import socket
+import struct
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+import urllib3
+from botocore.config import Config
+from werkzeug.wrappers import Response
+
+from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients
+from mwaa_codeartifact.core.refresh import refresh
+from tests.plugins.mwaa_codeartifact.core.support import (
+    BY_HAND,
+    DOMAIN,
+    KEY,
+    OTHER_LINE,
+    OWNER,
+    REGION,
+    REPOSITORY,
+    STALE,
+    START,
+    Bucket,
+    after,
+    line_metadata,
+    make_bucket,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+
+    import pytest
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.refresh import RefreshResult
+    from tests.plugins.mwaa_codeartifact.core.support import Aws, Fault, Forward
+
+HOUR = timedelta(hours=1)
+IN_12_HOURS = START + 12 * HOUR
+NEWER_LINE = b"the newer line of another refresher\n"
+# A timeout that a test can wait for; everything else is the product's own configuration.
+SHORT_SECONDS = 0.4
+
+
+class Holds(Enum):
+    """Tell what the index-url file holds afterwards."""
+
+    OLD = "the old line"
+    NEW = "the new line"
+    OTHER = "the other refresher's line"
+    BY_HAND = "the hand-written line"
+    NOTHING = "nothing"
+
+
+class Alarm(Enum):
+    """Tell which alarm speaks if the fault lasts, and which after it."""
+
+    NONE = "none"
+    FALLBACK = "fallback"
+    LIFETIME = "remaining lifetime < 6 h"
+    SHORT = "fallback, remaining lifetime < 6 h"
+    ERRORS = "refresher errors, then remaining lifetime < 6 h"
+
+
+@dataclass(frozen=True)
+class Row:
+    """State one fault and what comes of it.
+
+    :param name: the fault.
+    :param inject: lets it happen.
+    :param holds: what the file holds afterwards.
+    :param sees: the part of the error's sentence, or else of the log, that matters.
+    :param alarm: what speaks if the fault lasts and nobody else refreshes.
+    """
+
+    name: str
+    inject: Callable[[Scene], object]
+    holds: Holds
+    sees: str
+    alarm: Alarm
+
+
+@dataclass
+class Scene:
+    """A stale line stands (2 h left), and the Lambda is about to refresh it.
+
+    :param skew: how far this machine's clock is ahead.
+    """
+
+    aws: Aws
+    bucket: Bucket
+    target: Target
+    clients: Clients
+    session: boto3.Session
+    closed_port: int
+    patch: pytest.MonkeyPatch
+    skew: timedelta = timedelta(0)
+    standing: datetime = STALE
+    versioned: bool = True
+    over: threading.Event = field(default_factory=threading.Event)
+    _clients: list[Clients] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bucket.write_line(self.standing)
+
+    def run(self) -> RefreshResult:
+        return refresh(
+            self.target, refresher="lambda", min_remaining=8 * HOUR, clients=self.clients, now=lambda: START + self.skew
+        )
+
+    def close(self) -> None:
+        self.over.set()
+        for clients in self._clients:
+            clients.codeartifact.close()
+            clients.s3.close()
+
+    def at(self, step: str, *faults: Fault) -> None:
+        self.aws.at(step, *faults)
+
+    def always(self, step: str, fault: Fault) -> None:
+        """Let every try of a step meet the fault."""
+        self.aws.at(step, *[fault] * 15)
+
+    def look(self) -> list[bytes]:
+        """Give the contents of all versions, newest first."""
+        return self.bucket.versions() if self._bucket_exists() else []
+
+    def expect(self, holds: Holds, before: list[bytes]) -> None:
+        """Check bytes, metadata and versions of the file.
+
+        :param before: what was there when the refresh began, see look().
+        """
+        versions = self.look()
+        minted = [token.encode() for token in self.aws.state.minted]
+        ours = [body for body in versions if any(token in body for token in minted)]
+        assert versions[len(versions) - len(before) :] == before or not self.versioned
+        if holds is Holds.NEW:
+            (line,) = ours
+            assert self.bucket.read() == versions[0] == line
+            self._expect_a_working_line(line.decode())
+            return
+        assert ours == []
+        if holds is Holds.NOTHING:
+            assert not self._bucket_exists()
+        elif holds is Holds.OTHER:
+            assert self.bucket.read().startswith(NEWER_LINE)
+            assert self.bucket.metadata()["refreshed-by"] == "dag"
+        else:
+            assert self.bucket.read() == (OTHER_LINE if holds is Holds.OLD else BY_HAND)
+            assert self.bucket.metadata() == (line_metadata(self.standing) if holds is Holds.OLD else {})
+            assert versions == before
+
+    def _expect_a_working_line(self, line: str) -> None:
+        comment, index_url, end = line.split("\n")
+        url = urlsplit(index_url.removeprefix("--index-url "))
+        expires_at = self.aws.state.domain(DOMAIN).tokens[url.password or ""]
+        assert (url.username, url.path, end) == ("aws", f"/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/simple/", "")
+        assert self.aws.state.check(DOMAIN, url.password or "")
+        metadata = self.bucket.metadata()
+        assert comment.partition(": ")[2] == ", ".join(f"{name}={value}" for name, value in metadata.items())
+        assert metadata["token-expires-at"] == f"{expires_at:%Y-%m-%dT%H:%M:%SZ}"
+        assert metadata["refreshed-by"] == "lambda"
+
+    def _bucket_exists(self) -> bool:
+        return any(bucket["Name"] == self.bucket.name for bucket in self.bucket.s3.list_buckets()["Buckets"])
+
+    def other_publishes(self, lives: timedelta = 12 * HOUR) -> None:
+        self.bucket.write_line(START + lives, NEWER_LINE + str(lives).encode())
+
+    def others_publish(self, *hours: float) -> None:
+        """Let lines that live so long come in between, one at each attempt to publish."""
+        for lives in hours:
+            self.at("put", after(functools.partial(self.other_publishes, lives * HOUR)))
+
+    def delete(self) -> None:
+        self.bucket.s3.delete_object(Bucket=self.bucket.name, Key=KEY)
+
+    def limit_tokens(self, life: timedelta) -> None:
+        self.aws.state.token_life_limit = life
+
+    def clock_is(self, ahead: timedelta, standing: timedelta = STALE - START) -> None:
+        """Set the clock here wrong.
+
+        :param standing: the true remaining lifetime of the line that stands.
+        """
+        self.skew, self.standing = ahead, START + standing
+        self.bucket.write_line(self.standing)
+
+    @property
+    def other_endpoint(self) -> str:
+        """Give the same repository by another name."""
+        return f"{self.aws.url.replace('127.0.0.1', 'localhost')}/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/"
+
+    def set_target(self, **settings: str) -> None:
+        self.target = replace(self.target, **settings)
+
+    def without_bucket(self) -> None:
+        self.bucket = Bucket(self.bucket.s3, "no-such-bucket")
+        self.set_target(destination=self.bucket.uri)
+
+    def without_versions(self) -> Bucket:
+        self.versioned = False
+        self.bucket = make_bucket(self.bucket.s3, versioned=False)
+        self.set_target(destination=self.bucket.uri)
+        return self.bucket
+
+    def without_credentials(self) -> None:
+        self._connect(boto3.Session(region_name=REGION), CLIENT_CONFIG)
+
+    def hangs(self, step: str, *, taking_effect: bool = False) -> None:
+        """Let every try of a step go without an answer until the client has had enough."""
+
+        def hang(forward: Forward) -> Response:
+            response = forward() if taking_effect else Response(status=500)
+            self.over.wait(10)
+            return response
+
+        self.patch.setattr("mwaa_codeartifact.core.clients._TIMEOUT", urllib3.Timeout(SHORT_SECONDS))
+        self._connect(self.session, CLIENT_CONFIG.merge(Config(read_timeout=SHORT_SECONDS)))
+        self.at(step, *[hang] * (1 if taking_effect else 3))
+
+    def _connect(self, session: boto3.Session, config: Config) -> None:
+        codeartifact = session.client("codeartifact", endpoint_url=self.aws.url, config=config)
+        s3 = session.client("s3", endpoint_url=self.aws.url, config=config)
+        self.clients = Clients(codeartifact, s3)
+        self._clients.append(self.clients)
+
+
+def says(status: int, code: str, message: str) -> Fault:
+    """Answer with an error in AWS's own words."""
+    xml = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return lambda _: Response(xml, status, mimetype="application/xml")
+
+
+def endpoint_is(url: str) -> Fault:
+    """Tell another endpoint of the repository."""
+    return lambda _: Response(json.dumps({"repositoryEndpoint": url}), mimetype="application/json")
+
+
+class _Half(Response):
+    """Answer with the first half of a body."""
+
+    reset = False
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        whole = self.get_data() or b"an answer"
+        self.response = self._half(whole, environ["werkzeug.socket"])
+        self.headers["Content-Length"] = str(len(whole))
+        return super().__call__(environ, start_response)
+
+    def _half(self, whole: bytes, connection: socket.socket) -> Iterator[bytes]:
+        yield whole[: len(whole) // 2]
+        if self.reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(connection.detach())
+        raise ConnectionAbortedError
+
+
+class _ResetHalf(_Half):
+    reset = True
+
+
+def cut_off(forward: Forward) -> Response:
+    """Close the connection in the middle of the answer, as if that were its end (FIN)."""
+    return _Half.force_type(forward())
+
+
+def reset(forward: Forward) -> Response:
+    """Reset the connection in the middle of the answer (RST)."""
+    return _ResetHalf.force_type(forward())
+
+
+def lose(*, then: Fault) -> Fault:
+    """Do what was asked and answer as if it had failed."""
+
+    def fault(forward: Forward) -> Response:
+        forward()
+        return then(forward)
+
+    return fault

@@ -10,6 +10,7 @@ import re
 from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -75,7 +76,7 @@ def _answers(body: str) -> bool:
         index = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
         if not token.value:
             return False
-        verify(http_get, index.rstrip("/").removesuffix("/simple"), token)
+        verify(partial(http_get, tries=1), index.rstrip("/").removesuffix("/simple"), token)
     except (ValueError, VerifyError):
         return False
     return True

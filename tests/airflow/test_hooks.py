@@ -79,12 +79,12 @@ def test_the_hook_speaks_to_codeartifact_in_its_region() -> None:
 def test_retries_are_standard_and_bounded_and_so_is_the_wait() -> None:
     config = client_meta().config
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
-    assert (config.connect_timeout, config.read_timeout) == (5, 10)
+    assert (config.connect_timeout, config.read_timeout) == (3, 5)
 
 
 def test_a_given_config_is_merged_over_the_bounds() -> None:
     config = client_meta(config=Config(read_timeout=30, user_agent_extra="mine")).config
-    assert (config.connect_timeout, config.read_timeout) == (5, 30)
+    assert (config.connect_timeout, config.read_timeout) == (3, 30)
     assert config.user_agent_extra.endswith(" mine")  # after what Airflow says of itself
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
 
@@ -96,7 +96,7 @@ def test_the_config_kwargs_of_a_connection_are_merged_over_the_bounds(
     extra = '{"extra": {"config_kwargs": {"read_timeout": 30, "proxies": {"https": "http://proxy:3128"}}}}'
     monkeypatch.setenv("AIRFLOW_CONN_BEHIND_A_PROXY", extra)
     config = client_meta(aws_conn_id="behind_a_proxy").config
-    assert (config.connect_timeout, config.read_timeout) == (5, 30)
+    assert (config.connect_timeout, config.read_timeout) == (3, 30)
     assert config.proxies == {"https": "http://proxy:3128"}
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -70,6 +72,34 @@ def silent() -> Iterator[socket.socket]:
         listening.listen()
         listening.setblocking(False)
         yield listening
+
+
+@pytest.fixture
+def trickling() -> Iterator[socket.socket]:
+    """Answer with a byte a second, without end: no read ever takes too long, and nothing ever comes of it."""
+    done = threading.Event()
+    threads = []
+
+    def trickle(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while not done.wait(1):
+                connection.send(b"H")
+
+    def serve(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threads.append(threading.Thread(target=trickle, args=(connection,)))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threads.append(threading.Thread(target=serve, args=(listening,)))
+        threads[0].start()
+        yield listening
+        done.set()
+        listening.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture

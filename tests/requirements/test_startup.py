@@ -302,10 +302,11 @@ class TestWithoutPlugins:
 
 
 def test_it_ends_within_20_seconds_whatever_hangs(
-    aws: Aws, dead_line: Line, silent: socket.socket, tmp_path: Path
+    aws: Aws, dead_line: Line, silent: socket.socket, trickling: socket.socket, tmp_path: Path
 ) -> None:
     hanging = url(silent)
-    silent_repository = f"--index-url {hanging.replace('//', '//aws:secret@')}/pypi/python/simple/\n".encode()
+    endless = url(trickling).replace("//", "//aws:secret@")
+    endless_repository = f"--index-url {endless}/pypi/python/simple/\n".encode()
 
     def start(name: str, *, line: Line = dead_line, without: str = "", **environ: str) -> str:
         own = replace(aws, key=f"{tmp_path.name}-{name}/codeartifact.txt")
@@ -324,8 +325,8 @@ def test_it_ends_within_20_seconds_whatever_hangs(
             "CodeArtifact": threads.submit(start, "codeartifact", AWS_ENDPOINT_URL_CODEARTIFACT=hanging),
             "both": threads.submit(start, "both", AWS_ENDPOINT_URL=hanging),
             "both, no plugins": threads.submit(start, "none", without="plugins", AWS_ENDPOINT_URL=hanging),
-            "repository": threads.submit(start, "repository", line=Line(silent_repository, {})),
-            "no timeout": threads.submit(start, "watchdog", line=Line(silent_repository, {}), without="timeout"),
+            "repository": threads.submit(start, "repository", line=Line(endless_repository, {})),
+            "no timeout": threads.submit(start, "watchdog", line=Line(endless_repository, {}), without="timeout"),
         }
         assert said["S3"].result().startswith("index-url refreshed in this container only, ")
         assert said["CodeArtifact"].result().startswith("index-url not refreshed, the line that is there is kept: ")

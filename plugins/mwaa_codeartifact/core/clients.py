@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 # At worst each call takes 3 tries of 3 + 5 s and the waits between: a refresh ends before the Lambda's time is up, and
 # the operator's.
-_CONNECT_SECONDS, _READ_SECONDS = 3, 5
+_TRIES, _CONNECT_SECONDS, _READ_SECONDS = 3, 3, 5
 CLIENT_CONFIG = Config(
     connect_timeout=_CONNECT_SECONDS,
     read_timeout=_READ_SECONDS,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": _TRIES},
 )
 _TIMEOUT = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
 _RETRIES = urllib3.Retry(
-    total=2,
+    total=_TRIES - 1,
     redirect=0,
     backoff_factor=0.5,
     status_forcelist=(429, 500, 502, 503, 504),
@@ -41,12 +41,13 @@ _RETRIES = urllib3.Retry(
 )
 
 
-def http_get(url: str, token: Token, *, ca_bundle: bool | str | None = None) -> int:
+def http_get(url: str, token: Token, *, ca_bundle: bool | str | None = None, tries: int = _TRIES) -> int:
     """GET a URL as pip would, but without following redirects, which would carry the token elsewhere; give the status.
 
     :param url: what to get.
     :param token: sent as the password of the user ``aws`` (CodeArtifact user guide, "Use CodeArtifact with pip").
     :param ca_bundle: path of the CA certificates, or False to check none (default: the system's).
+    :param tries: how often at most it is asked while it is busy or silent (default: 3).
     :raises OSError: when there is no answer.
     """
     tls: dict[str, Any] = {"cert_reqs": "CERT_NONE"} if ca_bundle is False else {}
@@ -62,7 +63,7 @@ def http_get(url: str, token: Token, *, ca_bundle: bool | str | None = None) -> 
                 headers=urllib3.make_headers(basic_auth=f"aws:{token.value}"),
                 redirect=False,
                 timeout=_TIMEOUT,
-                retries=_RETRIES,
+                retries=_RETRIES.new(total=tries - 1),
             )
     except urllib3.exceptions.HTTPError as error:
         # Its frames hold the request's headers, so only its name goes on.

@@ -145,8 +145,7 @@ class _Steps:
         self._title("Search: the tokens are in codeartifact.txt and nowhere else")
         tokens = [token.encode() for token in self._deployment.server.codeartifact.minted]
         files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-        leaks = [path for path in files if any(token in path.read_bytes() for token in tokens)]
-        leaks = [path for path in leaks if path.name != "codeartifact.txt"]
+        leaks = [path for path in files if path.name != "codeartifact.txt" and _holds_any(path, tokens)]
         _expect(not leaks, f"tokens stand in {', '.join(map(str, leaks))}")
         told = "\n".join(self._console.lines + self._lambda_log()).encode()
         _expect(not any(token in told for token in tokens), "a token stands in the output or in the Lambda's log")
@@ -224,6 +223,14 @@ class _Steps:
 
     def _told(self, text: str) -> bool:
         return any(text in line for line in self._console.lines)
+
+
+def _holds_any(path: Path, secrets: list[bytes]) -> bool:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # Airflow is still running, and the sync removes what is not in the bucket
+        return False
+    return any(secret in content for secret in secrets)
 
 
 def _expiry(facts: dict[str, str]) -> datetime:

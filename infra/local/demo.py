@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from infra.local.deployment import BUCKET, ENVIRONMENT, INDEX_URL_KEY, Deployment
+from infra.deploy.upload import INDEX_URL_KEY
+from infra.local.deployment import BUCKET, ENVIRONMENT, Deployment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from infra.deploy.upload import INDEX_URL_KEY
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "local"
 BUCKET = "local-mwaa-bucket"
-INDEX_URL_KEY = "dags/codeartifact.txt"
 
 
 class Deployment:

@@ -11,6 +11,7 @@ import urllib3
 from botocore.config import Config
 from botocore.utils import get_environ_proxies
 
+from mwaa_codeartifact.core.debug_logs import keep_token_out
 from mwaa_codeartifact.core.destination_file import FileDestination
 from mwaa_codeartifact.core.destination_s3 import S3Destination
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mwaa_codeartifact.core.codeartifact import HttpGet
     from mwaa_codeartifact.core.destinations import Destination
     from mwaa_codeartifact.core.index_url import Token
+
+keep_token_out()
 
 # At worst each call takes 3 tries of 3 + 5 s and the waits between: a refresh ends before the Lambda's time is up, and
 # the operator's.

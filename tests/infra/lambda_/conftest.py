@@ -4,63 +4,25 @@ import zipfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto.moto_server.werkzeug_app import create_backend_app
 
 from infra.build import ROOT, build
-from infra.local.codeartifact.pip_settings import PipSettings
-from infra.local.codeartifact.store import CodeArtifact
-from infra.local.codeartifact.upstream import Upstream
 from tests.infra.lambda_.support import CloudFormation, Function, cloudformation, settings_for
-from tests.plugins.mwaa_codeartifact.core.support import (
-    DOMAIN,
-    OWNER,
-    REGION,
-    REPOSITORY,
-    Aws,
-    Bucket,
-    make_bucket,
-    s3_client,
-    serve,
-)
+from tests.plugins.mwaa_codeartifact.core.conftest import aws, bucket, s3, s3_app, session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from _typeshed.wsgi import WSGIApplication
-    from types_boto3_s3 import S3Client
+    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
 
-
-@pytest.fixture(scope="session")
-def s3_app() -> WSGIApplication:
-    app: WSGIApplication = create_backend_app("s3")
-    return app
-
-
-@pytest.fixture(scope="session")
-def s3(s3_app: WSGIApplication) -> Iterator[S3Client]:
-    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
-    with s3_client(session, s3_app) as client:
-        yield client
+__all__ = ["aws", "bucket", "s3", "s3_app", "session"]
 
 
 @pytest.fixture
-def bucket(s3: S3Client) -> Bucket:
-    return make_bucket(s3)
-
-
-@pytest.fixture
-def aws(s3_app: WSGIApplication, tmp_path: Path) -> Iterator[Aws]:
-    """Serve the target's repository and S3; the clock is the real one, as it is for the function."""
-    state = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=tmp_path / "packages")
-    state.create_domain(DOMAIN, OWNER, REGION)
-    state.create_repository(DOMAIN, REPOSITORY)
-    with Upstream(PipSettings("http://127.0.0.1:9/simple/")) as upstream:
-        aws = Aws(state, upstream, s3_app)
-        with serve(aws) as aws.url:
-            yield aws
+def clock() -> Callable[[], datetime]:
+    """Let CodeArtifact go by the real clock, as the function does."""
+    return lambda: datetime.now(UTC)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ from mwaa_codeartifact.settings import target_settings
 DOC = """
 ### Refresh the CodeArtifact index-url
 
-Every hour: if the token in the index-url file has less than 11 of its 12 hours left, mint a new one, verify that the
-repository answers to it, and publish it. The result of a run, without the token, is the task's return value (XCom).
+Every hour: if the token in the index-url file has less than 11½ of its 12 hours left, mint a new one, verify that the
+repository answers to it, and publish it; so 11 hours are always left, while the runs succeed. The result of a run, without the token, is the task's return value (XCom).
 
 **When it is red**, nothing is lost yet: the old line still stands, and the Lambda refresher takes over when
-fewer than 8 hours are left. The last line of the task's log names what failed and how to mend it:
+fewer than 9 hours are left. The last line of the task's log names what failed and how to mend it:
 
 | it says | do |
 |---|---|
@@ -42,7 +42,7 @@ with DAG(
     is_paused_upon_creation=False,
     params={
         "min_remaining_hours": Param(
-            11, type="number", minimum=0, maximum=12, description="Refresh when fewer hours are left; 12: at once"
+            11.5, type="number", minimum=0, maximum=12, description="Refresh when fewer hours are left; 12: at once"
         )
     },
     default_args={

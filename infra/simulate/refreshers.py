@@ -74,8 +74,8 @@ DAG = Schedule(
     period=HOUR,
     delays=(5, 60),
     waits=((60, 120), (120, 240), (240, 480), (480, 600)),
-    run=partial(_real, "dag", timedelta(hours=11)),
-    min_remaining=11 * HOUR,
+    run=partial(_real, "dag", timedelta(hours=11.5)),
+    min_remaining=11 * HOUR + 30 * MINUTE,
     catches_up=True,
 )
 
@@ -86,8 +86,8 @@ LAMBDA = Schedule(
     period=30 * MINUTE,
     delays=(0, 60),
     waits=((60, 60), (120, 120)),
-    run=partial(_real, "lambda", timedelta(hours=8)),
-    min_remaining=8 * HOUR,
+    run=partial(_real, "lambda", timedelta(hours=9)),
+    min_remaining=9 * HOUR,
 )
 
 # The sample's Lambda by its description: every 10 hours a token of 12 hours; its handler catches every exception and

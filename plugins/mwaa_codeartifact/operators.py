@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mwaa_codeartifact.compat import AirflowFailException, BaseOperator
-from mwaa_codeartifact.settings import setting_name, target_settings
+from mwaa_codeartifact.links import LINKS
+from mwaa_codeartifact.settings import setting_name, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ class CodeArtifactRefreshIndexUrlOperator(BaseOperator):
     :param repository: CodeArtifact repository. (templated)
     :param region_name: region of the domain (default: ``[codeartifact] region``). (templated)
     :param destination: the index-url file, an s3:// or file:// URI. (templated)
-    :param min_remaining_hours: refresh below this remaining lifetime, 0 to 12 hours (default: 11). (templated)
+    :param min_remaining_hours: refresh below this remaining lifetime, 0 to 12 hours (default: 11.5). (templated)
     :param aws_conn_id: Airflow connection for AWS (default: ``aws_default``; None: boto3's own search). (templated)
     :param verify: whether, or with which CA bundle, to verify TLS certificates (default: boto3's).
     :param botocore_config: arguments of ``botocore.config.Config`` (default: bounded standard retries).
@@ -37,6 +38,7 @@ class CodeArtifactRefreshIndexUrlOperator(BaseOperator):
         "min_remaining_hours",
         "aws_conn_id",
     )
+    operator_extra_links = tuple(link() for link in LINKS)
     ui_color = "#c5e4d3"
 
     def __init__(  # noqa: PLR0913  (an operator's arguments are its interface, all keyword-only)
@@ -47,7 +49,7 @@ class CodeArtifactRefreshIndexUrlOperator(BaseOperator):
         repository: str | None = None,
         region_name: str | None = None,
         destination: str | None = None,
-        min_remaining_hours: float | str = 11,
+        min_remaining_hours: float | str = 11.5,
         aws_conn_id: str | None = "aws_default",
         verify: bool | str | None = None,
         botocore_config: dict[str, Any] | None = None,
@@ -78,7 +80,7 @@ class CodeArtifactRefreshIndexUrlOperator(BaseOperator):
         from mwaa_codeartifact.hooks import CodeArtifactHook
 
         try:
-            target = Target.from_settings(self._settings(), named=setting_name)
+            target = Target.from_settings(settings_of(self), named=setting_name)
             min_remaining = min_remaining_from_hours(self.min_remaining_hours)
         except ConfigError as error:
             raise AirflowFailException(str(error)) from error
@@ -89,13 +91,3 @@ class CodeArtifactRefreshIndexUrlOperator(BaseOperator):
             config=Config(**self.botocore_config) if self.botocore_config else None,
         )
         return hook.refresh_index_url(target, min_remaining=min_remaining).as_dict()
-
-    def _settings(self) -> dict[str, str]:
-        given = {
-            "domain": self.domain,
-            "domain_owner": self.domain_owner,
-            "repository": self.repository,
-            "region": self.region_name,
-            "destination": self.destination,
-        }
-        return target_settings() | {option: value for option, value in given.items() if value}

@@ -18,7 +18,12 @@ DESTINATION = "s3://bucket/dags/codeartifact.txt"
 
 
 def parse() -> Any:
-    return DagBag(dag_folder=str(DAGS), include_examples=False)
+    return DagBag(dag_folder=str(DAGS))
+
+
+def cron(timetable: Any) -> str:
+    """Give a schedule's cron expression, which Airflow 3.1 has renamed."""
+    return str(timetable.expression if hasattr(timetable, "expression") else timetable.summary)
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def test_safe_mode_discovers_every_dag_file() -> None:
 
 
 def test_it_runs_hourly_one_run_at_a_time_and_makes_up_for_nothing(refresh_dag: Any) -> None:
-    assert refresh_dag.timetable.summary == "0 * * * *"
+    assert cron(refresh_dag.timetable) == "0 * * * *"
     assert refresh_dag.max_active_runs == 1
     assert refresh_dag.catchup is False
 
@@ -77,7 +82,8 @@ def test_all_tries_fit_between_two_runs(refresh_task: Any) -> None:
 def test_it_goes_before_all_other_tasks(refresh_task: Any) -> None:
     assert refresh_task.priority_weight > 1_000
     # Absolute: the weight counts as it is, and is not summed up over other tasks.
-    assert type(refresh_task.weight_rule).__name__ == "_AbsolutePriorityWeightStrategy"
+    rule = refresh_task.weight_rule
+    assert rule == "absolute" or type(rule).__name__ == "_AbsolutePriorityWeightStrategy"  # by name since Airflow 3.1
 
 
 def test_its_outlet_is_the_index_url_file(refresh_task: Any) -> None:
@@ -119,7 +125,7 @@ def test_its_page_quotes_what_the_core_really_says(sentence: str, refresh_dag: A
 @pytest.mark.parametrize("hours", [0, 0.5, 11, 12])
 def test_a_run_can_be_given_hours_from_0_to_12(hours: float, refresh_dag: Any) -> None:
     parameter = refresh_dag.params.get_param("min_remaining_hours")
-    assert parameter.resolve() == 11
+    assert parameter.resolve() == 11.5
     assert parameter.resolve(hours) == hours
 
 
@@ -132,5 +138,5 @@ def test_a_run_cannot_be_given_other_hours(hours: object, refresh_dag: Any) -> N
 
 def test_the_example_runs_only_when_it_is_asked_to() -> None:
     example = parse().dags["example_codeartifact"]
-    assert example.timetable.summary in {"Never, external triggers only", "None"}
+    assert type(example.timetable).__name__ == "NullTimetable"
     assert example.catchup is False

@@ -58,7 +58,7 @@ def test_it_publishes_a_line_and_returns_its_facts_without_the_token(aws: Aws, b
 def test_a_line_that_is_fresh_costs_one_head_and_no_token(
     aws: Aws, bucket: str, configured: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version_id = aws.put_line(bucket, life=timedelta(hours=11.5))
+    version_id = aws.put_line(bucket, life=timedelta(hours=11.6))
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", canned_aws.url)
     result = refresh()
     assert (result["state"], result["version_id"]) == ("fresh", version_id)

@@ -31,8 +31,8 @@ TARGET = Target(
     domain=DOMAIN, domain_owner=OWNER, repository=REPOSITORY, region=REGION, destination="s3://bucket/codeartifact.txt"
 )
 MIN_REMAINING: dict[Refresher, timedelta] = {
-    "dag": timedelta(hours=11),
-    "lambda": timedelta(hours=8),
+    "dag": timedelta(hours=11.5),
+    "lambda": timedelta(hours=9),
     "startup": timedelta(0),
 }
 

@@ -240,14 +240,14 @@ MINT = [
 CLOCK = [
     Row(
         "The clock here is 15 minutes ahead",
-        lambda on: on.clock_is(_QUARTER, standing=8 * HOUR + 10 * MINUTE),
+        lambda on: on.clock_is(_QUARTER, standing=9 * HOUR + 10 * MINUTE),
         Holds.NEW,
         PUBLISHED,
         Alarm.FALLBACK,
     ),
     Row(
         "The clock here is 15 minutes behind",
-        lambda on: on.clock_is(-_QUARTER, standing=8 * HOUR - 10 * MINUTE),
+        lambda on: on.clock_is(-_QUARTER, standing=9 * HOUR - 10 * MINUTE),
         Holds.OLD,
         FRESH,
         Alarm.FALLBACK,

@@ -118,7 +118,7 @@ class Scene:
 
     def run(self) -> RefreshResult:
         return refresh(
-            self.target, refresher="lambda", min_remaining=8 * HOUR, clients=self.clients, now=lambda: START + self.skew
+            self.target, refresher="lambda", min_remaining=9 * HOUR, clients=self.clients, now=lambda: START + self.skew
         )
 
     def close(self) -> None:

@@ -95,7 +95,8 @@ class _Refresh:
         with self._timed("head"):
             standing = destination.head()
         facts = self._facts(standing)
-        if standing and facts and facts.token_expires_at - self.now() >= min_remaining:
+        # A line in its last second is dead, even to who asks for no remaining lifetime at all.
+        if standing and facts and facts.token_expires_at - self.now() >= max(min_remaining, timedelta(seconds=1)):
             return self._result("fresh", facts, standing.version_id)
         self._check_replaceable(standing)
         with self._timed("mint"):

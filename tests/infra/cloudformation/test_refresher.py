@@ -73,7 +73,7 @@ def test_the_function_is_told_its_target_and_when_to_step_in(refresher: dict[str
         "CODEARTIFACT_REPOSITORY": {"Ref": "RepositoryName"},
         "CODEARTIFACT_REGION": {"Ref": "AWS::Region"},
         "CODEARTIFACT_DESTINATION": {"Fn::Sub": "s3://${BucketName}/" + FILE},
-        "CODEARTIFACT_MIN_REMAINING_HOURS": "8",
+        "CODEARTIFACT_MIN_REMAINING_HOURS": "9",
         "ENVIRONMENT_NAME": {"Ref": "EnvironmentName"},
     }
 

@@ -93,7 +93,7 @@ def settings_for(destination: str) -> dict[str, str]:
         "CODEARTIFACT_REPOSITORY": REPOSITORY,
         "CODEARTIFACT_REGION": REGION,
         "CODEARTIFACT_DESTINATION": destination,
-        "CODEARTIFACT_MIN_REMAINING_HOURS": "8",
+        "CODEARTIFACT_MIN_REMAINING_HOURS": "9",
         "ENVIRONMENT_NAME": "test",
     }
 

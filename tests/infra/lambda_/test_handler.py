@@ -149,9 +149,9 @@ def test_a_tick_publishes_and_returns_the_result_without_the_token(
 
 
 @pytest.mark.parametrize(
-    ("remaining", "state"), [(timedelta(hours=8, minutes=1), "fresh"), (timedelta(hours=7, minutes=59), "published")]
+    ("remaining", "state"), [(timedelta(hours=9, minutes=1), "fresh"), (timedelta(hours=8, minutes=59), "published")]
 )
-def test_a_tick_steps_in_below_8_hours(function: Function, bucket: Bucket, remaining: timedelta, state: str) -> None:
+def test_a_tick_steps_in_below_9_hours(function: Function, bucket: Bucket, remaining: timedelta, state: str) -> None:
     bucket.write_line(datetime.now(UTC) + remaining)
     assert function(TICK).result["state"] == state
 
@@ -236,7 +236,7 @@ def test_a_tick_that_publishes_counts_as_a_fallback_with_12_hours_left(function:
 
 
 def test_a_tick_on_a_fresh_line_tells_what_is_left_of_it(function: Function, bucket: Bucket) -> None:
-    bucket.write_line(_in(hours=9))
+    bucket.write_line(_in(hours=10))
     (line,) = function(TICK).metrics
     assert (line["Refreshes"], line["Fallbacks"]) == (0, 0)
     assert line["RemainingLifetime"] == pytest.approx(32_400, abs=60)

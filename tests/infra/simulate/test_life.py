@@ -106,7 +106,7 @@ def test_the_dag_is_simulated_as_it_is_written() -> None:
     assert settings["'max_retry_delay'"] == f"timedelta(minutes={DAG.waits[-1][1] // MINUTE})"
     assert settings["'retry_exponential_backoff'"] == "True"
     assert 'schedule="@hourly"' in source
-    assert f"Param(\n            {(DAG.min_remaining or 0) // HOUR}," in source
+    assert f"Param(\n            {(DAG.min_remaining or 0) / HOUR}," in source
 
 
 def test_the_lambda_is_simulated_as_it_is_deployed() -> None:
@@ -121,7 +121,7 @@ def test_the_lambda_is_simulated_as_it_is_deployed() -> None:
     [
         (BOTH, 9 * HOUR, 12 * HOUR),
         ((DAG,), 9 * HOUR, 12 * HOUR),
-        ((LAMBDA,), 7 * HOUR, 8 * HOUR),
+        ((LAMBDA,), 8 * HOUR, 9 * HOUR),
         ((SAMPLE,), 0, MINUTE),
     ],
     ids=["both", "DAG", "Lambda", "sample"],

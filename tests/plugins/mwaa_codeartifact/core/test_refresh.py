@@ -89,6 +89,11 @@ def test_a_minimum_of_0_hours_leaves_a_line_alone_while_it_lives(run: Run, aws: 
     assert aws.steps == ["head"]
 
 
+def test_a_minimum_of_0_hours_refreshes_a_line_at_the_moment_of_its_death(run: Run, bucket: Bucket) -> None:
+    bucket.write_line(START)
+    assert run(0).state == "published"
+
+
 def test_a_minimum_of_12_hours_refreshes_at_once(run: Run, clock: Clock) -> None:
     run(12)
     clock.time += timedelta(seconds=1)

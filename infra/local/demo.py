@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.deploy.upload import INDEX_URL_KEY
 from infra.local.deployment import BUCKET, ENVIRONMENT, Deployment
+from infra.local.privileges import NEEDED_BY_AWS, calls_of, grants, unused, unused_resources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # Long enough to mint, verify and publish; short enough to wait for its end.
 _SHORT_LIFE = timedelta(seconds=20)
+_PARSE_SECONDS = 60
 _DAG_RUN_SECONDS = 120
 _REFRESH_DAG = "refresh_codeartifact_index_url"
 
@@ -42,6 +44,7 @@ def demo(deployment: Deployment, folder: Path) -> None:
     steps.deploy_again()
     steps.lose_the_file()
     steps.start_on_an_expired_line()
+    steps.use_no_more_than_needed()
     steps.find_no_leak(folder)
     steps.destroy()
     deployment.console.say("demo", "All of it holds.")
@@ -71,6 +74,7 @@ class _Steps:
         _expect(self._told("Looking in indexes: http://aws:****@"), "pip did not use the index-url")
         _expect(self._told("Successfully installed numpy"), "pip did not install numpy")
         self._show(f"Airflow is at {airflow.url}")
+        self._wait_until_parsed(_REFRESH_DAG, "example_codeartifact")
 
     def refresh_by_dag(self) -> None:
         self._title("Refresh: the DAG publishes a line that lives longer")
@@ -142,6 +146,21 @@ class _Steps:
         _expect(numpy is not None, "numpy is missing although pip succeeded")
         self._show(f"the same start, with the startup script: numpy from {numpy}")
 
+    def use_no_more_than_needed(self) -> None:
+        self._title("Privileges: the roles were refused nothing, and are granted nothing that nobody needs")
+        for stack in ("refresher", "mwaa"):
+            for role, policies in self._deployment.roles(f"{ENVIRONMENT}-{stack}").items():
+                calls, granted = calls_of(role, self._deployment.server.iam.calls), grants(policies)
+                refused = [f"{call.action} on {call.resource}" for call in calls if not call.allowed]
+                _expect(not refused, f"{role} was refused {', '.join(refused)}")
+                idle = unused(granted, calls)
+                for grant in idle:
+                    _expect(grant.sid in NEEDED_BY_AWS, f"{role} is granted {grant.action} and never uses it")
+                more = unused_resources(granted, calls)
+                _expect(not more, f"{role} is granted something on {', '.join(more)} and never uses it")
+                used = len(granted) - len(idle)
+                self._show(f"{role}: {used} of {len(granted)} grants used, the rest by AWS itself (with reasons)")
+
     def find_no_leak(self, folder: Path) -> None:
         self._title("Search: the tokens are in codeartifact.txt and nowhere else")
         tokens = [token.encode() for token in self._deployment.server.codeartifact.minted]
@@ -175,11 +194,16 @@ class _Steps:
         )
         return facts
 
+    def _wait_until_parsed(self, *dags: str) -> None:
+        deadline = time.monotonic() + _PARSE_SECONDS
+        while not {dag["dag_id"] for dag in self._deployment.airflow("GET", "/dags")["dags"]}.issuperset(dags):
+            _expect(time.monotonic() < deadline, f"Airflow did not parse {', '.join(dags)} within {_PARSE_SECONDS} s")
+            time.sleep(1)
+
     def _run_dag(self, dag: str, **params: object) -> str:
         """Unpause and trigger a DAG, wait for its success, and give the run's id."""
         self._pause(dag, is_paused=False)
-        body = {"logical_date": None, "conf": params}
-        run: str = self._deployment.airflow("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"]
+        run = self._deployment.trigger(dag, params)
         deadline = time.monotonic() + _DAG_RUN_SECONDS
         state = "queued"
         while state in {"queued", "running"}:

@@ -8,10 +8,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-
 from infra.deploy.upload import INDEX_URL_KEY
+from infra.local.mwaa.majors import major_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,15 +83,7 @@ class Deployment:
 
     def client(self, service: str) -> Any:
         """Give a boto3 client that comes to the server."""
-        variables = self._settings
-        session: Any = boto3.Session(
-            region_name=variables["AWS_REGION"],
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )
-        return session.client(
-            service, endpoint_url=variables["AWS_ENDPOINT_URL"], config=Config(inject_host_prefix=False)
-        )
+        return self.server.client(service)
 
     def write_settings(self, path: Path) -> Path:
         """Write the environment variables for another shell."""
@@ -114,6 +104,18 @@ class Deployment:
         )
         return float(sum(point["Sum"] for point in answer["Datapoints"]))
 
+    def trigger(self, dag: str, conf: dict[str, object]) -> str:
+        """Begin a run of a DAG, and give the run's id.
+
+        :param dag: which.
+        :param conf: the run's parameters.
+        :raises RuntimeError: when Airflow refuses.
+        """
+        version = self.client("mwaa").get_environment(Name=ENVIRONMENT)["Environment"]["AirflowVersion"]
+        body = {**major_of(version).dag_run, "conf": conf}
+        run: str = self.airflow("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"]
+        return run
+
     def airflow(self, method: str, path: str, body: object = None) -> Any:
         """Call Airflow's REST API through MWAA's InvokeRestApi.
 
@@ -125,3 +127,16 @@ class Deployment:
         except mwaa.exceptions.RestApiClientException as error:
             raise RuntimeError(f"Airflow refused {method} {path}: {error.response['RestApiResponse']}") from error
         return answer["RestApiResponse"]
+
+    def roles(self, stack: str) -> dict[str, list[dict[str, Any]]]:
+        """Give the policy documents of every role of a stack, as they are deployed, by the role's name."""
+        iam = self.client("iam")
+        resources = self.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+        names = [found["PhysicalResourceId"] for found in resources if found["ResourceType"] == "AWS::IAM::Role"]
+        return {
+            name: [
+                iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+                for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+            ]
+            for name in names
+        }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import threading
+import uuid
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+import boto3
+from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
@@ -16,9 +20,11 @@ from werkzeug.wrappers import Request, Response
 from infra.local.codeartifact.control_plane import control_plane as codeartifact_control_plane
 from infra.local.codeartifact.index import index
 from infra.local.codeartifact.pip_settings import read_pip_settings
+from infra.local.codeartifact.resources import CALLER
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from infra.local.moto import cloudformation, ec2, lambda_runtime, resources, s3
+from infra.local.moto import cloudformation, ec2, iam, lambda_runtime, resources, s3
+from infra.local.moto.iam import Iam, RefusedError, service_of
 from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 
@@ -32,7 +38,6 @@ if TYPE_CHECKING:
     from infra.local.mwaa.environment import Environment
 
 REGION = "eu-west-1"
-_SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 _INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
 _ANSWERS_PATH = "/custom-resource-answers/"
 
@@ -57,7 +62,9 @@ class Server:
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
         self.environments: dict[str, Environment] = {}
         self._folder, self._airflow_port, self._say = folder, airflow_port, say
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
+        self._keys = self.iam.administrator_keys(REGION)
+        self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
         self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=_QuietHandler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
         self._opened = ExitStack()
@@ -68,6 +75,7 @@ class Server:
         folder.mkdir(parents=True)
         cloudformation.install(lambda: self.endpoint_url + _ANSWERS_PATH, REGION)
         ec2.install()
+        iam.install()
         s3.install()
         lambda_runtime.install(lambda: self.endpoint_url)
         resources.install(
@@ -76,6 +84,7 @@ class Server:
                 environments=self.environments,
                 folder=folder / "environments",
                 endpoint_url=lambda: self.endpoint_url,
+                client=self.client,
                 airflow_port=self._airflow_port,
                 say=lambda line: self._say("mwaa", line),
             )
@@ -83,7 +92,7 @@ class Server:
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))
         self._services: dict[str, WSGIApplication] = {
             "codeartifact": codeartifact_control_plane(self.codeartifact, lambda: self.endpoint_url),
-            "airflow": mwaa_control_plane(self.environments),
+            "airflow": self.iam.guard(mwaa_control_plane(self.environments)),
         }
         self._index = index(self.codeartifact, upstream)
         thread = threading.Thread(target=self._http.serve_forever, name="aws")
@@ -107,9 +116,18 @@ class Server:
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # there is no api.127.0.0.1
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            **self._keys,
         }
+
+    def client(self, service: str) -> Any:
+        """Give the administrator's boto3 client of a service.
+
+        :param service: such as s3.
+        """
+        session: Any = boto3.Session(
+            self._keys["AWS_ACCESS_KEY_ID"], self._keys["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+        )
+        return session.client(service, endpoint_url=self.endpoint_url, config=Config(inject_host_prefix=False))
 
     def _stop_environments(self) -> None:
         for environment in self.environments.values():
@@ -121,8 +139,13 @@ class Server:
             return _take_answer(environ, start_response)
         if _INDEX_PATH.match(path):
             return self._index(environ, start_response)
-        signed_for = _SIGNED_FOR.search(environ.get("HTTP_AUTHORIZATION", ""))
-        service = self._services.get(signed_for[1] if signed_for else "", self._moto)
+        request = Request(environ)
+        environ["wsgi.input"] = io.BytesIO(request.get_data())
+        try:
+            environ[CALLER] = self.iam.caller(request)
+        except RefusedError as error:
+            return error.response(request)(environ, start_response)
+        service = self._services.get(service_of(request), self._moto)
         return service(environ, start_response)
 
 

@@ -82,7 +82,7 @@ def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> 
             answer = process.stdout.readline()
             assert answer, "AWS has not started: see its error output"
             reached = json.loads(answer)
-            yield Aws(reached, _s3(reached["AWS_ENDPOINT_URL"]))
+            yield Aws(reached, _s3(reached))
         finally:
             process.stdin.close()  # it stops serving and ends
             try:
@@ -91,9 +91,9 @@ def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> 
                 process.terminate()
 
 
-def _s3(endpoint_url: str) -> S3Client:
-    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
-    return session.client("s3", endpoint_url=endpoint_url)
+def _s3(reached: dict[str, str]) -> S3Client:
+    session = boto3.Session(reached["AWS_ACCESS_KEY_ID"], reached["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    return session.client("s3", endpoint_url=reached["AWS_ENDPOINT_URL"])
 
 
 @pytest.fixture

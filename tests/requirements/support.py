@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
 import requests
 from botocore.exceptions import ClientError
 
@@ -90,9 +89,7 @@ class Aws:
 
 
 def clients_of(server: Server) -> Clients:
-    session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
-    codeartifact, s3 = (session.client(name, endpoint_url=server.endpoint_url) for name in ("codeartifact", "s3"))
-    return Clients(codeartifact=codeartifact, s3=s3)
+    return Clients(codeartifact=server.client("codeartifact"), s3=server.client("s3"))
 
 
 @dataclass

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from infra.local.codeartifact.errors import CodeArtifactError, ValidationError
-from infra.local.codeartifact.resources import Domain, Origin, Repository
+from infra.local.codeartifact.errors import AccessDeniedError, CodeArtifactError, ValidationError
+from infra.local.codeartifact.resources import CALLER, Domain, Origin, Repository
 from infra.local.codeartifact.store import MAX_TOKEN_SECONDS, CodeArtifact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from _typeshed.wsgi import WSGIApplication
+
+    from infra.local.codeartifact.resources import Caller
 
 
 def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSGIApplication:
@@ -37,6 +39,7 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
         ("POST", "/v1/packages", operations.list_packages),
     ):
         app.add_url_rule(path, endpoint=f"{method} {path}", view_func=view, methods=[method])
+    app.before_request(operations.authorize)
     app.register_error_handler(CodeArtifactError, _error)
     app.register_error_handler(HTTPException, _unknown_operation)
     return app
@@ -70,6 +73,25 @@ class _Operations:
         self._state = state
         self._index_url_base = index_url_base
 
+    def authorize(self) -> None:
+        """Ask the policies of the caller, where the server in front has made out who that is."""
+        caller: Caller | None = request.environ.get(CALLER)
+        view = current_app.view_functions.get(request.endpoint or "")
+        if caller is None or view is None:
+            return
+        action = view.__name__.title().replace("_", "")
+        resource = "*"
+        if "repository" in request.args:
+            resource = self._repository().arn
+        elif "domain" in request.args:
+            resource = self._domain().arn
+        allowed = caller.may(f"codeartifact:{action}", resource)
+        if action == "GetAuthorizationToken":
+            service = {"sts:AWSServiceName": "codeartifact.amazonaws.com"}
+            allowed = allowed and caller.may("sts:GetServiceBearerToken", "*", service)
+        if not allowed:
+            raise AccessDeniedError(f"{caller.arn} is not authorized to perform: codeartifact:{action} on {resource}")
+
     def _domain(self) -> Domain:
         return self._state.domain(_parameter("domain"), request.args.get("domain-owner"))
 
@@ -81,6 +103,8 @@ class _Operations:
         if not duration.isdecimal():
             raise ValidationError(f"duration must be a number of seconds, but is {duration!r}.")
         token, expires_at = self._state.mint(_parameter("domain"), request.args.get("domain-owner"), int(duration))
+        if CALLER in request.environ:
+            self._domain().minters[token] = request.environ[CALLER]
         return {"authorizationToken": token, "expiration": expires_at.timestamp()}
 
     def get_repository_endpoint(self) -> dict[str, Any]:

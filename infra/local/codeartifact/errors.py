@@ -32,3 +32,9 @@ class ConflictError(CodeArtifactError):
 
     code = "ConflictException"
     status = HTTPStatus.CONFLICT
+
+
+class AccessDeniedError(CodeArtifactError):
+    """The caller's policies do not allow it."""
+
+    code, status = "AccessDeniedException", HTTPStatus.FORBIDDEN

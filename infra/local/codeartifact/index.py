@@ -64,13 +64,24 @@ class _Views:
 
     def guard(self) -> Response | None:
         """Let a request through only with an unexpired token of the domain that the path names."""
-        name = self._domain_name((request.view_args or {}).get("host", ""))
+        parts = request.view_args or {}
+        name = self._domain_name(parts.get("host", ""))
         login = request.authorization
         if login is not None and login.username == USER_NAME and self._state.check(name, login.password or ""):
+            if request.method != "POST":
+                repository = self._repository(parts["host"], parts["repository"])
+                self._authorize(repository, "codeartifact:ReadFromRepository", repository.arn)
             return None
         headers = {"WWW-Authenticate": 'Basic realm="CodeArtifact"'}
         sentence = "This needs the user name aws and an unexpired token of the domain as password.\n"
         return Response(sentence, HTTPStatus.UNAUTHORIZED, headers, mimetype="text/plain")
+
+    def _authorize(self, repository: Repository, action: str, resource: str) -> None:
+        """Let the request's token do what its minter may; one that nobody signed for may do everything."""
+        token = (request.authorization and request.authorization.password) or ""
+        minter = self._state.domain(repository.domain_name).minters.get(token)
+        if minter and not minter.may(action, resource):
+            _refuse(HTTPStatus.FORBIDDEN, f"The token's owner is not authorized to perform {action} on {resource}.")
 
     def _domain_name(self, host: str) -> str:
         return next((domain.name for domain in self._state.domains() if domain.host == host), "")
@@ -121,6 +132,7 @@ class _Views:
         name = project_of(upload.filename or "") if upload else None
         if name is None or request.form.get(":action") != "file_upload":
             _refuse(HTTPStatus.BAD_REQUEST, "An upload needs :action=file_upload and a wheel or sdist as content.")
+        self._authorize(found, "codeartifact:PublishPackageVersion", found.package_arn(name))
         with found.lock:
             if found.packages.get(name) is Origin.EXTERNAL:
                 _refuse(HTTPStatus.CONFLICT, f"{name} was first ingested from upstream: it cannot be published.")

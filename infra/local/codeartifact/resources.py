@@ -5,11 +5,26 @@ from __future__ import annotations
 import enum
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
+
+# Where the server in front says who a request comes from; without it everyone may do everything.
+CALLER = "codeartifact.caller"
+
+
+class Caller(Protocol):
+    """Say what the sender of a request may do."""
+
+    @property
+    def arn(self) -> str:
+        """Name the sender."""
+
+    def may(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
+        """Evaluate the sender's policies."""
 
 
 class Origin(enum.StrEnum):
@@ -48,12 +63,17 @@ class Repository:
         """Name the repository in IAM policies."""
         return f"arn:aws:codeartifact:{self.region}:{self.domain_owner}:repository/{self.domain_name}/{self.name}"
 
+    def package_arn(self, package: str) -> str:
+        """Name one of its packages in IAM policies; pypi packages have no namespace."""
+        return f"{self.arn.replace(':repository/', ':package/', 1)}/pypi//{package}"
+
 
 @dataclass
 class Domain:
     """Hold the repositories of one domain and the tokens that open all of them.
 
     :param tokens: token to the time it expires
+    :param minters: token to who minted it, and whose permissions it therefore carries
     """
 
     name: str
@@ -62,6 +82,7 @@ class Domain:
     created: datetime
     repositories: dict[str, Repository] = field(default_factory=dict)
     tokens: dict[str, datetime] = field(default_factory=dict, repr=False)
+    minters: dict[str, Caller] = field(default_factory=dict, repr=False)
 
     @property
     def arn(self) -> str:

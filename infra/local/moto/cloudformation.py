@@ -36,6 +36,7 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     models.CloudFormationBackend.execute_change_set = _execute_change_set
     models.CloudFormationBackend.delete_stack = _delete_stack
     models.Stack.has_parameters = _has_parameters
+    models.Stack.stack_resources = property(_stack_resources)
     # A change set without changes is made and fails, as on AWS, instead of being refused.
     CloudFormationResponse._validate_different_update = lambda *_: None
 
@@ -164,6 +165,11 @@ def _recorded(stack: models.Stack, kind: str, logical_id: str, resource_type: st
         record("FAILED", str(error))
         raise ResourceFailed(logical_id) from error
     record("COMPLETE")
+
+
+def _stack_resources(stack: models.Stack) -> list[CloudFormationModel]:
+    """List what is there: moto lists what a condition has left out, too, without a name or a type."""
+    return [resource for resource in stack.resource_map.values() if resource is not None]
 
 
 def _has_parameters(stack: models.Stack, others: dict[str, Any]) -> bool:

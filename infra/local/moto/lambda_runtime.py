@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from moto.awslambda.models import LambdaFunction
 from moto.cloudwatch.models import cloudwatch_backends
+
+from infra.local.moto.iam import assume_role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ def run(function: LambdaFunction, event: Any, endpoint_url: str) -> tuple[str, b
 
 def _environment(function: LambdaFunction, stream: str, endpoint_url: str) -> dict[str, str]:
     """Give what a Lambda runtime gives, and where AWS is; the credentials are the function's role's."""
-    credentials = assume_role(function.role, endpoint_url, function.region)
+    credentials = assume_role(function.role, "lambda.amazonaws.com", function.region)
     return {
         "PATH": os.environ["PATH"],
         "AWS_ENDPOINT_URL": endpoint_url,
@@ -86,19 +87,6 @@ def _environment(function: LambdaFunction, stream: str, endpoint_url: str) -> di
         "_HANDLER": function.handler,
         **credentials,
         **function.environment_vars,
-    }
-
-
-def assume_role(role_arn: str, endpoint_url: str, region: str) -> dict[str, str]:
-    """Get a role's credentials as environment variables."""
-    # The Lambda service's own credentials, and MWAA's: moto accepts any.
-    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region)
-    sts = session.client("sts", endpoint_url=endpoint_url)
-    keys = sts.assume_role(RoleArn=role_arn, RoleSessionName="local")["Credentials"]
-    return {
-        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": keys["SessionToken"],
     }
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import boto3
 from moto.awslambda.utils import get_backend
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
@@ -34,6 +33,7 @@ class Backends:
     :param environments: MWAA environments by name.
     :param folder: where environments live.
     :param endpoint_url: where AWS is.
+    :param client: gives a boto3 client of a service.
     :param airflow_port: of an environment's UI.
     :param say: told every line of an environment's progress.
     """
@@ -42,6 +42,7 @@ class Backends:
     environments: dict[str, Environment]
     folder: Path
     endpoint_url: Callable[[], str]
+    client: Callable[[str], Any]
     airflow_port: int
     say: Callable[[str], None]
 
@@ -55,13 +56,19 @@ def install(backends: Backends) -> None:
 
 
 class _Taught:
-    """Give a type the shape that moto wants: a physical id and attributes."""
+    """Give a type the shape that moto wants: a name, a physical id and attributes."""
 
     backends: Backends
+    type: ClassVar[str]
 
     def __init__(self, physical_resource_id: str, **attributes: str) -> None:
         self.physical_resource_id = physical_resource_id
         self.attributes = attributes
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        """Name the type."""
+        return cls.type
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
@@ -75,12 +82,9 @@ class _Taught:
 
 
 class BucketPolicy(_Taught, CloudFormationModel):
-    """AWS::S3::BucketPolicy."""
+    """A bucket's policy."""
 
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the type."""
-        return "AWS::S3::BucketPolicy"
+    type = "AWS::S3::BucketPolicy"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -100,12 +104,9 @@ class BucketPolicy(_Taught, CloudFormationModel):
 
 
 class EventInvokeConfig(_Taught, CloudFormationModel):
-    """AWS::Lambda::EventInvokeConfig."""
+    """What becomes of a function's asynchronous invocations."""
 
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the type."""
-        return "AWS::Lambda::EventInvokeConfig"
+    type = "AWS::Lambda::EventInvokeConfig"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -119,12 +120,9 @@ class EventInvokeConfig(_Taught, CloudFormationModel):
 
 
 class Alarm(_Taught, CloudFormationModel):
-    """AWS::CloudWatch::Alarm."""
+    """A CloudWatch alarm."""
 
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the type."""
-        return "AWS::CloudWatch::Alarm"
+    type = "AWS::CloudWatch::Alarm"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -133,9 +131,7 @@ class Alarm(_Taught, CloudFormationModel):
         """Put the alarm."""
         del resource_name
         alarm = cloudformation_json["Properties"]
-        session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region_name)
-        cloudwatch = session.client("cloudwatch", endpoint_url=cls.backends.endpoint_url())
-        cloudwatch.put_metric_alarm(**alarm)
+        cls.backends.client("cloudwatch").put_metric_alarm(**alarm)
         return cls(alarm["AlarmName"], Arn=f"arn:aws:cloudwatch:{region_name}:{account_id}:alarm:{alarm['AlarmName']}")
 
     def delete(self, account_id: str, region_name: str) -> None:
@@ -144,12 +140,9 @@ class Alarm(_Taught, CloudFormationModel):
 
 
 class MetricFilter(_Taught, CloudFormationModel):
-    """AWS::Logs::MetricFilter."""
+    """A metric made of log lines."""
 
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the type."""
-        return "AWS::Logs::MetricFilter"
+    type = "AWS::Logs::MetricFilter"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -173,12 +166,9 @@ class MetricFilter(_Taught, CloudFormationModel):
 
 
 class Domain(_Taught, CloudFormationModel):
-    """AWS::CodeArtifact::Domain."""
+    """A CodeArtifact domain."""
 
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the type."""
-        return "AWS::CodeArtifact::Domain"
+    type = "AWS::CodeArtifact::Domain"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -197,12 +187,9 @@ class Domain(_Taught, CloudFormationModel):
 
 
 class Repository(_Taught, CloudFormationModel):
-    """AWS::CodeArtifact::Repository."""
+    """A CodeArtifact repository."""
 
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the type."""
-        return "AWS::CodeArtifact::Repository"
+    type = "AWS::CodeArtifact::Repository"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -224,12 +211,9 @@ class Repository(_Taught, CloudFormationModel):
 
 
 class MwaaEnvironment(_Taught, CloudFormationModel):
-    """AWS::MWAA::Environment. Unlike AWS, the stack does not wait until the environment is available."""
+    """An MWAA environment. Unlike AWS, the stack does not wait until it is available."""
 
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the type."""
-        return "AWS::MWAA::Environment"
+    type = "AWS::MWAA::Environment"
 
     @classmethod
     def create_from_cloudformation_json(

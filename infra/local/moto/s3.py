@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import threading
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _create: Any = FakeBucket.create_from_cloudformation_json.__func__
 
@@ -15,6 +22,20 @@ def install() -> None:
     """Replace what is lacking."""
     FakeBucket.create_from_cloudformation_json = classmethod(_create_with_settings)
     FakeBucket.get_permission = _get_permission
+
+
+def one_put_at_a_time(app: WSGIApplication) -> WSGIApplication:
+    """Let S3 decide a conditional write at one moment: moto looks first and writes later.
+
+    :param app: moto.
+    """
+    lock = threading.Lock()
+
+    def serialized(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with lock if environ["REQUEST_METHOD"] == "PUT" else nullcontext():
+            return app(environ, start_response)
+
+    return serialized
 
 
 def _create_with_settings(

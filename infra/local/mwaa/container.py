@@ -190,7 +190,7 @@ class Container:
             endpoint_url=self.aws["AWS_ENDPOINT_URL"],
             aws_access_key_id=self.aws["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.aws["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=self.aws["AWS_SESSION_TOKEN"],
+            aws_session_token=self.aws.get("AWS_SESSION_TOKEN"),
         )
         s3.download_file(self.configuration.bucket, key, str(path), ExtraArgs={"VersionId": version_id})
         return path

@@ -8,7 +8,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from infra.local.moto.lambda_runtime import assume_role
+from infra.local.moto.iam import assume_role
 from infra.local.mwaa.airflow import Airflow
 from infra.local.mwaa.container import Container
 from infra.local.mwaa.image import Image
@@ -80,7 +80,7 @@ class Environment:
             "AWS_ENDPOINT_URL": self._endpoint_url,
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            **assume_role(self.configuration.role_arn, self._endpoint_url, region),
+            **assume_role(self.configuration.role_arn, "airflow-env.amazonaws.com", region),
         }
         root = self._folder / f"container-{self._containers}"
         image = Image(self.configuration.airflow_version)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from infra.build import ROOT, build
@@ -33,8 +33,7 @@ def cloudformation_deploy(server: Server, stack: str, template: str, **parameter
 
 
 def client(server: Server, service: str) -> Any:
-    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
-    return session.client(service, endpoint_url=server.endpoint_url)
+    return server.client(service)
 
 
 def outputs(server: Server, stack: str) -> dict[str, str]:
@@ -177,3 +176,22 @@ REFRESHER_PARAMETERS = {
     "BucketName",
     "RefresherS3ObjectVersion",
 }
+
+
+def test_a_stack_tells_the_type_of_each_of_its_resources(server: Server, refresher: dict[str, str]) -> None:
+    name = f"{refresher['EnvironmentName']}-refresher"
+    found = client(server, "cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+    types = {resource["LogicalResourceId"]: resource.get("ResourceType") for resource in found}
+    text = (TEMPLATES / "refresher.yaml").read_text(encoding="utf-8")
+    template = dict(re.findall(r"^  (\w+):\n    Type: ([\w:]+)$", text, re.MULTILINE))
+    assert types == {logical_id: template[logical_id] for logical_id in types}
+
+
+def test_a_role_tells_its_policies_as_they_are_in_the_template(server: Server, refresher: dict[str, str]) -> None:
+    found = client(server, "cloudformation").describe_stack_resource(
+        StackName=f"{refresher['EnvironmentName']}-refresher", LogicalResourceId="RefresherRole"
+    )
+    role = found["StackResourceDetail"]["PhysicalResourceId"]
+    policy = client(server, "iam").get_role_policy(RoleName=role, PolicyName="refresh-index-url")["PolicyDocument"]
+    assert policy["Statement"][0]["Action"] == "codeartifact:GetAuthorizationToken"
+    assert policy["Statement"][0]["Resource"] == refresher["DomainArn"]

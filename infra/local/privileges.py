@@ -1,0 +1,85 @@
+"""Least privilege, proven: what the deployed roles are granted beside what they asked for while they worked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from infra.local.moto.iam import Call
+
+# Granted, and yet used by nothing that runs here: the Sid of the statement to the reason.
+NEEDED_BY_AWS = {
+    # The Lambda service acts with the function's role; the stand-in writes its logs and queues without asking.
+    "KeepFailedInvocation": "Lambda sends a failed invocation to the queue with the function's role",
+    "WriteLog": "Lambda writes the function's log with its role",
+    # MWAA's agents act with the execution role (MWAA user guide, "Amazon MWAA execution role").
+    "PublishHealth": "MWAA reports the environment's health",
+    "CheckPublicAccessBlock": "MWAA refuses buckets that are public",
+    "ReadBucket": "MWAA checks the bucket's settings before it reads: s3:GetBucket*",
+    "WriteLogs": "MWAA writes the logs of the containers",
+    "FindLogs": "MWAA looks for the log groups before it makes them",
+    "WriteMetrics": "MWAA writes the environment's metrics",
+    "UseCeleryQueue": "scheduler and workers talk through a queue in MWAA's account",
+    "UseKeyOfCeleryQueue": "that queue is encrypted with a key in MWAA's account",
+}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Hold one action that a statement allows.
+
+    :param sid: the statement's name.
+    :param action: with wildcards.
+    :param resources: ARNs with wildcards; of a statement that names what it does not allow, nothing.
+    """
+
+    sid: str
+    action: str
+    resources: tuple[str, ...]
+
+    def covers(self, call: Call) -> bool:
+        """Tell whether a call needs this."""
+        return fnmatchcase(call.action, self.action) and any(
+            fnmatchcase(call.resource, resource) for resource in self.resources
+        )
+
+
+def grants(policies: Iterable[dict[str, Any]]) -> list[Grant]:
+    """List what policy documents allow, action by action."""
+    return [
+        Grant(statement["Sid"], action, tuple(_listed(statement.get("Resource", []))))
+        for policy in policies
+        for statement in policy["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in _listed(statement["Action"])
+    ]
+
+
+def calls_of(role: str, calls: Iterable[Call]) -> list[Call]:
+    """Pick the calls of a role's sessions.
+
+    :param role: the role's name.
+    """
+    return [call for call in calls if f":assumed-role/{role}/" in call.principal]
+
+
+def unused(granted: Iterable[Grant], calls: Iterable[Call]) -> list[Grant]:
+    """List the grants that no call needs; whoever has a reason for one names it in NEEDED_BY_AWS."""
+    asked = list(calls)
+    return [grant for grant in granted if not any(grant.covers(call) for call in asked)]
+
+
+def unused_resources(granted: Iterable[Grant], calls: Iterable[Call]) -> set[str]:
+    """List the resources on which no call needs anything, of statements of which something is needed."""
+    asked = list(calls)
+    used = [grant for grant in granted if any(grant.covers(call) for call in asked)]
+    resources = {resource for grant in used for resource in grant.resources}
+    return {resource for resource in resources if not any(fnmatchcase(call.resource, resource) for call in asked)}
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

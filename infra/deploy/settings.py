@@ -25,6 +25,8 @@ UPLOADED = frozenset(
         "RefresherS3Key",
     }
 )
+# What only infra.preflight reads.
+PREFLIGHT = ("PREFLIGHT_INDEX_URL", "PREFLIGHT_CONSTRAINTS")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 
 
@@ -75,7 +77,8 @@ def load(env_file: Path, environ: Mapping[str, str], templates: Mapping[str, Tem
     values = in_file | {name: value for name, value in environ.items() if value}
     given = {pascal(name): (name, value) for name, value in values.items() if pascal(name) in known}
 
-    problems = [_unknown(name, known) for name in in_file if not name.startswith("AWS_") and pascal(name) not in known]
+    others = [name for name in in_file if not name.startswith("AWS_") and name not in PREFLIGHT]
+    problems = [_unknown(name, known) for name in others if pascal(name) not in known]
     problems += _region_problems(values.get("AWS_REGION"))
     for parameter in known.values():
         name, value = given.get(parameter.name, (parameter.setting, parameter.default))
@@ -126,7 +129,8 @@ def _region_problems(region: str | None) -> list[str]:
 
 
 def _unknown(name: str, known: Mapping[str, Parameter]) -> str:
-    near = difflib.get_close_matches(name, ["AWS_REGION", *(parameter.setting for parameter in known.values())], n=1)
+    names = ["AWS_REGION", *PREFLIGHT, *(parameter.setting for parameter in known.values())]
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f"write {near[0]} if that is meant" if near else "remove it, or see .env.example for the settings there are"
     return f"{name} in .env is not a setting of this project: {hint}."
 

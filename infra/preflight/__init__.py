@@ -1,0 +1,12 @@
+"""The preflight: resolve requirements.txt as MWAA's containers will, before it costs half an hour.
+
+report = check(Path("requirements/requirements.txt"), read_settings(ROOT / ".env", os.environ))
+report.problems  # empty: pip will install it
+"""
+
+from infra.preflight.checks import check
+from infra.preflight.problems import CannotCheckError, Problem
+from infra.preflight.report import Report
+from infra.preflight.settings import Repository, Settings, read_settings
+
+__all__ = ["CannotCheckError", "Problem", "Report", "Repository", "Settings", "check", "read_settings"]

@@ -1,0 +1,92 @@
+"""What a container of an Airflow version is to pip: its Python, its platform, its folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from packaging.tags import Tag, compatible_tags, cpython_tags
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.markers import Environment
+    from packaging.requirements import Requirement
+
+# AIRFLOW_HOME in MWAA's images (MWAA user guide: DAG folder).
+AIRFLOW_HOME = "/usr/local/airflow"
+# The image's constraints; where they really are does not matter here.
+CONSTRAINTS_FILE = f"{AIRFLOW_HOME}/AIRFLOW_CONSTRAINTS_FILE"
+INDEX_URL_FILE = f"{AIRFLOW_HOME}/dags/codeartifact.txt"
+# Amazon Linux 2023 has glibc 2.34.
+UV_PLATFORM = "x86_64-manylinux_2_34"
+_GLIBC_MINOR = 34
+_MANYLINUX_ALIASES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+
+
+@dataclass(frozen=True)
+class Container:
+    """Describe the containers of one environment.
+
+    :param airflow_version: such as 3.0.6.
+    :param root: the project's directory, whose dags/ and plugins/ the containers have below AIRFLOW_HOME.
+    """
+
+    airflow_version: str
+    root: Path
+
+    @property
+    def python(self) -> tuple[int, int]:
+        """Give the Python of the image (MWAA user guide: Apache Airflow versions)."""
+        return (3, 11) if self.airflow_version.startswith("2.10.") else (3, 12)
+
+    @property
+    def python_version(self) -> str:
+        """Give the Python as text, such as 3.12."""
+        return ".".join(map(str, self.python))
+
+    def tags(self) -> list[Tag]:
+        """List the tags of the wheels that fit, best first (PEP 425, PEP 600)."""
+        platforms = []
+        for minor in range(_GLIBC_MINOR, 4, -1):
+            platforms.append(f"manylinux_2_{minor}_x86_64")
+            if minor in _MANYLINUX_ALIASES:
+                platforms.append(f"{_MANYLINUX_ALIASES[minor]}_x86_64")
+        platforms.append("linux_x86_64")
+        interpreter = f"cp{self.python[0]}{self.python[1]}"
+        return [*cpython_tags(self.python, platforms=platforms), *compatible_tags(self.python, interpreter, platforms)]
+
+    def markers(self) -> Environment:
+        """Give the values of environment markers (PEP 508)."""
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": f"{self.python_version}.0",
+            "os_name": "posix",
+            "platform_machine": "x86_64",
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": f"{self.python_version}.0",
+            "python_version": self.python_version,
+            "sys_platform": "linux",
+        }
+
+    def applies(self, requirement: Requirement) -> bool:
+        """Say whether a requirement's marker, if any, holds on a container.
+
+        :param requirement: any.
+        """
+        return requirement.marker is None or requirement.marker.evaluate(cast("dict[str, str]", self.markers()))
+
+    def here(self, path: str) -> Path | None:
+        """Find the local file or folder that a container has at a path; None if it has none there.
+
+        :param path: on the container, absolute.
+        """
+        for folder in ("dags", "plugins"):
+            inside = path.removeprefix(f"{AIRFLOW_HOME}/{folder}/")
+            if inside != path or path == f"{AIRFLOW_HOME}/{folder}":
+                local = self.root / folder / (inside if inside != path else "")
+                return local if local.exists() else None
+        return None

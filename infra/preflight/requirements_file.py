@@ -1,0 +1,295 @@
+"""Read requirements.txt as a container's pip will, and judge what needs no index to be judged."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from infra.preflight.container import AIRFLOW_HOME, CONSTRAINTS_FILE, INDEX_URL_FILE
+from infra.preflight.problems import CannotCheckError, Problem
+
+if TYPE_CHECKING:
+    from infra.preflight.container import Container
+
+# MWAA forces Airflow's constraints on a requirements.txt in which no line matches this: its image's source.
+_NAMES_CONSTRAINTS = re.compile(r"-c |--constraint ")
+_READ_INDEX_URL = "-r ${AIRFLOW_HOME}/dags/codeartifact.txt"
+_URL = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://|git\+", re.IGNORECASE)
+_FILE = re.compile(r"(?:file://)?(?P<path>[./~][^\[;]*|[^\s\[;]+\.(?:whl|zip|tar\.gz))(?P<rest>.*)")
+
+
+@dataclass(frozen=True)
+class Line:
+    """Hold one requirement, or one constraint.
+
+    :param path: the file, as the user knows it.
+    :param number: where in it, from 1.
+    :param requirement: what it says; None for a local wheel.
+    :param text: what the resolver is given.
+    """
+
+    path: str
+    number: int
+    requirement: Requirement | None
+    text: str
+
+    def problem(self, sentence: str) -> Problem:
+        """Say what is wrong with the line.
+
+        :param sentence: with the fix.
+        """
+        return Problem(self.path, self.number, sentence)
+
+
+@dataclass
+class RequirementsFile:
+    """Hold what a requirements.txt says, the files that it reads included.
+
+    :ivar requirements: what is to be installed.
+    :ivar constraints: from constraints files of the user's own.
+    :ivar airflow_constraints: whether Airflow's constraints apply, named by the file or forced by MWAA.
+    :ivar problems: what is wrong with it.
+    :ivar notes: what is worth knowing.
+    """
+
+    requirements: list[Line] = field(default_factory=list)
+    constraints: list[Line] = field(default_factory=list)
+    airflow_constraints: bool = False
+    pre: bool = False
+    no_index: bool = False
+    find_links: list[Path] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+
+def read(path: Path, container: Container) -> RequirementsFile:
+    """Read and judge a requirements.txt.
+
+    :param path: the file.
+    :param container: where it will be installed.
+    :raises CannotCheckError: if there is no such file.
+    """
+    reader = _Reader(container)
+    try:
+        raw = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        reader.read(path)
+    except OSError as error:
+        raise CannotCheckError(
+            f"{path} cannot be read ({error.strerror}): name a requirements file, as in "
+            "`make preflight REQUIREMENTS=requirements/requirements.txt`."
+        ) from error
+    reader.judge_constraints([number for number, line in enumerate(raw, 1) if _NAMES_CONSTRAINTS.search(line)])
+    reader.judge_index()
+    return reader.found
+
+
+class _Reader:
+    def __init__(self, container: Container) -> None:
+        self.found = RequirementsFile()
+        self._container = container
+        self._main = ""
+        self._reads_index_url = False
+        self._constraint_lines: list[tuple[str, int]] = []
+        self._open: list[Path] = []
+
+    def read(self, path: Path, *, constraint: bool = False) -> None:
+        """Read a file and those that it names."""
+        shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+        self._main = self._main or shown
+        self._open.append(path)
+        for line in _pip_lines(path):
+            self._line(shown, line, constraint=constraint)
+        self._open.pop()
+
+    def _line(self, path: str, line: dict[str, Any], *, constraint: bool) -> None:
+        number = line["line"]
+        if "error" in line:
+            reason = line["error"].rpartition("error: ")[2]
+            self._problem(path, number, f"pip cannot read the line ({reason}): write `name==version` or a pip option.")
+        elif line["requirement"]:
+            self._requirement(path, number, line["requirement"].strip(), constraint=constraint)
+        elif "editables" in line:
+            self._unreachable(path, number, "-e", line["editables"][0])
+        else:
+            self._options(path, number, line, constraint=constraint)
+
+    def _requirement(self, path: str, number: int, text: str, *, constraint: bool) -> None:
+        if _URL.match(text):
+            self._unreachable(path, number, "the requirement", text)
+            return
+        local = _FILE.fullmatch(text)
+        if local:
+            self._local(path, number, local["path"])
+            return
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            reason = " ".join(str(error).partition("\n")[0].split()).rstrip(".:")
+            self._problem(path, number, f"{text!r} is no requirement ({reason}): write it as `name==version`.")
+            return
+        if requirement.url:
+            self._url(path, number, requirement)
+            return
+        if self._container.applies(requirement):
+            (self.found.constraints if constraint else self.found.requirements).append(
+                Line(path, number, requirement, text)
+            )
+
+    def _url(self, path: str, number: int, requirement: Requirement) -> None:
+        url = requirement.url or ""
+        local = None if _URL.match(url) else _FILE.fullmatch(url)
+        if local:
+            self._local(path, number, local["path"])
+        else:
+            self._unreachable(path, number, requirement.name, url)
+
+    def _local(self, path: str, number: int, place: str) -> None:
+        there = self._container.here(place)
+        if there is None or there.suffix != ".whl":
+            sentence = (
+                f"{place} will not be on the container: publish the package to the repository and write "
+                "`name==version`, or put a wheel into plugins/ and name it ${AIRFLOW_HOME}/plugins/FILE.whl."
+            )
+            self._problem(path, number, sentence)
+        else:
+            self.found.requirements.append(Line(path, number, None, str(there)))
+
+    def _options(self, path: str, number: int, line: dict[str, Any], *, constraint: bool) -> None:
+        for place in line.get("requirements", [])[:1]:
+            self._nested(path, number, "-r", place, constraint=constraint)
+        for place in line.get("constraints", [])[:1]:
+            self._constraint_lines.append((path, number))
+            self._nested(path, number, "-c", place, constraint=True)
+        if "extra_index_urls" in line:
+            sentence = (
+                "`--extra-index-url` lets whoever publishes a higher version there replace any package, in-house ones "
+                "too (dependency confusion): remove the line; the repository itself pulls from upstream."
+            )
+            self._problem(path, number, sentence)
+        if "index_url" in line:
+            sentence = (
+                "a second `--index-url` replaces that of dags/codeartifact.txt or is replaced by it, and its token "
+                f"would expire here: remove the line; `{_READ_INDEX_URL}` is enough."
+            )
+            self._problem(path, number, sentence)
+        for place in line.get("find_links", []):
+            self._find_links(path, number, place)
+        if line["no_binary"]:
+            names = ", ".join(line["no_binary"])
+            self._problem(path, number, f"`--no-binary {names}` makes the container build from source: remove it.")
+        self.found.pre |= "pre" in line
+        self.found.no_index |= "no_index" in line
+
+    def _nested(self, path: str, number: int, option: str, place: str, *, constraint: bool) -> None:
+        if place == CONSTRAINTS_FILE and option == "-c":
+            self.found.airflow_constraints = True
+            return
+        if _URL.match(place):
+            self._unreachable(path, number, f"`{option}`", place)
+            return
+        if place.startswith("="):
+            sentence = f"pip takes `{option}{place}` for a file of the name {place}: write `{option} {place[1:]}`."
+            self._problem(path, number, sentence)
+            return
+        # pip takes it relative to the file that names it; requirements.txt has a folder of its own on the container.
+        on_container = os.path.normpath(os.path.join(self._folder(), place))  # noqa: PTH118 - it is not a local path
+        if on_container == INDEX_URL_FILE:
+            self._reads_index_url = True
+            return
+        there = self._container.here(on_container)
+        if there is None or not there.is_file():
+            sentence = (
+                f"`{option} {place}` names a file that will not be on the container, and pip then installs nothing: "
+                "put the file into dags/ and write "
+                f"`{option} ${{AIRFLOW_HOME}}/dags/{Path(place).name}`, or move its lines here."
+            )
+            self._problem(path, number, sentence)
+        elif there in self._open:
+            self._problem(path, number, f"`{option} {place}` reads a file that is being read: remove the line.")
+        else:
+            self.read(there, constraint=constraint)
+
+    def _folder(self) -> str:
+        """Give the folder that the file being read has on the container."""
+        for folder in ("dags", "plugins"):
+            local = self._container.root / folder
+            if len(self._open) > 1 and self._open[-1].is_relative_to(local):
+                return f"{AIRFLOW_HOME}/{folder}/{self._open[-1].relative_to(local).parent}"
+        return f"{AIRFLOW_HOME}/requirements"
+
+    def _find_links(self, path: str, number: int, place: str) -> None:
+        there = self._container.here(place)
+        if _URL.match(place):
+            self._unreachable(path, number, "`--find-links`", place)
+        elif there is None or not there.is_dir():
+            sentence = (
+                f"`--find-links {place}` names a folder that will not be on the container: put the wheels into "
+                "plugins/ and write `--find-links ${AIRFLOW_HOME}/plugins`."
+            )
+            self._problem(path, number, sentence)
+        else:
+            self.found.find_links.append(there)
+
+    def _unreachable(self, path: str, number: int, what: str, place: str) -> None:
+        if what == "`-c`":
+            fix = "write `--constraint ${AIRFLOW_CONSTRAINTS_FILE}`, which the image has"
+        elif what == "`-r`":
+            fix = "put the file into dags/ and write `-r ${AIRFLOW_HOME}/dags/FILE`"
+        else:
+            fix = "publish the package to the repository and write `name==version`"
+        # The scheme is enough: the rest may hold a password.
+        kind = f"a {place.partition(':')[0].lower()} URL" if _URL.match(place) else "a folder"
+        self._problem(path, number, f"{what} names {kind}, which a container in private subnets cannot reach: {fix}.")
+
+    def _problem(self, path: str, number: int, sentence: str) -> None:
+        self.found.problems.append(Problem(path, number, sentence))
+
+    def judge_constraints(self, matches: list[int]) -> None:
+        """Compare what pip takes for constraints with what MWAA takes for some.
+
+        :param matches: the lines of requirements.txt by which MWAA sees constraints.
+        """
+        if not matches:
+            misread = {(problem.path, problem.line) for problem in self.found.problems}
+            for path, number in [line for line in self._constraint_lines if line not in misread]:
+                where = "`--constraint FILE` or `-c FILE`" + ("" if path == self._main else f" in {self._main} itself")
+                sentence = (
+                    "MWAA does not see this constraint line and forces Airflow's constraints beside it: write it as "
+                    f"{where}, with one space."
+                )
+                self._problem(path, number, sentence)
+            self.found.airflow_constraints = True
+        elif not self._constraint_lines:
+            sentence = (
+                'MWAA takes this line for a constraint ("-c " or "--constraint " in it), so Airflow\'s constraints are '
+                "not forced and nothing is pinned: reword it, or add `--constraint ${AIRFLOW_CONSTRAINTS_FILE}`."
+            )
+            self.found.notes.append(Problem(self._main, matches[0], sentence))
+
+    def judge_index(self) -> None:
+        """See that pip is told where to get packages."""
+        if not (self._reads_index_url or self.found.no_index):
+            sentence = (
+                "no line reads the index-url file, so pip would ask the public index, which private subnets cannot "
+                f"reach: add `{_READ_INDEX_URL}`."
+            )
+            self._problem(self._main, 1, sentence)
+
+
+def _pip_lines(path: Path) -> list[dict[str, Any]]:
+    """Let pip read a file."""
+    environ = {"AIRFLOW_HOME": AIRFLOW_HOME, "AIRFLOW_CONSTRAINTS_FILE": CONSTRAINTS_FILE, "PATH": os.defpath}
+    command = [sys.executable, "-I", str(Path(__file__).with_name("pip_parser.py"))]
+    # The output may hold what nobody should see: nothing is passed on from a failure.
+    answer = subprocess.run(command, input=path.read_bytes(), env=environ, capture_output=True, check=False)
+    if answer.returncode:
+        raise CannotCheckError(f"{path} cannot be decoded by pip: save it as UTF-8.")
+    return [json.loads(line) for line in answer.stdout.splitlines()]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.preflight import Report, Settings, check
+from tests.infra.local.codeartifact.support import serve_folder
+from tests.infra.preflight.support import NOWHERE, Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    """Serve an index."""
+    folder = tmp_path / "public"
+    folder.mkdir()
+    with serve_folder(folder) as public:
+        yield Shelf(public)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give a project's directory, as far as it matters here."""
+    root = tmp_path / "project"
+    for folder in ("dags", "plugins", "requirements"):
+        (root / folder).mkdir(parents=True)
+    (root / "requirements" / "constraints-3.0.6.txt").write_text("# pinned\npinned==1.0\n")
+    return root
+
+
+@pytest.fixture
+def settings(shelf: Shelf, root: Path) -> Settings:
+    """Check against the index, without the internet."""
+    return Settings("3.0.6", shelf.url, root=root, official_url=NOWHERE)
+
+
+@pytest.fixture
+def checked(root: Path, settings: Settings) -> Callable[..., Report]:
+    """Check a file that begins as the shipped one does."""
+
+    def checked(*lines: str, head: str = "-r ${AIRFLOW_HOME}/dags/codeartifact.txt") -> Report:
+        path = root / "requirements" / "requirements.txt"
+        path.write_text("\n".join([head, *lines, ""]))
+        return check(path, settings)
+
+    return checked

@@ -1,0 +1,353 @@
+"""Real uv against a real index: what is good, and every wrong file gets one sentence that names line and fix."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.preflight import CannotCheckError, Report, Settings, check
+from tests.infra.preflight.support import wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.infra.preflight.support import Shelf
+
+    Checked = Callable[..., Report]
+
+FOREIGN = "cp312-cp312-macosx_14_0_arm64"
+FITTING = "cp312-cp312-manylinux_2_28_x86_64"
+
+
+def constrain(settings: Settings, *lines: str) -> Settings:
+    """Take these for Airflow's constraints."""
+    path = settings.root / "airflow.txt"
+    path.write_text("\n".join(["# Airflow's", *lines, ""]))
+    return replace(settings, constraints=path)
+
+
+def only(report: Report, line: int) -> str:
+    """Give the one problem, which is on this line."""
+    (problem,) = report.problems
+    assert problem.line == line
+    assert report.rows == [] or all(row.package.name for row in report.rows)
+    return problem.sentence
+
+
+# --- Good files
+
+
+def test_a_good_file_gives_a_table_with_versions_and_sizes(shelf: Shelf, checked: Checked) -> None:
+    content = shelf.wheel("tiny", "1.0", "helper>=1")
+    shelf.wheel("helper", "1.5", tag=FITTING)
+    report = checked("tiny")
+    assert report.problems == []
+    assert [(row.package.name, str(row.package.version), row.origin) for row in report.rows] == [
+        ("helper", "1.5", "index"),
+        ("tiny", "1.0", "index"),
+    ]
+    assert report.rows[1].package.size == len(content)
+    assert str(report).endswith("preflight: good")
+    assert "\ntiny     1.0      index   " in str(report)
+    assert "2 packages, " in str(report)
+    assert "assuming 5 MB a second to download and unpack" in str(report)
+
+
+def test_the_best_wheel_for_the_image_is_the_one_that_is_weighed(shelf: Shelf, checked: Checked) -> None:
+    for tag in ("py3-none-any", FOREIGN, "cp312-cp312-manylinux_2_35_x86_64", "cp311-cp311-manylinux_2_28_x86_64"):
+        shelf.wheel("tiny", "1.0", tag=tag)
+    shelf.wheel("tiny", "1.0", tag=FITTING)
+    (row,) = checked("tiny").rows
+    assert row.package.url.endswith(f"tiny-1.0-{FITTING}.whl")
+
+
+@pytest.mark.parametrize(("airflow", "python"), [("2.10.3", "cp311"), ("2.11.2", "cp312"), ("3.3.1", "cp312")])
+def test_the_python_is_that_of_the_airflow_version(
+    shelf: Shelf, root: Path, settings: Settings, airflow: str, python: str
+) -> None:
+    for each in ("cp311", "cp312"):
+        shelf.wheel("tiny", "1.0", tag=f"{each}-{each}-manylinux2014_x86_64")
+    path = root / "requirements.txt"
+    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
+    (row,) = check(path, replace(constrain(settings, "x==1"), airflow_version=airflow)).rows
+    assert python in row.package.url
+
+
+def test_airflow_itself_is_in_the_image_and_comes_from_nowhere(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("a_provider", "1.0", "apache-airflow>=3.0")
+    report = checked("a-provider")
+    assert report.problems == []
+    assert [row.package.name for row in report.rows] == ["a-provider"]
+
+
+def test_a_provider_for_a_later_airflow_is_excluded_by_the_image(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("a_provider", "1.0", "apache-airflow>=3.2")
+    shelf.wheel("apache_airflow", "3.2.0")
+    sentence = only(checked("a-provider"), 2)
+    assert "a-provider needs another apache-airflow than the constraint apache-airflow==3.0.6" in sentence
+
+
+def test_a_wheel_in_plugins_is_installed_from_there(shelf: Shelf, root: Path, checked: Checked) -> None:
+    shelf.wheel("helper", "1.0")
+    filename, content = wheel("mine", "2.0", ("helper",))
+    (root / "plugins" / filename).write_bytes(content)
+    report = checked(f"${{AIRFLOW_HOME}}/plugins/{filename}")
+    assert report.problems == []
+    assert [(row.package.name, row.origin) for row in report.rows] == [("helper", "index"), ("mine", "file")]
+
+
+def test_without_an_index_the_wheels_in_plugins_are_all_there_is(root: Path, checked: Checked) -> None:
+    filename, content = wheel("mine", "2.0")
+    (root / "plugins" / filename).write_bytes(content)
+    report = checked("--find-links ${AIRFLOW_HOME}/plugins", "mine", head="--no-index")
+    assert report.problems == []
+    assert [(row.package.name, row.origin) for row in report.rows] == [("mine", "file")]
+
+
+def test_constraints_of_ones_own_leave_only_what_mwaa_always_applies(
+    shelf: Shelf, root: Path, settings: Settings
+) -> None:
+    for name in ("flask", "tiny"):
+        for version in ("1.0", "2.0", "3.0"):
+            shelf.wheel(name, version)
+    (root / "dags" / "own.txt").write_text("tiny<3\n")
+    path = root / "requirements.txt"
+    lines = ["-r ${AIRFLOW_HOME}/dags/codeartifact.txt", "-c ${AIRFLOW_HOME}/dags/own.txt", "tiny", "flask", ""]
+    path.write_text("\n".join(lines))
+    report = check(path, constrain(settings, "tiny==1.0", "flask==2.0"))
+    assert [(row.package.name, str(row.package.version)) for row in report.rows] == [("flask", "2.0"), ("tiny", "2.0")]
+    assert "constraints: the file's own; of Airflow's only what MWAA always applies" in str(report)
+
+
+def test_a_pre_release_is_taken_where_there_is_nothing_else(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("early", "1.0b1")
+    shelf.wheel("tiny", "1.0", "early>=1.0b1")
+    report = checked("tiny")
+    assert report.problems == []
+    assert {str(row.package.version) for row in report.rows} == {"1.0", "1.0b1"}
+
+
+# --- Names, versions, constraints
+
+
+def test_a_name_that_is_not_found_is_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0")
+    assert only(checked("tiny", "tinny"), 3).startswith("tinny is not known to the index: correct the name, or publish")
+
+
+def test_a_version_that_is_not_there_is_named_with_one_that_is(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0")
+    shelf.wheel("tiny", "1.1")
+    assert only(checked("tiny==2.0"), 2) == ("no version of tiny fits ==2.0: choose one that is there, such as 1.1.")
+
+
+def test_two_lines_about_one_package_that_exclude_each_other_are_both_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0")
+    shelf.wheel("tiny", "2.0")
+    sentence = only(checked("tiny<2", "tiny>=2"), 3)
+    assert "no version of tiny fits " in sentence
+    assert "with line 2" in sentence
+
+
+def test_lines_that_cannot_be_installed_together_are_both_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("one", "1.0", "tiny<2")
+    shelf.wheel("two", "1.0", "tiny>=2")
+    shelf.wheel("tiny", "1.0")
+    shelf.wheel("tiny", "2.0")
+    sentence = only(checked("one", "two"), 3)
+    assert sentence.startswith("two cannot be installed with line 2: ")
+    assert "tiny" in sentence
+
+
+def test_an_excluding_constraint_is_named_with_its_line(shelf: Shelf, settings: Settings, root: Path) -> None:
+    shelf.wheel("tiny", "1.0")
+    shelf.wheel("tiny", "2.0")
+    path = root / "requirements.txt"
+    path.write_text("--constraint ${AIRFLOW_CONSTRAINTS_FILE}\n-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny>=2\n")
+    sentence = only(check(path, constrain(settings, "tiny==1.0")), 3)
+    assert sentence == (
+        "tiny>=2 is excluded by the constraint tiny==1.0 (line 2 of airflow.txt): write what that allows, or only tiny."
+    )
+
+
+def test_an_excluding_constraint_of_ones_own_is_named_with_its_file(shelf: Shelf, root: Path, checked: Checked) -> None:
+    shelf.wheel("tiny", "2.0")
+    (root / "dags" / "own.txt").write_text("\n\ntiny<2\n")
+    sentence = only(checked("-c ${AIRFLOW_HOME}/dags/own.txt", "tiny"), 3)
+    assert f"tiny<2 (line 3 of {root / 'dags' / 'own.txt'})" in sentence
+
+
+def test_a_constraint_that_excludes_what_a_package_needs_is_named(shelf: Shelf, root: Path, settings: Settings) -> None:
+    shelf.wheel("tiny", "1.0", "helper>=2")
+    shelf.wheel("helper", "1.0")
+    shelf.wheel("helper", "2.0")
+    shelf.wheel("other", "1.0")
+    path = root / "requirements.txt"
+    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\nother\ntiny\n")
+    sentence = only(check(path, constrain(settings, "other==1.0", "helper==1.0")), 3)
+    assert sentence == (
+        "tiny needs another helper than the constraint helper==1.0 (line 3 of airflow.txt) allows: "
+        "choose a version of tiny that goes with it."
+    )
+
+
+def test_a_pinned_version_that_the_index_does_not_have_is_named(shelf: Shelf, root: Path, settings: Settings) -> None:
+    shelf.wheel("tiny", "2.0")
+    path = root / "requirements.txt"
+    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
+    sentence = only(check(path, constrain(settings, "tiny==1.0")), 2)
+    assert sentence.startswith("tiny==1.0 (line 2 of airflow.txt) allows only a version that the index does not have")
+
+
+def test_a_pre_release_is_not_taken_to_get_around_a_constraint(shelf: Shelf, root: Path, settings: Settings) -> None:
+    """Pip would not either; uv alone would."""
+    shelf.wheel("tiny", "1.0", "helper>=2")
+    shelf.wheel("tiny", "2.0a1")
+    shelf.wheel("helper", "1.0")
+    shelf.wheel("helper", "2.0")
+    path = root / "requirements.txt"
+    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
+    assert "the constraint helper==1.0" in only(check(path, constrain(settings, "helper==1.0")), 2)
+
+
+def test_what_a_package_needs_and_nobody_has_is_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0", "gone>=1")
+    assert only(checked("tiny"), 2).startswith("tiny needs gone, which the index does not know: publish it")
+
+
+def test_every_wrong_line_is_told_at_once(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0")
+    report = checked("tiny==9", "gone", "--extra-index-url http://second.test/simple", "bad line")
+    assert [problem.line for problem in sorted(report.problems)] == [2, 3, 4, 5]
+    assert str(report).endswith("preflight: 4 problems")
+
+
+# --- Wheels
+
+
+def test_a_package_without_a_wheel_for_the_platform_is_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0", tag=FOREIGN)
+    assert only(checked("tiny"), 2) == (
+        f"tiny 1.0 has no wheel for Python 3.12 on Linux x86-64 (only {FOREIGN}): choose a version that has one."
+    )
+
+
+def test_a_newer_glibc_than_the_image_has_does_not_fit(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0", tag="cp312-cp312-manylinux_2_35_x86_64")
+    assert "has no wheel for Python 3.12 on Linux x86-64" in only(checked("tiny"), 2)
+
+
+def test_a_package_for_another_python_is_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0", attributes='data-requires-python="&gt;=3.13"')
+    assert "tiny 1.0 needs Python >=3.13, but Airflow 3.0.6 has 3.12" in only(checked("tiny"), 2)
+
+
+def test_a_package_that_is_source_only_is_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.source("tiny", "1.0")
+    sentence = only(checked("tiny"), 2)
+    assert sentence.startswith("tiny 1.0 is there as source only, which the container would have to build: publish")
+
+
+@pytest.mark.parametrize("kind", ["source", "platform", "yanked"])
+def test_what_a_package_needs_is_judged_as_well(shelf: Shelf, checked: Checked, kind: str) -> None:
+    shelf.wheel("tiny", "1.0", "helper>=2")
+    shelf.wheel("helper", "1.0")
+    if kind == "source":
+        shelf.source("helper", "2.0")
+    else:
+        attributes = 'data-yanked="broken"' if kind == "yanked" else ""
+        shelf.wheel("helper", "2.0", tag=FOREIGN if kind == "platform" else FITTING, attributes=attributes)
+    words = {"source": "is there as source only", "platform": "has no wheel for", "yanked": "is yanked (broken)"}
+    assert only(checked("tiny"), 2).startswith(f"tiny needs helper, but helper 2.0 {words[kind]}")
+
+
+def test_what_only_shows_when_another_trouble_is_out_of_the_way_is_counted(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0", "helper==1.0", "aide==1.0")
+    shelf.source("helper", "1.0")
+    shelf.source("aide", "1.0")
+    sentence = only(checked("tiny"), 2)
+    assert "is there as source only" in sentence
+    assert sentence.endswith(" (1 more like this).")
+
+
+def test_a_newer_version_that_pip_would_build_is_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0")
+    shelf.source("tiny", "1.1")
+    shelf.wheel("above", "1.0", "tiny<2")
+    assert only(checked("above"), 2) == (
+        "tiny 1.1 is there as source only, and pip would build it rather than take 1.0: write tiny==1.0."
+    )
+
+
+def test_a_newer_version_that_nobody_may_take_is_of_no_matter(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0")
+    shelf.source("tiny", "2.1")
+    shelf.source("tiny", "1.1rc1")
+    shelf.wheel("above", "1.0", "tiny<2")
+    assert checked("above").problems == []
+    shelf.source("tiny", "1.5")
+    assert checked("above", "tiny==1.0").problems == []
+
+
+def test_a_package_whose_versions_are_all_yanked_is_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0", attributes='data-yanked="broken"')
+    assert only(checked("tiny"), 2) == "tiny 1.0 is yanked (broken): choose another version."
+
+
+def test_a_yanked_version_that_a_line_pins_is_named(shelf: Shelf, checked: Checked) -> None:
+    shelf.wheel("tiny", "1.0", attributes='data-yanked="broken"')
+    shelf.wheel("tiny", "2.0")
+    assert only(checked("tiny==1.0"), 2) == "tiny 1.0 is yanked (broken): choose another version."
+
+
+def test_a_yanked_version_that_a_constraint_pins_is_noted(shelf: Shelf, root: Path, settings: Settings) -> None:
+    shelf.wheel("tiny", "1.0", attributes='data-yanked="broken"')
+    path = root / "requirements.txt"
+    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
+    report = check(path, constrain(settings, "tiny==1.0"))
+    assert report.problems == []
+    assert "note: tiny 1.0 is yanked (broken), but pinned by a constraint" in str(report)
+
+
+def test_what_would_take_longer_than_mwaa_allows_is_named(
+    shelf: Shelf, checked: Checked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.wheel("tiny", "1.0", "big")
+    shelf.wheel("big", "1.0", *["helper"] * 50)
+    shelf.wheel("helper", "1.0")
+    monkeypatch.setattr("infra.preflight.report.ASSUMED_BYTES_PER_SECOND", 1)
+    sentence = only(checked("helper", "tiny"), 3)
+    assert sentence.startswith("big (")
+    assert "MWAA ends it after 9 min: choose a smaller build" in sentence
+
+
+# --- No verdict
+
+
+def test_an_index_that_does_not_answer_gives_no_verdict(root: Path, settings: Settings, checked: Checked) -> None:
+    checked()
+    with pytest.raises(CannotCheckError, match=r"gives no usable answer .*check the network to it"):
+        check(root / "requirements" / "requirements.txt", replace(settings, source="http://127.0.0.1:9/simple/"))
+
+
+def test_an_index_that_is_no_url_gives_no_verdict(root: Path, settings: Settings, checked: Checked) -> None:
+    checked()
+    with pytest.raises(CannotCheckError, match="set PREFLIGHT_INDEX_URL"):
+        check(root / "requirements" / "requirements.txt", replace(settings, source="nonsense"))
+
+
+def test_the_password_of_an_index_is_in_no_output(
+    shelf: Shelf, root: Path, settings: Settings, checked: Checked, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shelf.wheel("tiny", "1.0")
+    checked("tiny", "gone")
+    secret = replace(settings, source=shelf.url.replace("//", "//me:canary@"))
+    report = check(root / "requirements" / "requirements.txt", secret)
+    assert len(report.problems) == 1
+    assert "Basic bWU6Y2FuYXJ5" in {authorization for _, authorization in shelf.public.requests}
+    assert "canary" not in f"{report}{report!r}{secret!r}{caplog.text}"

@@ -1,6 +1,7 @@
 # Every verb of the project; `make help` lists them.
 
 AIRFLOW_VERSION ?= 3.0.6
+REQUIREMENTS ?= requirements/requirements.txt
 # The first Python that is new enough; the environments are made with it.
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11 python3.13,\
 	$(shell $(python) -c 'import sys; print("$(python)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
@@ -13,7 +14,7 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools local demo test test-tools test-airflow simulate docs check format build deploy status refresh destroy lock clean
+.PHONY: help setup tools local demo demo-releases test test-tools test-airflow test-matrix simulate docs check format build preflight deploy status refresh requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ local: setup ## Run all of it on this machine: stacks, Lambda, Airflow; stay unt
 demo: setup ## Prove the main job on this machine, step by step, and end
 	@$(RUN) infra.local demo
 
+demo-releases: setup ## Prove requirements, plugins and rollback on this machine, step by step, and end
+	@$(RUN) infra.local releases
+
 test: setup ## Run the tests, the demo among them (TESTARGS='-k faults': some of them)
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-airflow test-tools
 
@@ -46,6 +50,10 @@ test-tools:
 
 test-airflow:
 	$(AIRFLOW) -m pytest tests/airflow -o filterwarnings=default $(TESTARGS) $(if $(TESTARGS),|| test $$? -eq 5)
+
+# What is in WITHOUT is tested elsewhere: `make test` has one of the versions.
+test-matrix: tools ## Run Airflow's tests on every version (WITHOUT=3.0.6: but this one)
+	@$(RUN) infra.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
 
 simulate: tools ## Simulate years of operation, and draw the picture in docs/
 	@$(RUN) infra.simulate
@@ -68,8 +76,11 @@ format: tools ## Put the code into its one format
 build: tools ## Build build/plugins.zip and build/refresher.zip, the same bytes everywhere
 	@$(RUN) infra.build
 
+preflight: tools ## Check in seconds what pip would do with REQUIREMENTS on the containers
+	@$(RUN) infra.preflight $(REQUIREMENTS)
+
 deploy: tools ## Deploy to AWS what .env describes; safe to repeat
-	@$(RUN) infra.deploy deploy
+	@$(RUN) infra.deploy deploy --requirements $(REQUIREMENTS)
 
 status: tools ## Tell how the stacks, the environment and the index-url are
 	@$(RUN) infra.deploy status
@@ -77,19 +88,32 @@ status: tools ## Tell how the stacks, the environment and the index-url are
 refresh: tools ## Let the Lambda refresh the index-url now, if it is due
 	@$(RUN) infra.deploy refresh
 
+requirements: tools ## Check, upload and set requirements.txt, and tell what pip made of it (FORCE=1: unchecked)
+	@$(RUN) infra.deploy requirements --requirements $(REQUIREMENTS) $(if $(FORCE),--force)
+
+plugins: tools ## Build, upload and set plugins.zip
+	@$(RUN) infra.deploy plugins
+
+rollback: tools ## Set the requirements and plugins again that were there before the last release
+	@$(RUN) infra.deploy rollback
+
 destroy: tools ## Delete all that deploy made, after asking (YES=1: without)
 	@$(RUN) infra.deploy destroy $(if $(YES),--yes)
 
 # MWAA_CONSTRAINTS names a folder with VERSION/*constraints.txt, taken from MWAA's public image sources.
-lock: tools ## Pin all requirements anew (needs MWAA_CONSTRAINTS)
-	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
-		requirements/dev.in --output-file requirements/dev.txt
-	mkdir -p build
-	# numpy left Python 3.11 before Airflow did: there the image's pin cannot hold.
-	sed -E 's/^numpy==.*/&; python_version >= "3.12"/' $(MWAA_CONSTRAINTS)/$(AIRFLOW_VERSION)/*constraints.txt >build/constraints.txt
-	echo numpy | uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
-		--constraints build/constraints.txt requirements/airflow-test.in - \
-		--output-file requirements/constraints-$(AIRFLOW_VERSION).txt
+LOCKED := $(if $(MWAA_CONSTRAINTS),$(if $(filter file,$(origin AIRFLOW_VERSION)),$(notdir $(wildcard $(MWAA_CONSTRAINTS)/*)),$(AIRFLOW_VERSION)))
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
+
+lock: tools $(LOCKED:%=lock-%) ## Pin all requirements anew, or AIRFLOW_VERSION's (needs MWAA_CONSTRAINTS)
+	@test -n "$(LOCKED)" || { echo "MWAA_CONSTRAINTS is not set: name a folder with VERSION/*constraints.txt" >&2; exit 1; }
+	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
+
+# numpy left Python 3.11 before Airflow did: there the image's pin cannot hold.
+lock-%: tools
+	@mkdir -p build
+	sed -E 's/^numpy==.*/&; python_version >= "3.12"/' $(MWAA_CONSTRAINTS)/$*/*constraints.txt >build/constraints-$*.txt
+	echo numpy | $(COMPILE) --constraints build/constraints-$*.txt requirements/airflow-test.in - \
+		--output-file requirements/constraints-$*.txt
 
 clean: ## Remove everything that was built or installed below this folder
 	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -5,52 +5,65 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.build import ROOT
 from infra.deploy.aws_cli import Aws, AwsError
 from infra.deploy.console import say
 from infra.deploy.destroy import NotConfirmedError, destroy
+from infra.deploy.release import ReleaseError, release_plugins, release_requirements, roll_back
 from infra.deploy.settings import SettingsError, load
 from infra.deploy.stacks import StackError
 from infra.deploy.templates import read_templates
 from infra.deploy.verbs import deploy, refresh, status
+from infra.preflight import CannotCheckError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.deploy.settings import Settings
+    from infra.deploy.templates import Template
 
 _FAILED, _BAD_SETTINGS, _INTERRUPTED = 1, 2, 130
+_VERBS: dict[str, Callable[[Aws, Settings, Mapping[str, Template], argparse.Namespace], object]] = {
+    "deploy": lambda aws, settings, templates, given: deploy(aws, settings, templates, given.requirements),
+    "status": lambda aws, settings, _, __: status(aws, settings),
+    "refresh": lambda aws, settings, _, __: refresh(aws, settings),
+    "requirements": lambda aws, settings, templates, given: release_requirements(
+        aws, settings, templates["mwaa"], given.requirements, force=given.force
+    ),
+    "plugins": lambda aws, settings, templates, _: release_plugins(aws, settings, templates["mwaa"]),
+    "rollback": lambda aws, settings, templates, _: roll_back(aws, settings, templates["mwaa"]),
+    "destroy": lambda aws, settings, _, given: destroy(aws, settings, confirmed=given.yes),
+}
 
 
 def main() -> int:
     """Run one verb and give the exit status."""
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
-    parser.add_argument("verb", choices=["deploy", "status", "refresh", "destroy"])
+    parser.add_argument("verb", choices=[*_VERBS])
+    parser.add_argument(
+        "--requirements", type=Path, default=ROOT / "requirements" / "requirements.txt", help="the file"
+    )
+    parser.add_argument("--force", action="store_true", help="requirements without the check, even if unchanged")
     parser.add_argument("--yes", action="store_true", help="destroy without asking")
     arguments = parser.parse_args()
     try:
-        _run(arguments.verb, confirmed=arguments.yes)
+        templates = read_templates()
+        settings = load(ROOT / ".env", os.environ, templates)
+        _VERBS[arguments.verb](Aws(settings.region, settings.environ), settings, templates, arguments)
     except SettingsError as error:
         for problem in error.problems:
             say(problem, sys.stderr)
         return _BAD_SETTINGS
-    except (AwsError, StackError, NotConfirmedError) as error:
+    except (AwsError, StackError, NotConfirmedError, ReleaseError, CannotCheckError) as error:
         say(str(error), sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
         say(f"Stopped here; what AWS has begun goes on. `make {arguments.verb}` again takes it up.", sys.stderr)
         return _INTERRUPTED
     return 0
-
-
-def _run(verb: str, *, confirmed: bool) -> None:
-    templates = read_templates()
-    settings = load(ROOT / ".env", os.environ, templates)
-    aws = Aws(settings.region, settings.environ)
-    if verb == "deploy":
-        deploy(aws, settings, templates)
-    elif verb == "status":
-        status(aws, settings)
-    elif verb == "refresh":
-        refresh(aws, settings)
-    else:
-        destroy(aws, settings, confirmed=confirmed)
 
 
 if __name__ == "__main__":

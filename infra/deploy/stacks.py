@@ -97,6 +97,16 @@ def outputs(aws: Aws, name: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs") or []}
 
 
+def parameters_of(aws: Aws, name: str) -> dict[str, str]:
+    """Give a stack's parameters as they are deployed; none if there is no such stack.
+
+    :param aws: the runner.
+    :param name: the stack's name.
+    """
+    stack = describe(aws, name) or {}
+    return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters") or []}
+
+
 def resources(aws: Aws, name: str) -> list[dict[str, Any]]:
     """List what a stack holds at this moment.
 

@@ -31,11 +31,12 @@ class Stored(NamedTuple):
     changed: bool
 
 
-def upload(aws: Aws, bucket: str, root: Path) -> tuple[dict[str, str], bool]:
+def upload(aws: Aws, bucket: str, requirements: Path, root: Path) -> tuple[dict[str, str], bool]:
     """Upload everything; give the parameters that later stacks take and whether anything was new.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
+    :param requirements: what is uploaded as requirements.txt.
     :param root: the project's directory.
     :raises AwsError: if the bucket is missing or not versioned.
     """
@@ -43,7 +44,7 @@ def upload(aws: Aws, bucket: str, root: Path) -> tuple[dict[str, str], bool]:
     dags_changed = upload_dags(aws, bucket, root / "dags")
     files = {
         "plugins.zip": root / "build" / "plugins.zip",
-        "requirements.txt": root / "requirements" / "requirements.txt",
+        "requirements.txt": requirements,
         "startup.sh": root / "requirements" / "startup.sh",
         REFRESHER_KEY: root / "build" / "refresher.zip",
     }
@@ -79,13 +80,14 @@ def upload_dags(aws: Aws, bucket: str, folder: Path) -> bool:
     return bool(new)
 
 
-def put_if_changed(aws: Aws, bucket: str, key: str, path: Path) -> Stored:
+def put_if_changed(aws: Aws, bucket: str, key: str, path: Path, *, always: bool = False) -> Stored:
     """Make sure that a versioned object holds a file's content.
 
     :param aws: the runner.
     :param bucket: the bucket.
     :param key: the object's key; never the index-url file's, which belongs to the refreshers.
     :param path: the file.
+    :param always: whether to make a new version even if the content is the same (default: no).
     """
     if key == INDEX_URL_KEY:
         raise ValueError(f"{key} is written by refreshers only")
@@ -97,7 +99,7 @@ def put_if_changed(aws: Aws, bucket: str, key: str, path: Path) -> Stored:
         if error.code not in {"404", "NoSuchKey"}:
             raise
         there = {}
-    if there.get("ChecksumSHA256") == digest and there.get("VersionId", "null") != "null":
+    if not always and there.get("ChecksumSHA256") == digest and there.get("VersionId", "null") != "null":
         return Stored(there["VersionId"], changed=False)
     # The checksum is kept with the object (S3 user guide: checking object integrity).
     answer = aws.call("s3api", "put-object", *place, "--body", str(path), "--checksum-algorithm", "SHA256")

@@ -12,7 +12,8 @@ from infra.build import ROOT, build
 from infra.deploy.aws_cli import AwsError
 from infra.deploy.console import say
 from infra.deploy.parameters import fill
-from infra.deploy.stacks import StackError, deploy_stack, describe, outputs
+from infra.deploy.releases import record, released
+from infra.deploy.stacks import StackError, deploy_stack, describe, outputs, parameters_of
 from infra.deploy.templates import STACKS
 from infra.deploy.upload import INDEX_URL_KEY, upload
 from mwaa_codeartifact.core.index_url import LineFacts, format_time
@@ -27,17 +28,21 @@ if TYPE_CHECKING:
 _FUNCTION_SECONDS = "330"  # more than the function's timeout; the CLI's own is 60 s and would invoke it again
 
 
-def deploy(aws: Aws, settings: Settings, templates: Mapping[str, Template], root: Path = ROOT) -> None:
+def deploy(
+    aws: Aws, settings: Settings, templates: Mapping[str, Template], requirements: Path, root: Path = ROOT
+) -> None:
     """Build, then bring up the stacks in their order, with the uploads as soon as the bucket is there.
 
     :param aws: the runner.
     :param settings: the settings.
     :param templates: all templates in the order of their deployment.
+    :param requirements: what is uploaded as requirements.txt.
     :param root: the project's directory.
     """
     build(root)
     earlier: dict[str, str] = {}
     changed = False
+    before = released(parameters_of(aws, settings.stack_name("mwaa")))
     for stack, template in templates.items():
         name = settings.stack_name(stack)
         say(f"— {name}")
@@ -46,9 +51,11 @@ def deploy(aws: Aws, settings: Settings, templates: Mapping[str, Template], root
         earlier |= outputs(aws, name)
         if stack == "repository":
             say("— uploads")
-            uploaded, new = upload(aws, earlier["BucketName"], root)
+            uploaded, new = upload(aws, earlier["BucketName"], requirements, root)
             earlier |= uploaded
             changed |= new
+    if before != (after := released(earlier)):
+        record(aws, earlier["BucketName"], before, after)
     say(f"Airflow UI: {earlier['WebserverUrl']}")
     say("deployed" if changed else "nothing changed: the stacks and all uploaded files are as they were")
 

@@ -1,4 +1,4 @@
-"""Run the stacks on this machine: ``python -m infra.local`` stays until Ctrl-C, ``… demo`` proves the job and ends."""
+"""Run the stacks on this machine: ``python -m infra.local`` stays until Ctrl-C; ``demo`` and ``releases`` end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from infra.local.codeartifact.pip_settings import PipSettingsError
 from infra.local.console import Console
 from infra.local.demo import DemoError, demo
 from infra.local.deployment import Deployment
+from infra.local.releases import releases
 from infra.local.server import Server
 
 _ROOT = Path(__file__).parents[2]
 
 
 def main(verb: str) -> int:
-    """Run one verb, ``stay`` or ``demo``.
+    """Run one verb, ``stay``, ``demo`` or ``releases``.
 
     :returns: exit status: 0 done, 1 something failed, 2 a setting is wrong.
     """
@@ -37,7 +38,7 @@ def main(verb: str) -> int:
         try:
             with Server(folder / "aws", aws_port, airflow_port, console.say) as server:
                 deployment = Deployment(server, console, _ROOT)
-                demo(deployment, folder) if verb == "demo" else stay(deployment)
+                {"demo": demo, "releases": releases, "stay": stay}[verb](deployment, folder)
         except (DemoError, PipSettingsError, RuntimeError) as error:
             console.say("failed", f"{error} (logs: {folder})")
             return 1
@@ -47,7 +48,7 @@ def main(verb: str) -> int:
     return 0
 
 
-def stay(deployment: Deployment) -> None:
+def stay(deployment: Deployment, _: Path) -> None:
     """Deploy, tell how to look around, and stay until Ctrl-C."""
     deployment.deploy()
     airflow = deployment.wait_until_available()

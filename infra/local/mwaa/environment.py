@@ -54,6 +54,7 @@ class Environment:
         self._logs = Logs(arn)
         self._password = secrets.token_urlsafe(9)
         self._stopped = threading.Event()
+        self.container: Container
         self._run()
 
     def update(self, configuration: Configuration) -> None:
@@ -93,7 +94,7 @@ class Environment:
     def _live(self) -> None:
         failed = _FAILED[self.status]
         try:
-            container = self.new_container(self._say)
+            container = self.container = self.new_container(self._say)
             container.prepare()
             self.airflow = Airflow(container, self._folder / "database", self._port, self._password)
             try:

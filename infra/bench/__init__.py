@@ -1,0 +1,1 @@
+"""What the plugin and the refresh DAG cost Airflow, measured on every version."""

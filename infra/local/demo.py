@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 # Long enough to mint, verify and publish; short enough to wait for its end.
 _SHORT_LIFE = timedelta(seconds=20)
 _PARSE_SECONDS = 60
-_DAG_RUN_SECONDS = 120
 _REFRESH_DAG = "refresh_codeartifact_index_url"
 
 
@@ -108,7 +107,7 @@ class _Steps:
     def start_on_an_expired_line(self) -> None:
         self._title("Expire: without a startup script, a dead token means no packages, until somebody refreshes")
         # Both refreshers are off: the DAG is paused, and the Lambda's next tick is half an hour away.
-        self._pause(_REFRESH_DAG, is_paused=True)
+        self._deployment.pause(_REFRESH_DAG, is_paused=True)
         codeartifact = self._deployment.server.codeartifact
         codeartifact.token_life_limit = _SHORT_LIFE
         self._delete_index_url()
@@ -201,21 +200,9 @@ class _Steps:
             time.sleep(1)
 
     def _run_dag(self, dag: str, **params: object) -> str:
-        """Unpause and trigger a DAG, wait for its success, and give the run's id."""
-        self._pause(dag, is_paused=False)
-        run = self._deployment.trigger(dag, params)
-        deadline = time.monotonic() + _DAG_RUN_SECONDS
-        state = "queued"
-        while state in {"queued", "running"}:
-            _expect(time.monotonic() < deadline, f"{dag} did not end within {_DAG_RUN_SECONDS} s")
-            time.sleep(1)
-            state = self._deployment.airflow("GET", f"/dags/{dag}/dagRuns/{run}")["state"]
-        self._show(f"DAG {dag}: {state}")
-        _expect(state == "success", f"{dag} ended with {state}")
+        run = self._deployment.run_dag(dag, **params)
+        self._show(f"DAG {dag}: success")
         return run
-
-    def _pause(self, dag: str, *, is_paused: bool) -> None:
-        self._deployment.airflow("PATCH", f"/dags/{dag}?update_mask=is_paused", {"is_paused": is_paused})
 
     def _deployed(self) -> dict[str, Any]:
         """Tell the state of every stack and the version of every object."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "local"
 BUCKET = "local-mwaa-bucket"
+_DAG_RUN_SECONDS = 120
 
 
 class Deployment:
@@ -115,6 +116,30 @@ class Deployment:
         body = {**major_of(version).dag_run, "conf": conf}
         run: str = self.airflow("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"]
         return run
+
+    def run_dag(self, dag: str, **params: object) -> str:
+        """Unpause and trigger a DAG, wait for its success, and give the run's id.
+
+        :param dag: its id.
+        :param params: of the run.
+        :raises RuntimeError: when it does not succeed in time.
+        """
+        self.pause(dag, is_paused=False)
+        run = self.trigger(dag, params)
+        deadline = time.monotonic() + _DAG_RUN_SECONDS
+        state = "queued"
+        while state in {"queued", "running"}:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{dag} did not end within {_DAG_RUN_SECONDS} s")
+            time.sleep(1)
+            state = self.airflow("GET", f"/dags/{dag}/dagRuns/{run}")["state"]
+        if state != "success":
+            raise RuntimeError(f"{dag} ended with {state}")
+        return run
+
+    def pause(self, dag: str, *, is_paused: bool) -> None:
+        """Pause or unpause a DAG."""
+        self.airflow("PATCH", f"/dags/{dag}?update_mask=is_paused", {"is_paused": is_paused})
 
     def airflow(self, method: str, path: str, body: object = None) -> Any:
         """Call Airflow's REST API through MWAA's InvokeRestApi.

@@ -1,0 +1,109 @@
+"""People before the status page: who logs in, how they find it, and what they see."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
+
+    from infra.local.deployment import Deployment
+
+VERSION = os.environ.get("AIRFLOW_VERSION", "3.0.6")
+DAG = "refresh_codeartifact_index_url"
+NAME = "CodeArtifact index-url"
+Scheme = Literal["light", "dark"]
+# A first page of Airflow's may take long on a busy machine.
+_PATIENCE_MILLISECONDS = 60_000
+
+
+@dataclass(frozen=True)
+class Look:
+    """Say how somebody looks at the page.
+
+    :param width: of the window, in pixels.
+    :param scheme: light or dark.
+    """
+
+    width: int
+    scheme: Scheme
+
+
+LOOKS = [Look(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+
+
+class People:
+    """Give logged-in people, each with a browser profile of their own."""
+
+    def __init__(self, chromium: Browser, deployment: Deployment) -> None:
+        self._chromium, self._contexts = chromium, ExitStack()
+        airflow = deployment.wait_until_available()
+        self.url, self._user, self._password = airflow.url, airflow.user, airflow.password
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._contexts.close()
+
+    def stranger(self, look: Look, **options: Any) -> Page:
+        """Open a window without a login; whatever goes wrong on a page fails the test."""
+        context: BrowserContext = self._chromium.new_context(
+            viewport={"width": look.width, "height": 900}, color_scheme=look.scheme, reduced_motion="reduce", **options
+        )
+        context.set_default_timeout(_PATIENCE_MILLISECONDS)
+        self._contexts.callback(context.close)
+        return context.new_page()
+
+    def person(self, look: Look) -> Page:
+        """Open a window and log in as people do."""
+        page = self.stranger(look)
+        page.goto(f"{self.url}/login/" if VERSION.startswith("2.") else f"{self.url}/auth/login/")
+        page.fill("#username", self._user)
+        page.fill("#password", self._password)
+        page.press("#password", "Enter")
+        page.wait_for_url(re.compile(r".*(/home|:\d+/)$"))
+        return page
+
+
+def find_by_navigation(page: Page, url: str) -> Page | FrameLocator:
+    """Find the status page as Airflow's version offers it; give what holds it."""
+    if VERSION.startswith("2."):
+        page.get_by_role("link", name="Browse").click()
+        page.get_by_role("link", name=NAME).click()
+        return page
+    if VERSION.startswith("3.0."):
+        page.goto(f"{url}/dags/{DAG}")
+        page.get_by_role("button", name="Dag Docs").click()
+        page.get_by_role("link", name="status page").click()
+        return page
+    page.get_by_role("link", name=NAME).or_(page.get_by_role("button", name="Plugins")).first.click()
+    if not page.locator("iframe").count():
+        page.get_by_role("menuitem", name=NAME).or_(page.get_by_role("link", name=NAME)).first.click()
+    return page.frame_locator("iframe")
+
+
+def wait_for_verdict(page: Page, verdict: str, seconds: float) -> None:
+    """Reload until the page says so; an answer of S3 is kept for five seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        page.reload()
+        found = page.locator("[data-verdict]")
+        found.wait_for()
+        if found.get_attribute("data-verdict") == verdict or time.monotonic() > deadline:
+            assert found.inner_text() == verdict
+            return
+        time.sleep(1)
+
+
+def picture(page: Page, name: str, look: Look) -> None:
+    """Take a screenshot, where pictures are wanted."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        path = Path(folder) / f"status-page-{name}-{look.width}-{look.scheme}.png"
+        page.screenshot(path=path, full_page=True, animations="disabled")

@@ -1,0 +1,104 @@
+"""The status page in a real browser: found by Airflow's navigation, it turns when the refreshers stop."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from infra.deploy.upload import INDEX_URL_KEY
+from infra.local.deployment import BUCKET
+from mwaa_codeartifact.core.config import TOKEN_LIFETIME
+from mwaa_codeartifact.core.index_url import format_time
+from tests.browser.support import DAG, LOOKS, VERSION, Look, find_by_navigation, picture, wait_for_verdict
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from infra.local.deployment import Deployment
+    from tests.browser.support import People
+
+_DESK = Look(1280, "light")
+_LIFE = timedelta(seconds=60)
+
+
+def test_a_stranger_sees_no_fact(people: People, deployment: Deployment) -> None:
+    facts = deployment.index_url_facts()
+    page = people.stranger(_DESK)
+    for path in ("/codeartifact/", "/codeartifact/facts", "/codeartifact/status.json"):
+        page.goto(people.url + path)
+        seen = page.content()
+        assert facts["token-fingerprint"] not in seen
+        assert BUCKET not in seen
+
+
+def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deployment: Deployment) -> None:
+    _remember_two_days(deployment)
+    deployment.run_dag(DAG, min_remaining_hours=12)
+    page = people.person(_DESK)
+    found = find_by_navigation(page, people.url)
+    verdict = found.locator("[data-verdict]")
+    verdict.wait_for()
+    assert verdict.inner_text() == "alive"
+    assert found.locator("[role=timer]").inner_text().startswith("11 h 5")
+    page.goto(f"{people.url}/codeartifact/")
+    _see_the_countdown_run(page)
+    _take_pictures(people, "alive")
+    _stop_the_refreshers(deployment)
+    wait_for_verdict(page, "falling back", seconds=20)
+    _take_pictures(people, "falling-back")
+    wait_for_verdict(page, "stale", seconds=_LIFE.total_seconds() + 20)
+    assert "pip cannot install with it" in page.content()
+    _take_pictures(people, "stale")
+    deployment.make("refresh")
+    wait_for_verdict(page, "falling back", seconds=20)
+
+
+def _remember_two_days(deployment: Deployment) -> None:
+    """Give the file a past: the DAG hourly, then a night in which the Lambda and a startup script had to step in."""
+    s3, now = deployment.client("s3"), datetime.now(UTC)
+    standing = s3.head_object(Bucket=BUCKET, Key=INDEX_URL_KEY)["Metadata"]
+    hours_ago = [(hours, "dag") for hours in range(45, 30, -1)]
+    hours_ago += [(28, "lambda"), (25, "lambda"), (12, "startup")]  # the token of 25 hours ago died 13 hours ago
+    hours_ago += [(hours, "dag") for hours in range(10, 0, -1)]
+    for hours, refresher in hours_ago:
+        refreshed_at = now - timedelta(hours=hours)
+        metadata = standing | {
+            "refreshed-at": format_time(refreshed_at),
+            "refreshed-by": refresher,
+            "token-expires-at": format_time(refreshed_at + TOKEN_LIFETIME),
+        }
+        s3.put_object(Bucket=BUCKET, Key=INDEX_URL_KEY, Body=b"a line of the past", Metadata=metadata)
+
+
+def _see_the_countdown_run(page: Page) -> None:
+    timer = page.locator("[role=timer]")
+    expect(timer).not_to_have_text(timer.inner_text(), timeout=10_000)
+    text = page.content()
+    assert page.title().startswith("alive, ")
+    assert "pip can install with it, and the DAG keeps it so" in text
+
+
+def _take_pictures(people: People, name: str) -> None:
+    """Look at the page in every size and colour: nothing is wider than the window, and no script complains."""
+    for look in LOOKS:
+        page = people.person(look)
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))  # noqa: B023  (each page is done with here)
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)  # noqa: B023
+        page.goto(f"{people.url}/codeartifact/")
+        page.locator("[data-verdict]").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= look.width
+        picture(page, f"{VERSION}-{name}", look)
+        assert not complaints
+
+
+def _stop_the_refreshers(deployment: Deployment) -> None:
+    """Pause the DAG, and let the Lambda's last line be one that soon dies."""
+    deployment.pause(DAG, is_paused=True)
+    codeartifact = deployment.server.codeartifact
+    codeartifact.token_life_limit = _LIFE
+    deployment.client("s3").delete_object(Bucket=BUCKET, Key=INDEX_URL_KEY)
+    deployment.make("refresh")
+    codeartifact.token_life_limit = None

@@ -17,7 +17,7 @@ from pathlib import Path
 from infra import setup
 from infra.build import ROOT
 
-_ROUNDS = 3
+_ROUNDS = 5
 _PLUGIN_MILLISECONDS = 50
 _PARSE_RATIO = 1.1
 _PROBE = Path(__file__).with_name("probe.py")
@@ -83,10 +83,8 @@ def main(versions: list[str]) -> int:
 
     :param versions: such as 3.0.6 (default: all).
     """
-    say(
-        f"Limits: the plugin file {_PLUGIN_MILLISECONDS} ms; a process that parses the refresh DAG, {_PARSE_RATIO} times"
-    )
-    say("one that parses an empty DAG. Beside them, what the parse takes in a process that has loaded Airflow before.")
+    say(f"Limits: the plugin file {_PLUGIN_MILLISECONDS} ms; a process that parses the refresh DAG, {_PARSE_RATIO}")
+    say("times one that parses an empty DAG. Beside them, what the parse takes in a process that has loaded Airflow.")
     say(f"{'':8} {'plugin':>9}  {'whole process, s':>15} {'':>6} {'parse alone, ms':>27}")
     say(f"{'Airflow':8} {'ms':>9} {'empty':>8}{'refresh':>8} {'ratio':>6} {'empty':>9}{'one task':>9}{'refresh':>9}")
     held = True
@@ -103,7 +101,7 @@ def measure(version: str, rounds: int = _ROUNDS) -> Figures:
     """Measure one version.
 
     :param version: its environment has been built.
-    :param rounds: how often each figure is measured (default: 7).
+    :param rounds: how often each figure is measured (default: 5).
     """
     with tempfile.TemporaryDirectory() as folder:
         empty, one_task = Path(folder, "empty.py"), Path(folder, "one_task.py")

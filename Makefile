@@ -14,7 +14,7 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools local demo demo-releases test test-tools test-airflow test-matrix simulate docs check format build preflight deploy status refresh requirements plugins rollback destroy lock clean
+.PHONY: help setup tools local demo demo-releases test test-tools test-airflow test-matrix test-browser screenshots simulate docs check format build preflight deploy publish status refresh requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ test: setup ## Run the tests, the demo among them (TESTARGS='-k faults': some of
 
 # Pytest's status 5 says that TESTARGS selects no test here: there may be some in the other half.
 test-tools:
-	$(RUN) pytest tests --ignore=tests/airflow $(XDIST) $(TESTARGS) $(if $(TESTARGS),|| test $$? -eq 5)
+	$(RUN) pytest tests --ignore=tests/airflow --ignore=tests/browser $(XDIST) $(TESTARGS) $(if $(TESTARGS),|| test $$? -eq 5)
 
 test-airflow:
 	$(AIRFLOW) -m pytest tests/airflow -o filterwarnings=default $(TESTARGS) $(if $(TESTARGS),|| test $$? -eq 5)
@@ -54,6 +54,16 @@ test-airflow:
 # What is in WITHOUT is tested elsewhere: `make test` has one of the versions.
 test-matrix: tools ## Run Airflow's tests on every version (WITHOUT=3.0.6: but this one)
 	@$(RUN) infra.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
+
+# The default version, one of Airflow 2, and one whose navigation has plugins' pages.
+BROWSER_VERSIONS := 3.0.6 2.10.3 3.3.1
+
+test-browser: tools ## Look at the status page with Chromium on three versions (SCREENSHOTS=folder: keep the pictures)
+	@for version in $(BROWSER_VERSIONS); do \
+		$(RUN) infra.setup airflow $$version && AIRFLOW_VERSION=$$version $(RUN) pytest tests/browser || exit 1; done
+
+screenshots: tools ## Take the pictures in docs/ anew
+	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.0.6
 
 simulate: tools ## Simulate years of operation, and draw the picture in docs/
 	@$(RUN) infra.simulate
@@ -81,6 +91,9 @@ preflight: tools ## Check in seconds what pip would do with REQUIREMENTS on the 
 
 deploy: tools ## Deploy to AWS what .env describes; safe to repeat
 	@$(RUN) infra.deploy deploy --requirements $(REQUIREMENTS)
+
+publish: tools ## Publish an in-house package (DIST=path of a wheel, an sdist or a source tree)
+	@$(RUN) infra.publish "$(DIST)"
 
 status: tools ## Tell how the stacks, the environment and the index-url are
 	@$(RUN) infra.deploy status

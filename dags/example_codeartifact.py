@@ -4,7 +4,8 @@
 
 from datetime import UTC, datetime
 
-from mwaa_codeartifact.compat import DAG, task
+from mwaa_codeartifact.compat import DAG
+from mwaa_codeartifact.compat_python import task
 
 with DAG(
     "example_codeartifact",

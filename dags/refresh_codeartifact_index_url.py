@@ -10,7 +10,8 @@ DOC = """
 ### Refresh the CodeArtifact index-url
 
 Every hour: if the token in the index-url file has less than 11½ of its 12 hours left, mint a new one, verify that the
-repository answers to it, and publish it; so 11 hours are always left, while the runs succeed. The result of a run, without the token, is the task's return value (XCom).
+repository answers to it, and publish it; so 11 hours are always left, while the runs succeed. The result of a run,
+without the token, is the task's return value (XCom).
 
 **When it is red**, nothing is lost yet: the old line still stands, and the Lambda refresher takes over when
 fewer than 9 hours are left. The last line of the task's log names what failed and how to mend it:
@@ -24,6 +25,8 @@ fewer than 9 hours are left. The last line of the task's log names what failed a
 | `the repository rejects it` | allow `codeartifact:ReadFromRepository` to the execution role |
 
 **To refresh at once**, trigger the DAG with `min_remaining_hours` = 12.
+
+**How the index-url is now**, and how it was in the last two days: [status page](/codeartifact/).
 """
 
 # Workers that are full of other tasks must not let the token die: this task goes first.

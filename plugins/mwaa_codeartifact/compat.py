@@ -1,13 +1,17 @@
 """Import from where each supported Airflow, 2.10 to 3.3, keeps it without a deprecation warning."""
 
+from importlib.util import find_spec
+from typing import Any
+
 try:
-    from airflow.sdk import DAG, Asset, BaseOperator, Param, task
+    from airflow.sdk import DAG, Asset, BaseOperator, BaseOperatorLink, BaseSensorOperator, Param
 except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.datasets import Dataset as Asset
-    from airflow.decorators import task
     from airflow.models import BaseOperator
+    from airflow.models.baseoperatorlink import BaseOperatorLink
     from airflow.models.param import Param
+    from airflow.sensors.base import BaseSensorOperator
 
 try:
     from airflow.sdk.exceptions import AirflowFailException
@@ -22,4 +26,36 @@ except ImportError:
     except ImportError:  # Airflow 2
         from airflow.utils.log.secrets_masker import mask_secret
 
-__all__ = ["DAG", "AirflowFailException", "Asset", "BaseOperator", "Param", "mask_secret", "task"]
+__all__ = [
+    "DAG",
+    "AirflowFailException",
+    "Asset",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "BaseSensorOperator",
+    "Param",
+    "mask_secret",
+    "returned_by",
+    "stats",
+]
+
+
+def stats() -> Any:
+    """Give what emits Airflow's metrics; a function, because only a running task should pay for its import."""
+    try:
+        from airflow.sdk.observability.stats import Stats
+    except ImportError:  # Airflow 2 and 3.0
+        from airflow.stats import Stats
+    return Stats
+
+
+def returned_by(ti_key: Any) -> Any:
+    """Give what a task instance returned, where the web server asks (Airflow 2); None elsewhere.
+
+    :param ti_key: names the task instance.
+    """
+    if find_spec("airflow.sdk"):
+        return None
+    from airflow.models import XCom
+
+    return XCom.get_value(ti_key=ti_key, key="return_value")

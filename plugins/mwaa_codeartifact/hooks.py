@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from botocore.config import Config
 
-from mwaa_codeartifact.compat import mask_secret
+from mwaa_codeartifact.compat import mask_secret, stats
 from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients, http_get
+from mwaa_codeartifact.core.config import Target
+from mwaa_codeartifact.core.errors import CodeArtifactError
 from mwaa_codeartifact.core.refresh import RefreshResult, refresh
+from mwaa_codeartifact.settings import setting_name
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Mapping
 
-    from botocore.config import Config
 
-    from mwaa_codeartifact.core.config import Target
+# What Airflow's metrics of the index-url begin with.
+METRICS = "codeartifact.index_url"
 
 
 class CodeArtifactHook(AwsBaseHook):
@@ -41,15 +46,58 @@ class CodeArtifactHook(AwsBaseHook):
         :param min_remaining: a line with at least this much life left is left alone.
         :raises CodeArtifactError: when it failed; the old line still stands.
         """
+        try:
+            result = refresh(
+                target, refresher="dag", min_remaining=min_remaining, clients=self._clients(), conceal=mask_secret
+            )
+        except CodeArtifactError:
+            stats().incr(f"{METRICS}.refreshes.failed")
+            raise
+        remaining = result.facts.token_expires_at - datetime.now(UTC)
+        stats().incr(f"{METRICS}.refreshes.{result.state}")
+        stats().gauge(f"{METRICS}.remaining_seconds", int(remaining.total_seconds()))
+        return result
+
+    def remaining_lifetime(self, target: Target) -> timedelta:
+        """Tell by a HEAD how long pip can use the line at the target's destination; zero when it cannot.
+
+        :param target: whose line.
+        :raises CodeArtifactError: when that cannot be told.
+        """
+        standing = self._clients().destination(target.destination).head()
+        if not standing or not standing.facts or standing.facts.repository != target.repository_id:
+            return timedelta(0)
+        return max(standing.facts.token_expires_at - datetime.now(UTC), timedelta(0))
+
+    def _clients(self) -> Clients:
         s3 = AwsBaseHook(client_type="s3", aws_conn_id=self.aws_conn_id, verify=self.verify, config=self.config)
-        return refresh(
-            target,
-            refresher="dag",
-            min_remaining=min_remaining,
-            clients=Clients(
-                codeartifact=self.get_conn(),
-                s3=s3.get_conn(),
-                http_get=partial(http_get, ca_bundle=self.verify),
-            ),
-            conceal=mask_secret,
+        return Clients(
+            codeartifact=self.get_conn(), s3=s3.get_conn(), http_get=partial(http_get, ca_bundle=self.verify)
         )
+
+
+def is_fresh(
+    *,
+    settings: Mapping[str, str],
+    min_remaining_seconds: float,
+    aws_conn_id: str | None,
+    verify: bool | str | None,
+    botocore_config: dict[str, Any] | None,
+) -> bool:
+    """Tell whether pip can use a line for long enough; what sensor and trigger have in common.
+
+    :param settings: of the target.
+    :param min_remaining_seconds: remaining lifetime that is enough.
+    :param aws_conn_id: see the sensor.
+    :param verify: see the sensor.
+    :param botocore_config: see the sensor.
+    :raises ConfigError: for a setting that is missing or malformed.
+    :raises CodeArtifactError: when the destination could not be asked.
+    """
+    target = Target.from_settings(settings, named=setting_name)
+    config = Config(**botocore_config) if botocore_config else None
+    hook = CodeArtifactHook(aws_conn_id=aws_conn_id, region_name=target.region, verify=verify, config=config)
+    remaining = hook.remaining_lifetime(target)
+    enough = timedelta(seconds=min_remaining_seconds)
+    hook.log.info("index-url %s: pip can use it for %s, enough is %s", target.destination, remaining, enough)
+    return remaining >= enough

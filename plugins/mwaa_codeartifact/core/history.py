@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-# Two days of hourly refreshes are 48; whoever publishes more often sees a shorter past, not a slower page.
+# Two days of hourly refreshes are 48; where more is published, less of the past is shown.
 _MAX_VERSIONS = 150
 _HEADS_AT_ONCE = 8
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
@@ -28,7 +28,7 @@ class Version:
 
     :param stored_at: when the destination got it, UTC.
     :param facts: what its metadata says; None when no refresher wrote it, and for a deletion.
-    :param is_deletion: whether the file was deleted then: a delete marker (default: False).
+    :param is_deletion: whether the file was deleted then (default: False).
     """
 
     stored_at: datetime
@@ -37,7 +37,7 @@ class Version:
 
 
 class S3History:
-    """List an object's versions and HEAD each of them once: a version never changes.
+    """List an object's versions, and HEAD each of them once: a version never changes.
 
     :param s3: client in the bucket's region.
     :param bucket: a versioned bucket.
@@ -55,13 +55,8 @@ class S3History:
         :raises DestinationError: when that cannot be told.
         """
         try:
-            listed = self._listed(since)
-            wanted = [entry["VersionId"] for entry in listed if "Size" in entry]
-            # S3 calls every version of a bucket without versions "null": that one does change.
-            known = {name: facts for name, facts in self._facts.items() if name in wanted and name != "null"}
-            with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
-                missing = [name for name in wanted if name not in known]
-                known |= {name: facts for name, facts in zip(missing, pool.map(self._head, missing), strict=True) if facts}
+            listed = self._list(since)
+            self._learn([entry["VersionId"] for entry in listed if not _is_deletion(entry)])
         except (BotoCoreError, ClientError) as error:
             raise DestinationError.from_aws(
                 error,
@@ -69,5 +64,47 @@ class S3History:
                 subject=f"s3://{self._bucket}/{self._key}",
                 action="s3:GetObjectVersion and, on the bucket, s3:ListBucketVersions",
             ) from error
+        versions: list[Version] = []
+        for entry in listed:
+            stored_at = entry["LastModified"]
+            if _is_deletion(entry):
+                versions.insert(0, Version(stored_at=stored_at, facts=None, is_deletion=True))
+            elif entry["VersionId"] in self._facts:
+                versions.insert(0, Version(stored_at=stored_at, facts=self._facts[entry["VersionId"]]))
+            else:
+                break  # it has expired since it was listed, and so has all that is older
+        return versions
+
+    def _list(self, since: datetime) -> list[Any]:
+        """List versions and delete markers, the newest first, down to what stood there at that moment."""
+        # The first page holds the newest thousand (API: ListObjectVersions).
+        answer = self._s3.list_object_versions(Bucket=self._bucket, Prefix=self._key)
+        entries = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
+        entries = [entry for entry in entries if entry["Key"] == self._key]
+        entries.sort(key=lambda entry: (entry["LastModified"], entry["IsLatest"]), reverse=True)
+        newer = sum(entry["LastModified"] > since for entry in entries)
+        return entries[: min(newer + 1, _MAX_VERSIONS)]
+
+    def _learn(self, ids: list[str]) -> None:
+        """HEAD what is not known yet, and forget what is no longer wanted."""
+        # "null" is what a bucket that keeps no versions calls its only one, and that one changes.
+        known = {name: facts for name, facts in self._facts.items() if name in ids and name != "null"}
+        missing = [name for name in ids if name not in known]
+        if missing:
+            with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
+                for answer in pool.map(self._head, missing):
+                    known |= answer
         self._facts = known
-        return known
+
+    def _head(self, version_id: str) -> dict[str, LineFacts | None]:
+        try:
+            answer = self._s3.head_object(Bucket=self._bucket, Key=self._key, VersionId=version_id)
+        except ClientError as error:
+            if aws_code(error) in _ABSENT:
+                return {}
+            raise
+        return {version_id: LineFacts.from_metadata(answer["Metadata"])}
+
+
+def _is_deletion(entry: Any) -> bool:
+    return "Size" not in entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,9 @@ from infra.simulate.figures import simulate
 from infra.simulate.refreshers import LAMBDA, SAMPLE
 from infra.simulate.scenarios import SCENARIOS, Scenario, years_of
 from infra.simulate.units import HOUR
-from infra.simulate.world import Outcome, World
+
+if TYPE_CHECKING:
+    from infra.simulate.world import Outcome, World
 
 PROMISED = [scenario for scenario in SCENARIOS if scenario.promised]
 

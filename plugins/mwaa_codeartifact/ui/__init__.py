@@ -1,0 +1,1 @@
+"""The status page: one HTML for every Airflow, and the same facts as JSON."""

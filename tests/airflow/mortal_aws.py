@@ -1,0 +1,103 @@
+"""AWS whose CodeArtifact mints as short-lived tokens as it is told, and has an in-house package.
+
+The program part runs with the interpreter of the project's tools: see ``aws_server.py``. It prints its environment
+variables, then takes one number of seconds a line: how long the tokens minted from then on live.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE, VERSION = "in-house-package", "7.0"
+
+
+@dataclass(frozen=True)
+class MortalAws:
+    """Reach it.
+
+    :param environ: the environment variables with which a process comes there.
+    """
+
+    environ: dict[str, str]
+    orders: IO[str]
+    answers: IO[str]
+
+    def tokens_live(self, seconds: int) -> None:
+        """Let the tokens that are minted from now on live so long."""
+        self.orders.write(f"{seconds}\n")
+        self.orders.flush()
+        assert self.answers.readline() == f"{seconds}\n"
+
+
+@contextmanager
+def served(root: Path, settings: dict[str, str]) -> Iterator[MortalAws]:
+    """Run it in a process of its own."""
+    environ = os.environ | {"PYTHONPATH": f"{root / 'plugins'}{os.pathsep}{root}", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [str(root / ".venv/bin/python"), __file__, json.dumps(settings)]
+    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            reached = process.stdout.readline()
+            assert reached, "AWS has not started: see its error output"
+            yield MortalAws(json.loads(reached), process.stdin, process.stdout)
+        finally:
+            process.stdin.close()
+            process.wait(20)
+
+
+def serve(folder: str, domain: str, owner: str, repository: str, region: str) -> None:
+    """Be that process."""
+    server_class = import_module("infra.local.server").Server
+    internal = import_module("infra.local.codeartifact.resources").Origin.INTERNAL
+    with server_class(Path(folder), 0, 0, lambda *_: None) as server:
+        codeartifact = server.codeartifact
+        codeartifact.create_domain(domain, owner, region)
+        repository_ = codeartifact.create_repository(domain, repository)
+        (repository_.folder / f"{PACKAGE.replace('-', '_')}-{VERSION}-py3-none-any.whl").write_bytes(_wheel())
+        repository_.packages[PACKAGE] = internal
+        print(json.dumps(server.environ), flush=True)  # noqa: T201  (the answer to who started it)
+        for line in sys.stdin:
+            codeartifact.token_life_limit = timedelta(seconds=int(line))
+            print(line, end="", flush=True)  # noqa: T201  (the same)
+
+
+def _wheel() -> bytes:
+    """Make a wheel of one empty module (PyPA: binary distribution format)."""
+    name = PACKAGE.replace("-", "_")
+    info = f"{name}-{VERSION}.dist-info"
+    files = {
+        f"{name}.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: {VERSION}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},sha256={_digest(text)},{len(text)}\n" for path, text in files.items())
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as wheel:
+        for path, text in (files | {f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}).items():
+            wheel.writestr(path, text)
+    return content.getvalue()
+
+
+def _digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+if __name__ == "__main__":
+    serve(**json.loads(sys.argv[1]))

@@ -1,0 +1,175 @@
+"""The sensor and its trigger, against AWS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from datetime import timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mwaa_codeartifact.compat import AirflowFailException
+from mwaa_codeartifact.core.errors import DestinationError
+from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
+from tests.airflow.support import ROOT
+
+if TYPE_CHECKING:
+    from tests.airflow.support import Aws, CannedAws
+
+HOUR = timedelta(hours=1)
+# What it is called differs by version; that it is one does not.
+DEFERRED = "TaskDeferred"
+
+
+def sensor(**arguments: Any) -> CodeArtifactIndexUrlFreshSensor:
+    return CodeArtifactIndexUrlFreshSensor(**{"task_id": "fresh", "aws_conn_id": None} | arguments)
+
+
+def deferred(task: CodeArtifactIndexUrlFreshSensor) -> Any:
+    """Let a task defer, and bring its trigger back as the triggerer does; the trigger and what it was deferred with."""
+    with pytest.raises(BaseException) as caught:  # noqa: PT011  (checked below)
+        task.execute({})
+    assert type(caught.value).__name__ == DEFERRED
+    waiting: Any = caught.value
+    path, arguments = waiting.trigger.serialize()
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)(**json.loads(json.dumps(arguments))), waiting
+
+
+async def first_event(trigger: Any) -> Any:
+    async for event in trigger.run():
+        return event.payload
+    return None
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
+    ("life", "enough", "found"),
+    [(HOUR, {}, "fresh"), (timedelta(minutes=29), {}, "stale"), (HOUR, {"min_remaining": 2 * HOUR}, "stale")],
+)
+def test_a_line_is_fresh_when_enough_is_left(
+    life: timedelta,
+    enough: dict[str, timedelta],
+    found: str,
+    aws: Aws,
+    bucket: str,
+) -> None:
+    aws.put_line(bucket, life=life)
+    assert sensor(**enough).poke({}) is (found == "fresh")
+
+
+@pytest.mark.usefixtures("configured")
+def test_no_line_is_not_fresh() -> None:
+    assert sensor().poke({}) is False
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_line_of_another_repository_is_not_fresh(aws: Aws, bucket: str) -> None:
+    aws.put_line(bucket, life=HOUR)
+    assert sensor(repository="elsewhere").poke({}) is False
+
+
+@pytest.mark.usefixtures("configured")
+def test_it_looks_by_head_only(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
+    canned_aws.default = (404, {})
+    assert sensor().poke({}) is False
+    assert [request.partition(" ")[0] for request in canned_aws.asked()] == ["HEAD"]
+
+
+@pytest.mark.usefixtures("configured")
+def test_an_s3_that_does_not_let_it_look_fails_the_task(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
+    canned_aws.default = (403, {})
+    with pytest.raises(DestinationError, match="allow s3:GetObject"):
+        sensor().poke({})
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_bad_setting_fails_for_good() -> None:
+    with pytest.raises(AirflowFailException, match=r"\[codeartifact\] domain_owner is '12'"):
+        sensor(domain_owner="12").poke({})
+
+
+@pytest.mark.usefixtures("configured")
+def test_without_deferring_it_waits_in_the_worker(aws: Aws, bucket: str) -> None:
+    task = sensor(poke_interval=0.1, timeout=0.5, soft_fail=False)
+    with pytest.raises(Exception, match=r"(?i)time"):
+        task.execute({})
+    aws.put_line(bucket, life=HOUR)
+    assert sensor(poke_interval=0.1).execute({}) is None
+
+
+@pytest.mark.usefixtures("configured")
+def test_deferrable_it_does_not_defer_for_what_is_there(aws: Aws, bucket: str) -> None:
+    aws.put_line(bucket, life=HOUR)
+    assert sensor(deferrable=True).execute({}) is None
+
+
+@pytest.mark.usefixtures("configured")
+def test_deferrable_it_waits_in_the_triggerer_and_goes_on_when_the_line_is_refreshed(aws: Aws, bucket: str) -> None:
+    task = sensor(deferrable=True, poke_interval=0.2, timeout=60)
+    trigger, waiting = deferred(task)
+    assert (waiting.method_name, waiting.timeout) == ("execute_complete", timedelta(seconds=60))
+
+    async def refreshed_meanwhile() -> Any:
+        event = asyncio.create_task(first_event(trigger))
+        await asyncio.sleep(0.5)
+        assert not event.done()
+        aws.put_line(bucket, life=HOUR)
+        return await event
+
+    event = asyncio.run(refreshed_meanwhile())
+    assert event["status"] == "fresh"
+    task.execute_complete({}, event)
+
+
+@pytest.mark.usefixtures("configured")
+def test_the_triggerer_goes_on_while_s3_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    impatient = {"read_timeout": 1, "retries": {"total_max_attempts": 1}}
+    trigger, _ = deferred(sensor(deferrable=True, botocore_config=impatient))
+
+    async def count_turns() -> tuple[int, Any]:
+        looking = asyncio.create_task(first_event(trigger))
+        turns = 0
+        while not looking.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        return turns, await looking
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        turns, event = asyncio.run(count_turns())
+    assert "[ReadTimeoutError]" in event["message"]
+    assert turns > 10  # of a hundred; one, if it stood still
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_trigger_that_cannot_look_fails_the_task(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = sensor(deferrable=True)
+    trigger, _ = deferred(task)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
+    canned_aws.default = (403, {})
+    event = asyncio.run(first_event(trigger))
+    with pytest.raises(Exception, match="allow s3:GetObject"):
+        task.execute_complete({}, event)
+
+
+def test_importing_it_loads_nothing_that_only_a_running_task_needs_and_airflow_decides_whether_to_defer() -> None:
+    code = """
+import sys
+from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
+heavy = ("boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.core", "mwaa_codeartifact.hooks")
+print([name for name in sys.modules if name.startswith(heavy)])
+print(CodeArtifactIndexUrlFreshSensor(task_id="fresh").deferrable)
+"""
+    environ = os.environ | {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True", "PYTHONPATH": str(ROOT / "plugins")}
+    answer = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-2:] == ["[]", "True"]
+    assert sensor().deferrable is False

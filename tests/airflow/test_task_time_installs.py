@@ -1,0 +1,111 @@
+"""Packages that a task installs when it runs, in a worker that has outlived the token it started with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.airflow.mortal_aws import PACKAGE, VERSION, MortalAws, served
+from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, section
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REFRESH, EXAMPLE, WITHOUT_SENSOR = (
+    "refresh_codeartifact_index_url",
+    "example_codeartifact_virtualenv",
+    "without_sensor",
+)
+LIFE_SECONDS = 5
+
+pytestmark = pytest.mark.skipif(
+    not find_spec("airflow.sdk") and not find_spec("virtualenv"), reason="Airflow 2 takes virtualenv for it"
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hold what one worker saw: an install on the dead line, a refresh, and the example.
+
+    :param outputs: what each printed, and the logs of its tasks.
+    :param states: how each DAG run ended.
+    """
+
+    home: AirflowHome
+    outputs: list[str]
+    states: list[str]
+    tokens: list[str]
+    version: str | None
+
+
+@pytest.fixture(scope="module")
+def mortal_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalAws]:
+    names = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
+    with served(ROOT, {"folder": str(tmp_path_factory.mktemp("mortal") / "state"), **names}) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def outcome(mortal_aws: MortalAws, airflow_home: Callable[[], AirflowHome]) -> Outcome:
+    home = airflow_home()
+    home = replace(home, dags=home.path / "dags")
+    shutil.copytree(ROOT / "dags", home.dags, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(Path(__file__).with_name("dags_without_sensor.py"), home.dags)
+    line = home.dags / "codeartifact.txt"
+    environ: dict[str, str | None] = dict(mortal_aws.environ | section(line.as_uri()))
+    environ["PIP_CONFIG_FILE"] = "/dev/null"
+    environ["AIRFLOW__STANDARD__VENV_INSTALL_METHOD"] = "pip"
+    mortal_aws.tokens_live(LIFE_SECONDS)
+    first_outputs = home.commands((environ, ["dags", "reserialize"]), (environ, ["dags", "test", REFRESH]))
+    assert line.exists(), first_outputs
+    first = line.read_text()
+    time.sleep(LIFE_SECONDS)
+    mortal_aws.tokens_live(43_200)
+    outputs = home.commands(
+        (environ, ["dags", "test", WITHOUT_SENSOR]),
+        (environ, ["dags", "test", REFRESH]),
+        (environ, ["dags", "test", EXAMPLE, "--conf", json.dumps({"package": PACKAGE})]),
+    )
+    runs = home.query("SELECT dag_id, run_id, state FROM dag_run ORDER BY id")[1:]
+    logs = [
+        "".join(path.read_text() for path in (home.path / "logs").rglob("*.log") if run_id in str(path))
+        for _, run_id, _ in runs
+    ]
+    pushed = home.query("SELECT value FROM xcom WHERE key = 'return_value' AND dag_id = ?", EXAMPLE)
+    version = pushed[0][0] if pushed else None
+    return Outcome(
+        home=home,
+        outputs=[output + log for (output, _), log in zip(outputs, logs, strict=True)],
+        states=[state for *_, state in runs],
+        tokens=[text.partition("//aws:")[2].partition("@")[0] for text in (first, line.read_text())],
+        version=version.decode() if isinstance(version, bytes) else version,
+    )
+
+
+def test_on_a_dead_line_an_install_fails(outcome: Outcome) -> None:
+    assert outcome.states[0] == "failed", outcome.outputs[0]
+    assert "401 Error" in outcome.outputs[0]
+
+
+def test_the_same_worker_installs_once_the_line_is_refreshed(outcome: Outcome) -> None:
+    assert outcome.tokens[0] != outcome.tokens[1]
+    assert outcome.states[1:] == ["success", "success"], outcome.outputs[2]
+    assert VERSION in str(outcome.version)
+
+
+def test_the_sensor_has_looked_first(outcome: Outcome) -> None:
+    assert "enough is 0:30:00" in outcome.outputs[2]
+
+
+def test_the_token_is_in_no_output_log_or_database(outcome: Outcome) -> None:
+    for token in outcome.tokens:
+        assert len(token) > 500
+        assert [output for output in outcome.outputs if token[:40] in output] == []
+    assert {Path(name).name for name in outcome.home.files_with(outcome.tokens[1][:40])} == {"codeartifact.txt"}

@@ -1,0 +1,158 @@
+"""Airflow's web server as people reach it: a real one, with the FAB login that MWAA has, and three users."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import airflow
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.airflow.support import AirflowHome
+
+MAJOR, MINOR = (int(part) for part in airflow.__version__.split(".")[:2])
+# Airflow 3.0 reads a login from the Authorization header only.
+READS_COOKIES = (MAJOR, MINOR) != (3, 0)
+ROLES = {"admin": "Admin", "viewer": "Viewer", "nobody": "Public"}
+PASSWORD = "not-a-secret"
+_START_SECONDS = 90
+# An answer of S3 is kept for five seconds.
+_KEPT_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Browser:
+    """Ask the web server as one user, or as nobody in particular.
+
+    :param url: of the web server.
+    :param session: holds the login.
+    """
+
+    url: str
+    session: requests.Session
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        """GET a path, without following redirects."""
+        return self.session.get(self.url + path, headers=headers, allow_redirects=False, timeout=30)
+
+    def wait_for(self, path: str, is_it: Callable[[requests.Response], bool]) -> requests.Response:
+        """GET a path until the answer is what is waited for."""
+        deadline = time.monotonic() + _KEPT_SECONDS
+        while not is_it(answer := self.get(path)) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert is_it(answer), answer.text
+        return answer
+
+
+@dataclass(frozen=True)
+class WebServer:
+    """Reach a running web server.
+
+    :param url: where it is.
+    """
+
+    url: str
+
+    def anonymous(self) -> Browser:
+        return Browser(self.url, requests.Session())
+
+    def browser(self, user: str) -> Browser:
+        """Log in; on Airflow 3 with a bearer token, on Airflow 2 with the login form."""
+        session = requests.Session()
+        if MAJOR > 2:
+            session.headers["Authorization"] = f"Bearer {self.token(user)}"
+        else:
+            form = session.get(f"{self.url}/login/", timeout=30).text
+            csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
+            assert csrf, form
+            answer = {"username": user, "password": PASSWORD, "csrf_token": csrf[1]}
+            session.post(f"{self.url}/login/", answer, timeout=30)
+        return Browser(self.url, session)
+
+    def token(self, user: str) -> str:
+        """Get a token of Airflow 3."""
+        login = {"username": user, "password": PASSWORD}
+        answer = requests.post(f"{self.url}/auth/token", json=login, timeout=30)
+        token: str = answer.json()["access_token"]
+        return token
+
+
+def prepare(home: AirflowHome, environ: Mapping[str, str], dag_id: str) -> None:
+    """Make the tables that logins need, the users and the DAGs, and let one DAG run."""
+    settings: dict[str, Any] = _environ(home, environ)
+    names = ["--firstname", "A", "--lastname", "B", "--password", PASSWORD]
+    users = [
+        (settings, ["users", "create", "--username", user, "--role", role, "--email", f"{user}@example.org", *names])
+        for user, role in ROLES.items()
+    ]
+    answers = home.commands(
+        (settings, ["db", "migrate"]),
+        (settings, ["sync-perm"]),
+        *users,
+        (settings, ["dags", "reserialize"]),
+        (settings, ["dags", "test", dag_id]),
+    )
+    assert {code for _, code in answers} <= {"0", "None"}, answers
+
+
+@contextmanager
+def served(home: AirflowHome, environ: Mapping[str, str]) -> Iterator[WebServer]:
+    """Run the web server until it is no longer needed.
+
+    :param home: prepared.
+    :param environ: what it finds in its environment, besides.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = ["api-server", "--apps", "core"] if MAJOR > 2 else ["webserver"]
+    command = [sys.executable, "-m", "airflow", *command, "--port", str(port), "--workers", "1"]
+    with (home.path / "web-server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, env=_environ(home, environ), cwd=home.path, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        _wait_for(f"{url}/{'api/v2/version' if MAJOR > 2 else 'health'}", process)
+        yield WebServer(url)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if requests.get(url, timeout=10).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.3)
+    raise AssertionError("the web server has not started: see web-server.log")
+
+
+def _environ(home: AirflowHome, environ: Mapping[str, str]) -> dict[str, str]:
+    settings = {
+        "AIRFLOW__FAB__AUTH_RATE_LIMITED": "False",
+        "AIRFLOW__WEBSERVER__AUTH_RATE_LIMITED": "False",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "not-a-secret-but-long-enough-to-sign-with-it-" * 2,
+        "AIRFLOW__API__SECRET_KEY": "the-same",
+        "AIRFLOW__WEBSERVER__SECRET_KEY": "the-same",
+        "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    if MAJOR > 2:
+        settings["AIRFLOW__CORE__AUTH_MANAGER"] = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+    return {**home.environ, **settings, **environ}

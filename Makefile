@@ -14,7 +14,7 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools local demo demo-releases test test-tools test-airflow test-matrix test-browser screenshots simulate docs check format build preflight deploy publish status refresh requirements plugins rollback destroy lock clean
+.PHONY: help setup tools local demo demo-releases test test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ test-browser: tools ## Look at the status page with Chromium on three versions (
 screenshots: tools ## Take the pictures in docs/ anew
 	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.0.6
 
+bench: tools ## Measure what the plugin and the refresh DAG cost Airflow, on every version
+	@$(RUN) infra.bench
+
 simulate: tools ## Simulate years of operation, and draw the picture in docs/
 	@$(RUN) infra.simulate
 
@@ -77,6 +80,8 @@ check: setup ## Check style, types and templates
 	$(RUN) ruff format --check $(CODE)
 	$(RUN) mypy --python-executable $(AIRFLOW) plugins dags tests/airflow
 	$(RUN) mypy infra tests --exclude tests/airflow
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/zizmor --offline --quiet --min-severity medium .github/workflows
 	.venv/bin/cfn-lint --non-zero-exit-code informational --include-checks I -- infra/cloudformation/*.yaml
 
 format: tools ## Put the code into its one format

@@ -39,6 +39,7 @@ class Deployment:
             "BUCKET_NAME": BUCKET,
             "DOMAIN_NAME": "local-domain",
             "REPOSITORY_NAME": "local-repository",
+            "IN_HOUSE_PACKAGES": "acme-*",
             "AIRFLOW_VERSION": os.environ.get("AIRFLOW_VERSION", "3.0.6"),
         }
 

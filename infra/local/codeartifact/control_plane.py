@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, jsonify, request
+from packaging.utils import canonicalize_name
 from werkzeug.exceptions import HTTPException
 
 from infra.local.codeartifact.errors import AccessDeniedError, CodeArtifactError, ValidationError
+from infra.local.codeartifact.package_groups import OriginType
 from infra.local.codeartifact.resources import CALLER, Domain, Origin, Repository
 from infra.local.codeartifact.store import MAX_TOKEN_SECONDS, CodeArtifact
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
+    from infra.local.codeartifact.package_groups import PackageGroup
     from infra.local.codeartifact.resources import Caller
 
 
@@ -37,6 +40,9 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
         ("POST", "/v1/repositories", operations.list_repositories),
         ("POST", "/v1/domain/repositories", operations.list_repositories_in_domain),
         ("POST", "/v1/packages", operations.list_packages),
+        ("POST", "/v1/package-groups", operations.list_package_groups),
+        ("GET", "/v1/package-group", operations.describe_package_group),
+        ("GET", "/v1/get-associated-package-group", operations.get_associated_package_group),
     ):
         app.add_url_rule(path, endpoint=f"{method} {path}", view_func=view, methods=[method])
     app.before_request(operations.authorize)
@@ -141,6 +147,24 @@ class _Operations:
             packages = sorted(repository.packages.items())
         return {"packages": [_package_summary(name, origin) for name, origin in packages]}
 
+    def list_package_groups(self) -> dict[str, Any]:
+        domain = self._domain()
+        prefix = request.args.get("prefix", "")
+        groups = [group for group in domain.package_groups.all() if group.pattern.startswith(prefix)]
+        return {"packageGroups": [_package_group_summary(domain, group) for group in groups]}
+
+    def describe_package_group(self) -> dict[str, Any]:
+        domain = self._domain()
+        return {"packageGroup": _package_group_summary(domain, domain.package_groups.get(_parameter("package-group")))}
+
+    def get_associated_package_group(self) -> dict[str, Any]:
+        domain = self._domain()
+        if _parameter("format") != "pypi":
+            raise ValidationError("This stand-in has packages of the format pypi only.")
+        group = domain.package_groups.associated(canonicalize_name(_parameter("package")))
+        # A weak match would be a variation of the name, and names of this format have none.
+        return {"packageGroup": _package_group_summary(domain, group), "associationType": "STRONG"}
+
 
 def _domain_summary(domain: Domain) -> dict[str, Any]:
     return {
@@ -180,3 +204,23 @@ def _package_summary(name: str, origin: Origin) -> dict[str, Any]:
         "upstream": "BLOCK" if internal else "ALLOW",
     }
     return {"format": "pypi", "package": name, "originConfiguration": {"restrictions": restrictions}}
+
+
+def _package_group_summary(domain: Domain, group: PackageGroup) -> dict[str, Any]:
+    def restriction(origin_type: OriginType) -> dict[str, Any]:
+        effective, source = domain.package_groups.origin(group, origin_type)
+        mode = group.modes.get(origin_type, "INHERIT")
+        inherited = {} if source is group else {"inheritedFrom": _package_group_reference(domain, source)}
+        return {"mode": mode, "effectiveMode": effective, **inherited}
+
+    return {
+        **_package_group_reference(domain, group),
+        "domainName": domain.name,
+        "domainOwner": domain.owner,
+        "description": group.description,
+        "originConfiguration": {"restrictions": {origin_type: restriction(origin_type) for origin_type in OriginType}},
+    }
+
+
+def _package_group_reference(domain: Domain, group: PackageGroup) -> dict[str, str]:
+    return {"arn": domain.package_group_arn(group.pattern), "pattern": group.pattern}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from _typeshed.wsgi import WSGIApplication
+    from werkzeug.datastructures import FileStorage
 
     from infra.local.codeartifact.resources import Repository
 
@@ -46,6 +47,14 @@ def project_of(filename: str) -> str | None:
         return canonicalize_name(parse_sdist_filename(filename)[0], validate=True)
     except (InvalidWheelFilename, InvalidSdistFilename, ValueError):
         return None
+
+
+def holds(repository: Repository, upload: FileStorage) -> bool:
+    """Tell whether the very same file has been published already."""
+    kept = repository.folder / (upload.filename or "")
+    same = kept.is_file() and kept.read_bytes() == upload.stream.read()
+    upload.stream.seek(0)
+    return same
 
 
 class Hosted:

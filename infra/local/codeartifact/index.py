@@ -11,12 +11,14 @@ from packaging.utils import canonicalize_name
 from werkzeug.wrappers import Response
 
 from infra.local.codeartifact.errors import ResourceNotFoundError
-from infra.local.codeartifact.hosted import Hosted, project_of
+from infra.local.codeartifact.hosted import Hosted, holds, project_of
+from infra.local.codeartifact.package_groups import OriginType
 from infra.local.codeartifact.resources import Origin, Repository
 from infra.local.codeartifact.upstream import Upstream, UpstreamError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+    from pypi_simple import DistributionPackage
 
     from infra.local.codeartifact.store import CodeArtifact
 
@@ -103,7 +105,7 @@ class _Views:
         name = canonicalize_name(project)
         if found.packages.get(name) is Origin.INTERNAL:
             return self._hosted.answer(found)
-        files = self._upstream.files(name) if found.external_connections else None
+        files = self._upstream_files(found, name)
         if files is None:
             _refuse(HTTPStatus.NOT_FOUND, f"Repository {repository} and its upstream do not know {name}.")
         return Response(render_template("simple.html", project=name, files=files), mimetype="text/html")
@@ -112,7 +114,7 @@ class _Views:
         """Stream one file of the public index, which makes its project one that came from there."""
         found = self._repository(host, repository)
         name = canonicalize_name(project)
-        files = self._upstream.files(name) if found.external_connections else None
+        files = self._upstream_files(found, name)
         wanted = next((file for file in files or [] if file.filename == filename), None)
         if wanted is None or found.packages.get(name) is Origin.INTERNAL:
             _refuse(HTTPStatus.NOT_FOUND, f"Repository {repository} has no upstream file {filename}.")
@@ -124,16 +126,33 @@ class _Views:
         response.call_on_close(source.close)
         return response
 
+    def _upstream_files(self, repository: Repository, name: str) -> list[DistributionPackage] | None:
+        """List the upstream's files, which are as good as not there where a package group blocks them."""
+        if repository.external_connections and self._allows(repository, name, OriginType.EXTERNAL_UPSTREAM):
+            return self._upstream.files(name)
+        return None
+
+    def _allows(self, repository: Repository, name: str, origin_type: OriginType) -> bool:
+        return self._state.domain(repository.domain_name).package_groups.allow(name, origin_type)
+
     def publish(self, host: str, repository: str) -> Response:
-        """Keep an uploaded file, unless its project came from the public index first."""
+        """Keep an uploaded file, unless a package group forbids it or its project came from the public index first.
+
+        The same file again is no error; another one of that name is (CodeArtifact user guide: "Overwriting package
+        assets").
+        """
         found = self._repository(host, repository)
         body = request.get_data()  # before the form is parsed, so that pypiserver can parse it again
         upload = request.files.get("content")
         name = project_of(upload.filename or "") if upload else None
-        if name is None or request.form.get(":action") != "file_upload":
+        if upload is None or name is None or request.form.get(":action") != "file_upload":
             _refuse(HTTPStatus.BAD_REQUEST, "An upload needs :action=file_upload and a wheel or sdist as content.")
         self._authorize(found, "codeartifact:PublishPackageVersion", found.package_arn(name))
+        if not self._allows(found, name, OriginType.PUBLISH):
+            _refuse(HTTPStatus.FORBIDDEN, f"The package group of {name} blocks its publication.")
         with found.lock:
+            if holds(found, upload):
+                return Response()
             if found.packages.get(name) is Origin.EXTERNAL:
                 _refuse(HTTPStatus.CONFLICT, f"{name} was first ingested from upstream: it cannot be published.")
             response = self._hosted.answer(found, body)

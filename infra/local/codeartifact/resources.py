@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from infra.local.codeartifact.package_groups import PackageGroups
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -74,6 +76,7 @@ class Domain:
 
     :param tokens: token to the time it expires
     :param minters: token to who minted it, and whose permissions it therefore carries
+    :param package_groups: by which way the packages of all repositories may come in
     """
 
     name: str
@@ -83,11 +86,16 @@ class Domain:
     repositories: dict[str, Repository] = field(default_factory=dict)
     tokens: dict[str, datetime] = field(default_factory=dict, repr=False)
     minters: dict[str, Caller] = field(default_factory=dict, repr=False)
+    package_groups: PackageGroups = field(default_factory=PackageGroups, repr=False)
 
     @property
     def arn(self) -> str:
         """Name the domain in IAM policies."""
         return f"arn:aws:codeartifact:{self.region}:{self.owner}:domain/{self.name}"
+
+    def package_group_arn(self, pattern: str) -> str:
+        """Name one of its package groups in IAM policies."""
+        return f"{self.arn.replace(':domain/', ':package-group/', 1)}{pattern}"
 
     @property
     def host(self) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _create_resource = parsing.parse_and_create_resource
 _update_resource = parsing.parse_and_update_resource
+_build_resource_diff = parsing.ResourceMap.build_resource_diff
 
 
 def install(answers_url: Callable[[], str], region: str) -> None:
@@ -33,6 +34,7 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     parsing.CustomModel = CustomResource
     parsing.parse_and_create_resource = _create_with_events
     parsing.parse_and_update_resource = _update_with_events
+    parsing.ResourceMap.build_resource_diff = _resource_diff
     models.CloudFormationBackend.execute_change_set = _execute_change_set
     models.CloudFormationBackend.delete_stack = _delete_stack
     models.Stack.has_parameters = _has_parameters
@@ -127,7 +129,33 @@ def _create_with_events(
 def _update_with_events(
     logical_id: str, resource_json: dict[str, Any], resources_map: parsing.ResourceMap, **where: str
 ) -> CloudFormationModel | None:
+    made, condition = resources_map._parsed_resources, resource_json.get("Condition")
+    wanted, resource = not condition or resources_map.lazy_condition_map[condition], made.get(logical_id)
+    if wanted and resource is None:
+        made.pop(logical_id, None)
+        return resources_map[logical_id]  # creates it
+    if resource is not None and not wanted:
+        stack = models.cloudformation_backends[where["account_id"]][where["region_name"]].get_stack(
+            resources_map.stack_id
+        )
+        with _recorded(stack, "DELETE", logical_id, resource_json["Type"]):
+            resources_map._delete_resource(resource, resource_json)
+        return None
     return _with_events("UPDATE", _update_resource, logical_id, resource_json, resources_map, where)
+
+
+def _resource_diff(
+    resources_map: parsing.ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None
+) -> dict[str, list[str]]:
+    """Count as modified, too, what a changed parameter puts in or out by its condition."""
+    diff: dict[str, list[str]] = _build_resource_diff(resources_map, template, parameters)
+    changed = {name for name, value in (parameters or {}).items() if resources_map.input_parameters.get(name) != value}
+    conditions = template.get("Conditions", {})
+    for name, resource in template["Resources"].items():
+        references = parsing.get_references_from_template(conditions.get(resource.get("Condition"), {}))
+        if changed.intersection(references) and name not in diff["Add"] + diff["Modify"]:
+            diff["Modify"].append(name)
+    return diff
 
 
 def _with_events(

@@ -1,8 +1,8 @@
 """Who may do what: every request is checked against its caller's IAM policies, and the answer is kept.
 
-Signatures and policies are moto's to judge (moto.iam.access_control). What it lacks is here: trust policies of
-services, and S3's rule for objects that are not there. The resources of services other than S3 and CodeArtifact are not
-told apart; only the administrator, who may do everything, calls those.
+Signatures and policies are moto's to judge (moto.iam.access_control). What it lacks is here: trust policies, and S3's
+rule for objects that are not there. The resources of services other than S3, CodeArtifact and STS are not told apart;
+only the administrator, who may do everything, calls those.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Caller:
 
     def refused(self, action: str) -> RefusedError:
         """Give the error for what the sender may not do."""
-        code = "AccessDenied" if action.startswith("s3:") else "AccessDeniedException"
+        code = "AccessDenied" if action.startswith(("s3:", "sts:")) else "AccessDeniedException"
         return RefusedError(code, f"{self.arn} is not authorized to perform: {action}")
 
 
@@ -169,7 +169,8 @@ class Iam:
             request = Request(environ)
             caller: Caller = environ[CALLER]
             action, resource = _requested(request)
-            if not caller.may(action, resource):
+            # The role's trust counts beside the caller's policies: those of its account, where it trusts that.
+            if not caller.may(action, resource) or not _trusts(resource, caller, action):
                 return caller.refused(action).response(request)(environ, start_response)
             environ["wsgi.input"].seek(0)  # the form has been read to learn the action
             response: Response = Response.from_app(app, environ)
@@ -191,13 +192,7 @@ def assume_role(role_arn: str, service: str, region: str) -> dict[str, str]:
     :param region: where.
     :raises PermissionError: when the role does not trust the service.
     """
-    role = iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION].get_role_by_arn(role_arn)
-    trusted = [
-        trusted
-        for statement in json.loads(role.assume_role_policy_document)["Statement"]
-        for trusted in _listed(statement["Principal"].get("Service", []))
-    ]
-    if service not in trusted:
+    if service not in _trusted(role_arn, "Service"):
         raise PermissionError(f"{role_arn} does not trust {service}")
     sts = sts_backends[DEFAULT_ACCOUNT_ID][_PARTITION]
     session = sts.assume_role(region, service.partition(".")[0], role_arn, policy="", duration=3600, external_id="")
@@ -206,6 +201,28 @@ def assume_role(role_arn: str, service: str, region: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
         "AWS_SESSION_TOKEN": session.session_token,
     }
+
+
+def _trusts(role_arn: str, caller: Caller, action: str) -> bool:
+    """Tell whether a role that is to be assumed trusts the caller, its account or everyone."""
+    if action != "sts:AssumeRole":
+        return True
+    account = f"arn:{_PARTITION}:iam::{DEFAULT_ACCOUNT_ID}:root"
+    try:
+        return not {caller.arn, account, DEFAULT_ACCOUNT_ID, "*"}.isdisjoint(_trusted(role_arn, "AWS"))
+    except NotFoundException:  # STS does not tell which roles there are
+        return False
+
+
+def _trusted(role_arn: str, kind: str) -> list[str]:
+    """List the principals of a kind that a role trusts, conditions aside."""
+    role = iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION].get_role_by_arn(role_arn)
+    document = role.assume_role_policy_document
+    return [
+        trusted
+        for statement in (json.loads(document) if isinstance(document, str) else document)["Statement"]
+        for trusted in _listed(statement["Principal"].get(kind, []))
+    ]
 
 
 def _listed(value: str | list[str]) -> list[str]:
@@ -235,10 +252,12 @@ def service_of(request: Request) -> str:
 
 
 def _requested(request: Request) -> tuple[str, str]:
-    """Name action and resource; the resources of S3 only, and for REST services other than S3 not even the action."""
+    """Name action and resource: S3's resources and a role to assume only; other REST services not even the action."""
     service = service_of(request)
     if service == "s3":
         return _requested_of_s3(request)
+    if service == "sts" and "RoleArn" in request.form:
+        return f"sts:{request.form['Action']}", request.form["RoleArn"]
     named = request.headers.get("X-Amz-Target", "").rpartition(".")[2] or request.form.get("Action", "")
     return f"{service}:{named or request.method}", "*"
 

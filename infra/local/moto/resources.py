@@ -15,6 +15,7 @@ from moto.core.common_models import CloudFormationModel
 from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 
+from infra.local.codeartifact import package_groups
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.environment import Environment
 
@@ -208,6 +209,55 @@ class Repository(_Taught, CloudFormationModel):
         """Delete the repository with its packages."""
         del account_id, region_name
         self.backends.codeartifact.delete_repository(self.attributes["DomainName"], self.attributes["Name"])
+
+
+class PackageGroup(_Taught, CloudFormationModel):
+    """Origin controls for the packages of a CodeArtifact domain that match a pattern."""
+
+    type = "AWS::CodeArtifact::PackageGroup"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> PackageGroup:
+        """Create the group."""
+        del resource_name, account_id, region_name
+        properties = cloudformation_json["Properties"]
+        domain = cls.backends.codeartifact.domain(properties["DomainName"])
+        domain.package_groups.create(_package_group(properties))
+        arn = domain.package_group_arn(properties["Pattern"])
+        return cls(arn, Arn=arn, DomainName=domain.name, Pattern=properties["Pattern"])
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource: PackageGroup, *, cloudformation_json: dict[str, Any], **where: Any
+    ) -> PackageGroup:
+        """Update the group; one of another domain or pattern is created before the old one is deleted."""
+        properties, old = cloudformation_json["Properties"], original_resource.attributes
+        if (properties["DomainName"], properties["Pattern"]) == (old["DomainName"], old["Pattern"]):
+            cls.backends.codeartifact.domain(old["DomainName"]).package_groups.replace(_package_group(properties))
+            return original_resource
+        account_id, region_name = where["account_id"], where["region_name"]
+        resource = cls.create_from_cloudformation_json("", cloudformation_json, account_id, region_name)
+        original_resource.delete(account_id, region_name)
+        return resource
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Delete the group."""
+        del account_id, region_name
+        self.backends.codeartifact.domain(self.attributes["DomainName"]).package_groups.delete(
+            self.attributes["Pattern"]
+        )
+
+
+def _package_group(properties: dict[str, Any]) -> package_groups.PackageGroup:
+    restrictions = properties.get("OriginConfiguration", {}).get("Restrictions", {})
+    names = {"Publish": "PUBLISH", "ExternalUpstream": "EXTERNAL_UPSTREAM", "InternalUpstream": "INTERNAL_UPSTREAM"}
+    modes = {
+        package_groups.OriginType(names[name]): restriction["RestrictionMode"]
+        for name, restriction in restrictions.items()
+    }
+    return package_groups.PackageGroup(properties["Pattern"], modes, properties.get("Description", ""))
 
 
 class MwaaEnvironment(_Taught, CloudFormationModel):

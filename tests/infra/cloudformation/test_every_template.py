@@ -89,25 +89,29 @@ def test_no_arn_names_a_partition_an_account_or_a_region(templates: dict[str, An
             assert not re.search(r"\d{12}|[a-z]{2}-[a-z]+-\d", value), value
 
 
-def test_no_role_may_publish_packages(templates: dict[str, Any]) -> None:
+def test_no_role_but_the_publisher_may_publish_packages(templates: dict[str, Any]) -> None:
     allowed = {
-        action
-        for template in templates.values()
+        (stack, action)
+        for stack, template in templates.items()
         for statement in statements(template).values()
         if statement["Effect"] == "Allow"
         for action in actions(statement)
     }
-    assert {action for action in allowed if action.startswith("codeartifact:")} == {
+    assert {action for _, action in allowed if action.startswith("codeartifact:")} == {
         "codeartifact:GetAuthorizationToken",
         "codeartifact:GetRepositoryEndpoint",
+        "codeartifact:PublishPackageVersion",
         "codeartifact:ReadFromRepository",
     }
-    assert not [action for action in allowed if action.startswith("*") or action.endswith(":*")]
+    assert [stack for stack, action in allowed if "Publish" in action and action.startswith("codeartifact:")] == [
+        "repository"
+    ]
+    assert not [action for _, action in allowed if action.startswith("*") or action.endswith(":*")]
 
 
 def test_a_permissions_boundary_is_optional_and_applied_to_every_role(templates: dict[str, Any]) -> None:
     bounded = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
-    for stack in ("refresher", "mwaa"):
+    for stack in ("repository", "refresher", "mwaa"):
         (role,) = resources(templates[stack], "AWS::IAM::Role").values()
         assert role["Properties"]["PermissionsBoundary"] == bounded
         assert templates[stack]["Parameters"]["PermissionsBoundary"]["Default"] == ""

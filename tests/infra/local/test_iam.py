@@ -133,6 +133,27 @@ def test_a_role_is_not_assumed_by_a_service_that_it_does_not_trust(server: Serve
         assume_role(role(server, allowing("*")), "airflow-env.amazonaws.com", REGION)
 
 
+def test_a_role_is_assumed_by_those_only_whom_it_trusts_and_whose_policies_allow_it(server: Server) -> None:
+    def trusting(principal: str) -> str:
+        arn = role(server, allowing("s3:ListAllMyBuckets"))
+        trust = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        server.client("iam").update_assume_role_policy(RoleName=arn.rpartition("/")[2], PolicyDocument=policy)
+        return arn
+
+    open_role, closed = trusting(f"arn:aws:iam::{OWNER}:root"), trusting(f"arn:aws:iam::{OWNER}:user/somebody-else")
+    may, may_not = allowing("sts:AssumeRole"), allowing("sts:AssumeRole", resource="arn:aws:iam::*:role/other")
+    sts, stranger = (acting_as(server, role(server, each))("sts") for each in (may, may_not))
+
+    def assume(client: Any, arn: str) -> Callable[[], object]:
+        return lambda: client.assume_role(RoleArn=arn, RoleSessionName="test")
+
+    assert assume(sts, open_role)()
+    assert code_of(assume(sts, closed)) == "AccessDenied"
+    assert code_of(assume(sts, f"{closed}-gone")) == "AccessDenied"
+    assert code_of(assume(stranger, open_role)) == "AccessDenied"
+
+
 def test_nobody_gets_in_without_a_known_key_its_secret_and_a_signature(server: Server) -> None:
     def listing(key: str, secret: str) -> Callable[[], object]:
         session: Any = boto3.Session(key, secret, region_name=REGION)

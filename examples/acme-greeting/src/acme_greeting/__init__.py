@@ -1,0 +1,9 @@
+"""Greet, in the way that is usual in the house."""
+
+
+def greet(name: str) -> str:
+    """Greet somebody.
+
+    :param name: whom.
+    """
+    return f"Hello {name}, from an in-house package"

@@ -1,0 +1,97 @@
+"""What is published: a wheel or source distribution, built first where a source tree is given."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+
+from infra.deploy.console import say, waiting
+
+# The first moment that a zip can hold: with it the same source gives the same wheel, whenever it is built.
+_EPOCH = "315532800"
+
+
+class PublishError(Exception):
+    """Tell in one sentence why nothing was published, and what to do."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Hold one file to publish.
+
+    :param path: the wheel or source distribution.
+    :param name: the package's, normalized.
+    :param version: its version.
+    """
+
+    path: Path
+    name: str
+    version: str
+
+    @classmethod
+    def read(cls, path: Path) -> Distribution:
+        """Learn name and version from a file's name (packaging user guide: binary and source distribution format).
+
+        :param path: the file.
+        :raises PublishError: if the name is neither a wheel's nor a source distribution's.
+        """
+        try:
+            parse = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
+            name, version = parse(path.name)[:2]
+        except (InvalidWheelFilename, InvalidSdistFilename) as error:
+            raise PublishError(f"DIST={path} is neither a wheel nor a source distribution: {error}.") from error
+        return cls(path, str(name), str(version))
+
+    @property
+    def sha256(self) -> str:
+        """Digest the content."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+
+def distribution(dist: str, folder: Path) -> Distribution:
+    """Take a file, or build the wheel of a source tree.
+
+    :param dist: path of a wheel, a source distribution or a folder with a pyproject.toml.
+    :param folder: where a wheel is built: an empty one.
+    :raises PublishError: if it is none of these, or cannot be built.
+    """
+    path = Path(dist)
+    if not dist:
+        raise PublishError(
+            "DIST is not set: name a wheel, a source distribution or a source tree (make publish DIST=…)."
+        )
+    if not path.exists():
+        raise PublishError(f"DIST={dist} does not exist: name a wheel, a source distribution or a source tree.")
+    if path.is_file():
+        return Distribution.read(path)
+    if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
+        raise PublishError(f"DIST={dist} holds no pyproject.toml: name the folder of a package's source.")
+    return _build(path, folder)
+
+
+def _build(source: Path, folder: Path) -> Distribution:
+    uv = str(Path(sys.executable).with_name("uv"))
+    environ = {"SOURCE_DATE_EPOCH": _EPOCH, **os.environ}
+    environ.pop("PYTHONPATH", None)  # this project's: the package must build without it
+    with waiting(f"building {source}"):
+        built = subprocess.run(
+            [uv, "build", "--quiet", "--wheel", "--out-dir", str(folder), str(source)],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    wheels = list(folder.glob("*.whl"))
+    if built.returncode or len(wheels) != 1:
+        for line in built.stdout.splitlines():
+            say(f"  {line}")
+        raise PublishError(f"No wheel could be built of {source}: correct its pyproject.toml, see above.")
+    say(f"built {wheels[0].name} of {source}")
+    return Distribution.read(wheels[0])

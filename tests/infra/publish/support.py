@@ -1,0 +1,69 @@
+"""A deployed repository, and `python -m infra.publish` as a user runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.build import ROOT
+from infra.local.privileges import calls_of
+
+if TYPE_CHECKING:
+    from infra.local.moto.iam import Call
+    from infra.local.server import Server
+
+IN_HOUSE = "acme-*,,other"
+
+
+@dataclass
+class Published:
+    """Settings are variables, and domain, repository and bucket bear one name."""
+
+    server: Server
+    name: str
+    environ: dict[str, str] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        self.environ["PATH"] = f"{Path(sys.executable).parent}:{self.environ['PATH']}"
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        names = dict.fromkeys(["DomainName", "RepositoryName", "BucketName"], self.name)
+        return {**names, "InHousePackages": IN_HOUSE}
+
+    @property
+    def role(self) -> str:
+        """Name the publisher's role."""
+        found = self.server.client("cloudformation").describe_stack_resource(
+            StackName=f"{self.name}-repository", LogicalResourceId="PublisherRole"
+        )
+        role: str = found["StackResourceDetail"]["PhysicalResourceId"]
+        return role
+
+    def calls(self) -> list[Call]:
+        """List what the publisher asked for so far."""
+        return calls_of(self.role, self.server.iam.calls)
+
+    def start(self, dist: object) -> subprocess.Popen[str]:
+        names = ("ENVIRONMENT_NAME", "BUCKET_NAME", "DOMAIN_NAME", "REPOSITORY_NAME")
+        environ = {**self.environ, **dict.fromkeys(names, self.name), "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "infra.publish", str(dist)],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def publish(self, dist: object) -> tuple[int, str, str]:
+        """Give the exit status and what was said."""
+        with self.start(dist) as process:
+            said, errors = process.communicate()
+        return process.returncode, said, errors
+
+    def files(self) -> list[str]:
+        """List the published files."""
+        return sorted(path.name for path in self.server.codeartifact.repository(self.name, self.name).folder.iterdir())

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import re
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.build import ROOT
+from infra.publish.distribution import PublishError, distribution
+from tests.infra.local.codeartifact.support import wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_wheel_and_a_source_distribution_are_taken_as_they_are(tmp_path: Path) -> None:
+    name, content = wheel("acme_tool", "1.0")
+    (tmp_path / name).write_bytes(content)
+    with tarfile.open(tmp_path / "acme_tool-2.0.tar.gz", "w:gz"):
+        pass
+    taken = [distribution(str(tmp_path / file), tmp_path / "build") for file in (name, "acme_tool-2.0.tar.gz")]
+    assert [(each.name, each.version) for each in taken] == [("acme-tool", "1.0"), ("acme-tool", "2.0")]
+    assert (tmp_path / name).read_bytes() == content
+    assert not (tmp_path / "build").exists()
+
+
+def test_the_example_builds_to_the_same_bytes_and_leaves_nothing_in_its_folder(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "acme-greeting"
+    before = sorted(example.rglob("*"))
+    built = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        built.append(distribution(str(example), tmp_path / name))
+    assert built[0].name == "acme-greeting"
+    assert built[0].sha256 == built[1].sha256
+    assert sorted(example.rglob("*")) == before
+
+
+def test_what_cannot_be_published_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "folder").mkdir()
+    for dist, sentence in {
+        "": "DIST is not set: name a wheel",
+        str(tmp_path / "gone"): "does not exist: name a wheel",
+        str(tmp_path / "notes.txt"): "is neither a wheel nor a source distribution",
+        str(tmp_path / "folder"): "holds no pyproject.toml",
+    }.items():
+        with pytest.raises(PublishError, match=re.escape(sentence)):
+            distribution(dist, tmp_path / "build")
+
+
+def test_a_build_that_fails_shows_what_was_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["uv_build>=0.9,<1"]\nbuild-backend = "uv_build"\n[project]\nname = "acme-broken"\n'
+    )
+    with pytest.raises(PublishError, match=r"No wheel could be built of .*: correct its pyproject\.toml, see above"):
+        distribution(str(tmp_path), tmp_path / "build")
+    assert "version" in capsys.readouterr().out

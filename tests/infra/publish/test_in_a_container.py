@@ -1,0 +1,76 @@
+"""The whole way of an in-house package: published, installed by a container's start, imported there."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.build import ROOT, build
+from infra.local.mwaa.configuration import Configuration
+from infra.local.mwaa.container import Container
+from infra.local.mwaa.image import Image
+from infra.local.server import REGION
+from mwaa_codeartifact.core.clients import Clients
+from mwaa_codeartifact.core.config import Target
+from mwaa_codeartifact.core.refresh import refresh
+from tests.infra.local.codeartifact.support import OWNER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.infra.local.codeartifact.support import PublicIndex
+    from tests.infra.publish.support import Published
+
+REQUIREMENTS = b"--constraint ${AIRFLOW_CONSTRAINTS_FILE}\n-r ${AIRFLOW_HOME}/dags/codeartifact.txt\nacme-greeting\n"
+GREET = "import acme_greeting; print(acme_greeting.__file__); print(acme_greeting.greet('MWAA'))"
+
+
+@pytest.fixture
+def configuration(published: Published, tmp_path: Path) -> Configuration:
+    """Upload what an environment is made of, and write its index-url file as the Lambda does."""
+    s3, bucket = published.server.client("s3"), published.name
+    for folder in ("plugins", "infra"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    build(tmp_path)
+    names = {"domain": bucket, "domain_owner": OWNER, "repository": bucket, "region": REGION}
+    target = Target(**names, destination=f"s3://{bucket}/dags/codeartifact.txt")
+    clients = Clients(codeartifact=published.server.client("codeartifact"), s3=s3)
+    refresh(target, refresher="lambda", min_remaining=timedelta(hours=1), clients=clients)
+
+    def upload(key: str, body: bytes) -> tuple[str, str]:
+        return key, s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+
+    return Configuration(
+        name=bucket,
+        airflow_version="3.0.6",
+        role_arn=f"arn:aws:iam::{OWNER}:role/{bucket}",
+        bucket=bucket,
+        dags="dags",
+        plugins=upload("plugins.zip", (tmp_path / "build" / "plugins.zip").read_bytes()),
+        requirements=upload("requirements.txt", REQUIREMENTS),
+        startup_script=None,
+        options={},
+    )
+
+
+def test_the_example_is_published_installed_and_imported_whatever_the_public_index_has_by_that_name(
+    published: Published, configuration: Configuration, public_index: PublicIndex, tmp_path: Path
+) -> None:
+    public_index.add("acme_greeting", "99.0", "def greet(name): return 'attacked'\n")
+    (public_index.folder / "simple" / "acme_greeting").rename(public_index.folder / "simple" / "acme-greeting")
+    status, _, errors = published.publish(ROOT / "examples" / "acme-greeting")
+    assert (status, errors) == (0, "")
+
+    said: list[str] = []
+    aws = published.server.environ
+    container = Container(tmp_path / "container", Image("3.0.6"), configuration, aws, said.append)
+    assert container.start(), said
+    command = [str(container.programs / "python"), "-c", GREET]
+    ended = subprocess.run(command, env=container.environ, capture_output=True, text=True, check=True)
+    place, greeting = ended.stdout.splitlines()
+    assert greeting == "Hello MWAA, from an in-house package"
+    assert place.startswith(f"{container.root / 'packages'}/")
+    assert "/simple/acme-greeting/" not in public_index.paths()

@@ -119,15 +119,19 @@ class Deployment:
         return run
 
     def run_dag(self, dag: str, **params: object) -> str:
-        """Unpause and trigger a DAG, wait for its success, and give the run's id.
+        """Wait until a DAG is parsed, unpause and trigger it, wait for its success, and give the run's id.
 
         :param dag: its id.
         :param params: of the run.
         :raises RuntimeError: when it does not succeed in time.
         """
+        deadline = time.monotonic() + _DAG_RUN_SECONDS
+        while dag not in {known["dag_id"] for known in self.airflow("GET", "/dags")["dags"]}:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Airflow did not parse {dag} within {_DAG_RUN_SECONDS} s")
+            time.sleep(1)
         self.pause(dag, is_paused=False)
         run = self.trigger(dag, params)
-        deadline = time.monotonic() + _DAG_RUN_SECONDS
         state = "queued"
         while state in {"queued", "running"}:
             if time.monotonic() > deadline:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from infra.local.moto.iam import Call
 
@@ -79,6 +79,22 @@ def unused_resources(granted: Iterable[Grant], calls: Iterable[Call]) -> set[str
     used = [grant for grant in granted if any(grant.covers(call) for call in asked)]
     resources = {resource for grant in used for resource in grant.resources}
     return {resource for resource in resources if not any(fnmatchcase(call.resource, resource) for call in asked)}
+
+
+def judge(roles: dict[str, list[dict[str, Any]]], calls: Iterable[Call]) -> Iterator[tuple[str, list[str]]]:
+    """Tell for each role how much of what it is granted was used, and what is wrong with it.
+
+    :param roles: policy documents by the role's name.
+    :param calls: everything that IAM was asked.
+    """
+    asked = list(calls)
+    for role, policies in roles.items():
+        own, granted = calls_of(role, asked), grants(policies)
+        idle = unused(granted, own)
+        problems = [f"{role} was refused {call.action} on {call.resource}" for call in own if not call.allowed]
+        problems += [f"{role} never uses {grant.action}" for grant in idle if grant.sid not in NEEDED_BY_AWS]
+        problems += [f"{role} needs nothing on {resource}" for resource in unused_resources(granted, own)]
+        yield f"{role}: {len(granted) - len(idle)} of {len(granted)} grants used, the rest by AWS itself", problems
 
 
 def _listed(value: str | list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Prove releases, step by step: add a package, break the file, force it through, go back."""
+"""Prove releases, step by step: publish, add packages, break the file, force it through, go back."""
 
 from __future__ import annotations
 
@@ -8,13 +8,33 @@ from typing import TYPE_CHECKING, Any
 from infra.build import ROOT
 from infra.local.demo import DemoError
 from infra.local.deployment import BUCKET, ENVIRONMENT, Deployment
+from infra.local.privileges import judge
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _SHIPPED = ROOT / "requirements" / "requirements.txt"
-_ADDED = "humanize"
+_IN_HOUSE = ROOT / "examples" / "acme-greeting"
+_ADDED = "humanize\nacme-greeting"
 _BROKEN = "humanize==999.0"
+_DAG = "tell_imports"
+_DAG_FILE = f'''"""An airflow dag that imports what was added."""
+from datetime import datetime
+
+from mwaa_codeartifact.compat import DAG
+from mwaa_codeartifact.compat_python import task
+
+with DAG("{_DAG}", schedule=None, start_date=datetime(2024, 1, 1)):
+
+    @task
+    def tell():
+        import acme_greeting
+        import humanize
+
+        return [acme_greeting.__file__, humanize.__file__]
+
+    tell()
+'''
 
 
 def releases(deployment: Deployment, folder: Path) -> None:
@@ -26,11 +46,13 @@ def releases(deployment: Deployment, folder: Path) -> None:
     """
     steps = _Steps(deployment, folder / "my-requirements.txt")
     steps.deploy()
-    steps.add_a_package()
+    steps.publish()
+    steps.add_packages()
     steps.change_nothing()
     steps.break_the_file()
     steps.force_it_through()
     steps.go_back()
+    steps.publish_with_no_more_than_needed()
     deployment.make("destroy", "YES=1")
     deployment.console.say("releases", "All of it holds.")
 
@@ -40,21 +62,34 @@ class _Steps:
         self._deployment, self._requirements = deployment, requirements
 
     def _title(self, title: str) -> None:
-        self._deployment.console.say("releases", f"== {title}")
+        self._show(f"== {title}")
+
+    def _show(self, line: str) -> None:
+        self._deployment.console.say("releases", line)
 
     def deploy(self) -> None:
         self._title("Deploy")
         self._write()
         self._make("deploy")
         self._deployment.wait_until_available()
-        _expect(not self._importable(), f"{_ADDED} is there before it was asked for")
+        self._deployment.client("s3").put_object(Bucket=BUCKET, Key=f"dags/{_DAG}.py", Body=_DAG_FILE.encode())
 
-    def add_a_package(self) -> None:
-        self._title("Add: a package is checked, uploaded, set, and there")
+    def publish(self) -> None:
+        self._title("Publish: an in-house package goes to the repository, once")
+        self._make("publish", f"DIST={_IN_HOUSE}")
+        _expect(self._told("published acme-greeting 1.0.0"), "the package was not published")
+        self._make("publish", f"DIST={_IN_HOUSE}")
+        _expect(self._told("nothing to do: acme-greeting 1.0.0"), "the same package was published twice")
+
+    def add_packages(self) -> None:
+        self._title("Add: packages are checked, uploaded, set, and there in a task")
+        _expect(not self._importable(), "the packages are there before they were asked for")
         self._write(_ADDED)
         self._make("requirements")
-        _expect(self._told(f"installed: {_ADDED}-"), "the verdict does not name the package")
-        _expect(self._importable(), f"{_ADDED} cannot be imported on the container")
+        _expect(self._told("installed: acme-greeting-1.0.0, humanize-"), "the verdict does not name the packages")
+        for path in self._told_by_the_task():
+            self._show(f"imported {path}")
+            _expect("/packages/" in path, f"{path} is not among the container's own packages")
 
     def change_nothing(self) -> None:
         self._title("Repeat: nothing changed, nothing is uploaded, nothing updated")
@@ -75,12 +110,19 @@ class _Steps:
         self._title("Force: pip fails on the container, and that is told")
         _expect(not self._succeeds("requirements", "FORCE=1"), "a failed installation counts as a success")
         _expect(self._told("pip failed on the containers"), "the failed installation is not told")
-        _expect(not self._importable(), f"{_ADDED} is there although pip failed")
+        _expect(not self._importable(), "the packages are there although pip failed")
 
     def go_back(self) -> None:
         self._title("Roll back: the release before is there again")
         self._make("rollback")
-        _expect(self._importable(), f"{_ADDED} is missing after the rollback")
+        _expect(self._importable(), "the packages are missing after the rollback")
+
+    def publish_with_no_more_than_needed(self) -> None:
+        self._title("Privileges: the publisher's role was refused nothing, and is granted nothing that nobody needs")
+        roles = self._deployment.roles(f"{ENVIRONMENT}-repository")
+        for told, problems in judge(roles, self._deployment.server.iam.calls):
+            self._show(told)
+            _expect(not problems, "; ".join(problems))
 
     def _write(self, line: str = "") -> None:
         self._requirements.write_text(_SHIPPED.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
@@ -96,10 +138,16 @@ class _Steps:
         return True
 
     def _importable(self) -> bool:
-        """Tell whether the environment's container, in which tasks run, can import the package."""
+        """Tell whether the environment's container, in which tasks run, can import the packages."""
         container = self._deployment.server.environments[ENVIRONMENT].container
-        command = [str(container.programs / "python"), "-c", f"import {_ADDED}"]
+        command = [str(container.programs / "python"), "-c", "import humanize, acme_greeting"]
         return subprocess.run(command, env=container.environ, capture_output=True, check=False).returncode == 0
+
+    def _told_by_the_task(self) -> list[str]:
+        run = self._deployment.run_dag(_DAG)
+        path = f"/dags/{_DAG}/dagRuns/{run}/taskInstances/tell/xcomEntries/return_value?stringify=false"
+        told: list[str] = self._deployment.airflow("GET", path)["value"]
+        return told
 
     def _state(self) -> tuple[Any, ...]:
         versions = self._deployment.client("s3").list_object_versions(Bucket=BUCKET)["Versions"]

@@ -33,11 +33,6 @@ class Image:
         return _ROOT / ".local" / f"image-{self.airflow_version}" / "bin" / "python"
 
     @property
-    def major(self) -> int:
-        """Give Airflow's major version."""
-        return int(self.airflow_version.partition(".")[0])
-
-    @property
     def constraints_file(self) -> Path:
         """Give the file that the container's AIRFLOW_CONSTRAINTS_FILE names."""
         return _ROOT / "requirements" / f"constraints-{self.airflow_version}.txt"

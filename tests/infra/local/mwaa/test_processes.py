@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.local.mwaa.processes import Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    processes = Processes(tmp_path)
+    yield processes
+    processes.stop()
+
+
+def shell(commands: str) -> list[str]:
+    return ["/bin/sh", "-c", commands]
+
+
+def test_what_a_program_prints_is_in_its_log(processes: Processes, tmp_path: Path) -> None:
+    assert processes.start("database", shell("echo $WORD; echo failed >&2; exit 3"), {"WORD": "migrated"}).wait() == 3
+    assert (tmp_path / "database.log").read_text() == "migrated\nfailed\n"
+
+
+def test_a_service_that_ends_is_named_with_its_log(processes: Processes, tmp_path: Path) -> None:
+    processes.serve("scheduler", shell("sleep 60"), {"PATH": os.defpath})
+    processes.serve("webserver", shell("exit 0"), {})
+    with pytest.raises(RuntimeError) as caught:
+        processes.wait_until(lambda: False, 30)
+    assert str(caught.value) == f"airflow webserver ended: see {tmp_path}/webserver.log"
+
+
+def test_services_that_are_never_ready_end_the_wait(processes: Processes, tmp_path: Path) -> None:
+    processes.serve("scheduler", shell("sleep 60"), {"PATH": os.defpath})
+    with pytest.raises(RuntimeError) as caught:
+        processes.wait_until(lambda: False, 0.1)
+    assert str(caught.value) == f"Airflow was not healthy within 0.1 s: see {tmp_path}"
+
+
+def test_a_stop_ends_the_children_too(processes: Processes, tmp_path: Path) -> None:
+    processes.serve("webserver", shell("sleep 60 & echo $!; wait"), {"PATH": os.defpath})
+    log = tmp_path / "webserver.log"
+    processes.wait_until(lambda: log.read_text().endswith("\n"), 10)
+    child = int(log.read_text())
+    processes.stop()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and is_running(child):
+        time.sleep(0.05)
+    assert not is_running(child)
+
+
+def is_running(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -64,8 +64,8 @@ def test_the_uploads_give_every_version_that_the_templates_take(tmp_path: Path, 
         (tmp_path / file).write_text(f"content of {file}")
     (tmp_path / "dags").mkdir()
 
-    parameters, new = upload(aws, name, tmp_path)
-    again, still_new = upload(aws, name, tmp_path)
+    parameters, new = upload(aws, name, tmp_path / "requirements" / "requirements.txt", tmp_path)
+    again, still_new = upload(aws, name, tmp_path / "requirements" / "requirements.txt", tmp_path)
 
     assert (new, still_new) == (True, False)
     assert parameters == again

@@ -55,12 +55,16 @@ def main(what: str, airflow_version: str = "") -> int:
     return 0
 
 
+def known_versions() -> list[str]:
+    """List the versions of Airflow that have a pinned environment, the oldest first."""
+    found = [path.stem.removeprefix("constraints-") for path in _REQUIREMENTS.glob("constraints-*.txt")]
+    return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
+
+
 def _constraints(airflow_version: str) -> Path:
-    path = _REQUIREMENTS / f"constraints-{airflow_version}.txt"
-    if not path.exists():
-        known = sorted(path.stem.removeprefix("constraints-") for path in _REQUIREMENTS.glob("constraints-*.txt"))
-        raise SetupError(f"AIRFLOW_VERSION is {airflow_version!r}: give one of {', '.join(known)}")
-    return path
+    if airflow_version not in known_versions():
+        raise SetupError(f"AIRFLOW_VERSION is {airflow_version!r}: give one of {', '.join(known_versions())}")
+    return _REQUIREMENTS / f"constraints-{airflow_version}.txt"
 
 
 def _build(folder: Path, what: str, arguments: list[str | Path]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,12 +43,15 @@ def refresh_task(refresh_dag: Any) -> Any:
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("settings", [{}, section(DESTINATION)], ids=["without settings", "with settings"])
-def test_both_dags_are_found_without_an_import_error(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_dag_is_found_without_an_import_error(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     bag = parse()
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == ["example_codeartifact", REFRESH]
+    files = {path.stem for path in DAGS.glob("*.py")}
+    if not find_spec("airflow.sdk") and not find_spec("virtualenv"):
+        files -= {"example_codeartifact_virtualenv"}  # Airflow 2 cannot run it
+    assert set(bag.dags) == files
 
 
 def test_safe_mode_discovers_every_dag_file() -> None:
@@ -56,7 +60,7 @@ def test_safe_mode_discovers_every_dag_file() -> None:
 
 
 def test_it_runs_hourly_one_run_at_a_time_and_makes_up_for_nothing(refresh_dag: Any) -> None:
-    assert cron(refresh_dag.timetable) == "0 * * * *"
+    assert cron(refresh_dag.timetable) in {"0 * * * *", "@hourly"}
     assert refresh_dag.max_active_runs == 1
     assert refresh_dag.catchup is False
 

@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from tests.airflow.support import AirflowHome
 
 PLUGIN = "plugins/mwaa_codeartifact_plugin.py"
-DAG_FILES = ("dags/example_codeartifact.py", "dags/refresh_codeartifact_index_url.py")
+DAG_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "dags").glob("*.py"))
 
-# Each file alone first, then all plugins as every Airflow process loads them; and after each, what is loaded.
+# Each file alone first, then all plugins as every Airflow process loads them; and after each, what is loaded. In the
+# end the whole package: of its pages, each Airflow can import only its own.
 LOAD = """
-import json, os, runpy, sys
+import contextlib, importlib, json, pkgutil, runpy, sys, warnings
 import airflow.plugins_manager
 folder, *files = sys.argv[1:]
 loaded = {}
+recording = warnings.catch_warnings(record=True)
+drawn = recording.__enter__()
+warnings.simplefilter("always")
 for file in files:
     runpy.run_path(file)
     loaded[file] = sorted(sys.modules)
@@ -32,9 +36,15 @@ for name in [name for name in sys.modules if name.startswith("mwaa_codeartifact"
     del sys.modules[name]
 airflow.plugins_manager.get_plugin_info()
 within = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+executed = sorted(name for name, file in within.items() if file.startswith(folder) and "." not in name)
+import mwaa_codeartifact
+for module in pkgutil.walk_packages(mwaa_codeartifact.__path__, "mwaa_codeartifact."):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(module.name)
 print(json.dumps({
     "loaded": loaded,
-    "executed": sorted(name for name, file in within.items() if file.startswith(folder)),
+    "warnings": [str(warning) for warning in drawn if warning.filename.startswith((folder, *files))],
+    "executed": executed,
 }))
 """
 
@@ -58,7 +68,7 @@ def listing(answers: tuple[CompletedProcess[str], CompletedProcess[str]]) -> Com
 @pytest.fixture(scope="module")
 def modules(answers: tuple[CompletedProcess[str], CompletedProcess[str]]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(answers[1].stdout.splitlines()[-1])
-    found["loaded"] = dict(zip((PLUGIN, *DAG_FILES), found["loaded"].values(), strict=True))
+    found["loaded"] = dict(zip([PLUGIN, *DAG_FILES], found["loaded"].values(), strict=True))
     return found
 
 
@@ -74,9 +84,13 @@ def test_the_plugins_folder_loads_without_an_error(listing: CompletedProcess[str
     assert "traceback" not in output
 
 
+def test_no_file_of_ours_draws_a_warning(modules: dict[str, Any]) -> None:
+    assert modules["warnings"] == []
+
+
 def test_no_module_of_the_package_is_executed_as_a_plugin(modules: dict[str, Any]) -> None:
     """Airflow executes what .airflowignore does not name, under its bare stem: errors.py would become `errors`."""
-    assert modules["executed"] == ["mwaa_codeartifact_plugin"]
+    assert set(modules["executed"]) - {"mwaa_codeartifact"} == {"mwaa_codeartifact_plugin"}
 
 
 @pytest.mark.parametrize("file", [PLUGIN, *DAG_FILES])

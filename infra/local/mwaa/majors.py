@@ -69,6 +69,7 @@ def _environ_3(url: str) -> dict[str, str]:
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its first answer takes long while all components start
     }
 
 

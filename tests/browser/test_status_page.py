@@ -41,6 +41,8 @@ def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deplo
     verdict = found.locator("[data-verdict]")
     verdict.wait_for()
     assert verdict.inner_text() == "alive"
+    bars = [found.locator(f"rect.{look}") for look in ("dag", "lambda", "startup", "gap", "no-record")]
+    assert [bar.count() > 0 for bar in bars] == [True] * len(bars)
     assert found.locator("[role=timer]").inner_text().startswith("11 h 5")
     page.goto(f"{people.url}/codeartifact/")
     _see_the_countdown_run(page)
@@ -59,6 +61,8 @@ def _remember_two_days(deployment: Deployment) -> None:
     """Give the file a past: the DAG hourly, then a night in which the Lambda and a startup script had to step in."""
     s3, now = deployment.client("s3"), datetime.now(UTC)
     standing = s3.head_object(Bucket=BUCKET, Key=INDEX_URL_KEY)["Metadata"]
+    for version in s3.list_object_versions(Bucket=BUCKET, Prefix=INDEX_URL_KEY)["Versions"]:
+        s3.delete_object(Bucket=BUCKET, Key=INDEX_URL_KEY, VersionId=version["VersionId"])
     hours_ago = [(hours, "dag") for hours in range(45, 30, -1)]
     hours_ago += [(28, "lambda"), (25, "lambda"), (12, "startup")]  # the token of 25 hours ago died 13 hours ago
     hours_ago += [(hours, "dag") for hours in range(10, 0, -1)]

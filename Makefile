@@ -17,7 +17,7 @@ XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: help setup tools local demo demo-releases test test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: tools ## Install the tools and Airflow below this folder; the other verbs do what they need of it
 	@$(RUN) infra.setup airflow $(AIRFLOW_VERSION)

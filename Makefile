@@ -14,7 +14,7 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools local demo demo-releases test test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh requirements plugins rollback destroy lock clean
+.PHONY: help setup tools local demo demo-releases test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,12 +44,19 @@ demo-releases: setup ## Prove requirements, plugins and rollback on this machine
 test: setup ## Run the tests, the demo among them (TESTARGS='-k faults': some of them)
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-airflow test-tools
 
+# What takes its time is marked so, and left to this.
+test-long: setup ## Run the tests that `make test` has no time for
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-airflow test-tools WHICH=long
+
 # Pytest's status 5 says that TESTARGS selects no test here: there may be some in the other half.
+WHICH := not long
 test-tools:
-	$(RUN) pytest tests --ignore=tests/airflow --ignore=tests/browser $(XDIST) $(TESTARGS) $(if $(TESTARGS),|| test $$? -eq 5)
+	$(RUN) pytest tests --ignore=tests/airflow --ignore=tests/browser -m "$(WHICH)" $(XDIST) $(TESTARGS) \
+		$(if $(TESTARGS),|| test $$? -eq 5)
 
 test-airflow:
-	$(AIRFLOW) -m pytest tests/airflow -o filterwarnings=default $(TESTARGS) $(if $(TESTARGS),|| test $$? -eq 5)
+	$(AIRFLOW) -m pytest tests/airflow -m "$(WHICH)" -o filterwarnings=default $(TESTARGS) \
+		$(if $(TESTARGS),|| test $$? -eq 5)
 
 # What is in WITHOUT is tested elsewhere: `make test` has one of the versions.
 test-matrix: tools ## Run Airflow's tests on every version (WITHOUT=3.0.6: but this one)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.airflow.support import AirflowHome, Aws
 
+pytestmark = pytest.mark.long
+
 REFRESH = "refresh_codeartifact_index_url"
 
 

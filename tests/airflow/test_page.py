@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.airflow.support import AirflowHome, Aws
 
+pytestmark = pytest.mark.long
+
 BUCKET = "status-page"
 DAG = "refresh_codeartifact_index_url"
 PAGE, FACTS, JSON = "/codeartifact/", "/codeartifact/facts", "/codeartifact/status.json"

@@ -6,7 +6,6 @@ import json
 import shutil
 import time
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +24,7 @@ REFRESH, EXAMPLE, WITHOUT_SENSOR = (
 )
 LIFE_SECONDS = 5
 
-pytestmark = pytest.mark.skipif(
-    not find_spec("airflow.sdk") and not find_spec("virtualenv"), reason="Airflow 2 takes virtualenv for it"
-)
+pytestmark = pytest.mark.long
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from infra.deploy.aws_cli import Aws
 
+pytestmark = pytest.mark.long
+
 NOW = int(time.time() * 1000)
 
 

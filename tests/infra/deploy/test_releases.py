@@ -11,6 +11,8 @@ from infra.deploy.releases import KEY, previous, record, released
 if TYPE_CHECKING:
     from infra.deploy.aws_cli import Aws
 
+pytestmark = pytest.mark.long
+
 FIRST, SECOND, THIRD = (
     {"PluginsS3ObjectVersion": f"plugins-{n}", "RequirementsS3ObjectVersion": f"requirements-{n}"} for n in (1, 2, 3)
 )

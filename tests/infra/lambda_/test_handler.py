@@ -239,7 +239,7 @@ def test_a_tick_on_a_fresh_line_tells_what_is_left_of_it(function: Function, buc
     bucket.write_line(_in(hours=10))
     (line,) = function(TICK).metrics
     assert (line["Refreshes"], line["Fallbacks"]) == (0, 0)
-    assert line["RemainingLifetime"] == pytest.approx(32_400, abs=60)
+    assert line["RemainingLifetime"] == pytest.approx(36_000, abs=60)
 
 
 def test_a_bootstrap_is_no_fallback(function: Function, cfn: CloudFormation) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Checked = Callable[..., Report]
 
+pytestmark = pytest.mark.long
+
 FOREIGN = "cp312-cp312-macosx_14_0_arm64"
 FITTING = "cp312-cp312-manylinux_2_28_x86_64"
 

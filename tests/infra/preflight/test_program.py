@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.infra.preflight.support import Shelf
 
+pytestmark = pytest.mark.long
+
 GOOD = {
     "AWS_REGION": "eu-central-1",
     "ENVIRONMENT_NAME": "demo",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.infra.local.codeartifact.support import PublicIndex
     from tests.infra.publish.support import Published
 
+pytestmark = pytest.mark.long
+
 REQUIREMENTS = b"--constraint ${AIRFLOW_CONSTRAINTS_FILE}\n-r ${AIRFLOW_HOME}/dags/codeartifact.txt\nacme-greeting\n"
 GREET = "import acme_greeting; print(acme_greeting.__file__); print(acme_greeting.greet('MWAA'))"
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.infra.publish.support import Published
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def process_list() -> Iterator[set[bytes]]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from infra.deploy.aws_cli import Aws
 
+pytestmark = pytest.mark.long
+
 BUCKET = """
 Parameters:
   BucketName: {Type: String}

@@ -58,7 +58,7 @@ test-airflow:
 	$(AIRFLOW) -m pytest tests/airflow -m "$(WHICH)" -o filterwarnings=default $(TESTARGS) \
 		$(if $(TESTARGS),|| test $$? -eq 5)
 
-# What is in WITHOUT is tested elsewhere: `make test` has one of the versions.
+# What is in WITHOUT is tested elsewhere: `make test` and `make test-long` have one of the versions.
 test-matrix: tools ## Run Airflow's tests on every version (WITHOUT=3.0.6: but this one)
 	@$(RUN) infra.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from infra import setup
 from infra.build import ROOT
+from infra.deploy.console import say
 
 _ROUNDS = 5
 _PLUGIN_MILLISECONDS = 50
@@ -133,11 +134,6 @@ def _probe(version: str, kind: str, file: Path, home: str) -> Probe:
         [str(python), str(_PROBE), kind, str(file)], env=environ, capture_output=True, text=True, check=True
     )
     return Probe(time.monotonic() - started, float(answer.stdout.splitlines()[-1]))
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)  # noqa: T201  (a command line program's output)
 
 
 if __name__ == "__main__":

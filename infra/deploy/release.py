@@ -49,7 +49,7 @@ def release_requirements(aws: Aws, settings: Settings, template: Template, requi
         say(str(report))
         if report.problems:
             raise ReleaseError(f"Nothing was uploaded: correct {requirements}, or FORCE=1 if you know better.")
-    _release(aws, settings, template, {"RequirementsS3ObjectVersion": ("requirements.txt", requirements)}, force=force)
+    _release(aws, settings, template, "RequirementsS3ObjectVersion", requirements, "requirements.txt", force=force)
 
 
 def release_plugins(aws: Aws, settings: Settings, template: Template, *, root: Path = ROOT) -> None:
@@ -61,8 +61,7 @@ def release_plugins(aws: Aws, settings: Settings, template: Template, *, root: P
     :param root: the project's directory.
     """
     build(root)
-    path = root / "build" / "plugins.zip"
-    _release(aws, settings, template, {"PluginsS3ObjectVersion": ("plugins.zip", path)}, force=False)
+    _release(aws, settings, template, "PluginsS3ObjectVersion", root / "build" / "plugins.zip", "plugins.zip")
 
 
 def roll_back(aws: Aws, settings: Settings, template: Template) -> None:
@@ -84,19 +83,18 @@ def roll_back(aws: Aws, settings: Settings, template: Template) -> None:
 
 
 def _release(
-    aws: Aws, settings: Settings, template: Template, files: Mapping[str, tuple[str, Path]], *, force: bool
+    aws: Aws, settings: Settings, template: Template, parameter: str, path: Path, key: str, *, force: bool = False
 ) -> None:
+    """Upload a file if it changed, and set its version as the stack's parameter."""
     bucket = settings.parameters["BucketName"]
     current = _parameters(aws, settings)
     require_versioned(aws, bucket)
-    versions = {}
-    for parameter, (key, path) in files.items():
-        stored = put_if_changed(aws, bucket, key, path, always=force)
-        say(f"{key}: {'uploaded' if stored.changed else 'unchanged'}")
-        versions[parameter] = stored.version_id
-    if all(current.get(name) == version for name, version in versions.items()):
+    stored = put_if_changed(aws, bucket, key, path, always=force)
+    say(f"{key}: {'uploaded' if stored.changed else 'unchanged'}")
+    if current.get(parameter) == stored.version_id:
         say("nothing changed: the environment has this already")
         return
+    versions = {parameter: stored.version_id}
     record(aws, bucket, released(current), released(current | versions))
     _set(aws, settings, template, current, versions)
 

@@ -17,6 +17,7 @@ import cfn_response
 import metrics
 from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients
 from mwaa_codeartifact.core.config import Target, min_remaining_from_hours
+from mwaa_codeartifact.core.destinations import facts_for
 from mwaa_codeartifact.core.errors import CodeArtifactError, ConfigError
 from mwaa_codeartifact.core.refresh import refresh
 
@@ -80,9 +81,9 @@ def refresh_index_url(*, steps_in: bool) -> dict[str, Any]:
         result = refresh(target, refresher="lambda", min_remaining=min_remaining, clients=clients)
     except CodeArtifactError:
         with suppress(CodeArtifactError):
-            standing = clients.destination(target.destination).head()
-            if standing and standing.facts and standing.facts.repository == target.repository_id:
-                _tell(standing.facts, published=False, steps_in=steps_in)
+            facts = facts_for(target, clients.destination(target.destination).head())
+            if facts:
+                _tell(facts, published=False, steps_in=steps_in)
         raise
     _tell(result.facts, published=result.state == "published", steps_in=steps_in)
     return result.as_dict()

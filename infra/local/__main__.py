@@ -12,10 +12,11 @@ from pathlib import Path
 
 from infra.local.codeartifact.pip_settings import PipSettingsError
 from infra.local.console import Console
-from infra.local.demo import DemoError, demo
+from infra.local.demo import demo
 from infra.local.deployment import Deployment
 from infra.local.releases import releases
 from infra.local.server import Server
+from infra.local.steps import DemoError
 
 _ROOT = Path(__file__).parents[2]
 

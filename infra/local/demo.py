@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.deploy.upload import INDEX_URL_KEY
 from infra.local.deployment import BUCKET, ENVIRONMENT, Deployment
-from infra.local.privileges import judge
+from infra.local.steps import Steps, expect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +21,6 @@ _SHORT_LIFE = timedelta(seconds=20)
 _REFRESH_DAG = "refresh_codeartifact_index_url"
 
 
-class DemoError(Exception):
-    """What was to be shown did not show."""
-
-
 def demo(deployment: Deployment, folder: Path) -> None:
     """Run every step.
 
@@ -33,7 +28,7 @@ def demo(deployment: Deployment, folder: Path) -> None:
     :param folder: where everything that the demo writes is, for the search for leaked tokens.
     :raises DemoError: saying what failed.
     """
-    steps = _Steps(deployment)
+    steps = _Demo(deployment, "demo")
     steps.deploy()
     steps.bootstrap()
     steps.start()
@@ -45,56 +40,45 @@ def demo(deployment: Deployment, folder: Path) -> None:
     steps.use_no_more_than_needed()
     steps.find_no_leak(folder)
     steps.destroy()
-    deployment.console.say("demo", "All of it holds.")
+    steps.show("All of it holds.")
 
 
-class _Steps:
-    def __init__(self, deployment: Deployment) -> None:
-        self._deployment, self._console = deployment, deployment.console
-
-    def _title(self, title: str) -> None:
-        self._console.say("demo", f"== {title}")
-
-    def _show(self, line: str) -> None:
-        self._console.say("demo", line)
-
+class _Demo(Steps):
     def deploy(self) -> None:
-        self._title("Deploy the stacks with the real AWS CLI")
+        self.title("Deploy the stacks with the real AWS CLI")
         self._deployment.deploy()
 
     def bootstrap(self) -> None:
-        self._title("Bootstrap: the Lambda has written the first line")
+        self.title("Bootstrap: the Lambda has written the first line")
         self._facts = self._expect_refreshed_by("lambda")
 
     def start(self) -> None:
-        self._title("Start: pip installs through the index-url, then Airflow")
+        self.title("Start: pip installs through the index-url, then Airflow")
         airflow = self._deployment.wait_until_available()
-        _expect(self._told("Looking in indexes: http://aws:****@"), "pip did not use the index-url")
-        _expect(self._told("Successfully installed numpy"), "pip did not install numpy")
-        self._show(f"Airflow is at {airflow.url}")
+        expect(self.told("Looking in indexes: http://aws:****@"), "pip did not use the index-url")
+        expect(self.told("Successfully installed numpy"), "pip did not install numpy")
+        self.show(f"Airflow is at {airflow.url}")
 
     def refresh_by_dag(self) -> None:
-        self._title("Refresh: the DAG publishes a line that lives longer")
+        self.title("Refresh: the DAG publishes a line that lives longer")
         self._run_dag(_REFRESH_DAG, min_remaining_hours=12)
         facts = self._expect_refreshed_by("dag")
-        _expect(_expiry(facts) > _expiry(self._facts), "the DAG's line does not live longer than the Lambda's")
+        expect(_expiry(facts) > _expiry(self._facts), "the DAG's line does not live longer than the Lambda's")
 
     def use_the_package(self) -> None:
-        self._title("Use: a task imports numpy from where pip put it")
-        run = self._run_dag("example_codeartifact")
-        path = f"/dags/example_codeartifact/dagRuns/{run}/taskInstances/print_array/xcomEntries/return_value"
-        value = self._deployment.airflow("GET", f"{path}?stringify=false")["value"]
-        self._show(f"numpy {value['version']} from {value['path']}: {value['array']}")
-        _expect("/container-1/packages/" in value["path"], "numpy does not come from the container's own packages")
+        self.title("Use: a task imports numpy from where pip put it")
+        value = self.returned_by("example_codeartifact", "print_array")
+        self.show(f"numpy {value['version']} from {value['path']}: {value['array']}")
+        expect("/container-1/packages/" in value["path"], "numpy does not come from the container's own packages")
 
     def deploy_again(self) -> None:
-        self._title("Deploy again: nothing changes")
+        self.title("Deploy again: nothing changes")
         before = self._deployed()
         self._deployment.deploy()
-        _expect(self._deployed() == before, "a second deploy changed a stack or an object")
+        expect(self._deployed() == before, "a second deploy changed a stack or an object")
 
     def lose_the_file(self) -> None:
-        self._title("Lose the index-url file: the DAG brings it back, and so does the Lambda")
+        self.title("Lose the index-url file: the DAG brings it back, and so does the Lambda")
         self._delete_index_url()
         self._run_dag(_REFRESH_DAG)
         self._expect_refreshed_by("dag")
@@ -103,7 +87,7 @@ class _Steps:
         self._expect_refreshed_by("lambda")
 
     def start_on_an_expired_line(self) -> None:
-        self._title("Expire: without a startup script, a dead token means no packages, until somebody refreshes")
+        self.title("Expire: without a startup script, a dead token means no packages, until somebody refreshes")
         # Both refreshers are off: the DAG is paused, and the Lambda's next tick is half an hour away.
         self._deployment.pause(_REFRESH_DAG, is_paused=True)
         codeartifact = self._deployment.server.codeartifact
@@ -112,57 +96,50 @@ class _Steps:
         self._deployment.make("refresh")
         codeartifact.token_life_limit = None
         remaining = _expiry(self._expect_refreshed_by("lambda")) - datetime.now().astimezone()
-        self._show(f"waiting {remaining.total_seconds():.0f} s for the token to die")
+        self.show(f"waiting {remaining.total_seconds():.0f} s for the token to die")
         time.sleep(max(remaining.total_seconds(), 0) + 1)
         dead = self._deployment.client("s3").head_object(Bucket=BUCKET, Key=INDEX_URL_KEY)["VersionId"]
         container = self._new_container(startup_script=False)
-        _expect(not container.start(), "pip succeeded on an expired token")
-        _expect(self._told("401 Error, Credentials not correct"), "pip did not report the 401")
-        _expect(self._import_numpy(container) is None, "numpy is there although pip failed")
-        self._show("the container started without its packages: import numpy fails")
+        expect(not container.start(), "pip succeeded on an expired token")
+        expect(self.told("401 Error, Credentials not correct"), "pip did not report the 401")
+        expect(not self.imported(container, "numpy"), "numpy is there although pip failed")
+        self.show("the container started without its packages: import numpy fails")
         errors = self._deployment.sum_of_metric(f"{ENVIRONMENT}-RequirementsInstallErrors")
-        self._show(f"the alarm's metric RequirementsInstallErrors counts {errors:.0f} lines of pip's log")
-        _expect(errors, "the alarm's metric does not count what pip says")
+        self.show(f"the alarm's metric RequirementsInstallErrors counts {errors:.0f} lines of pip's log")
+        expect(errors, "the alarm's metric does not count what pip says")
         self._deployment.make("refresh")
         container = self._new_container(startup_script=False)
-        _expect(container.start(), "pip failed on a fresh token")
-        self._show(f"the same start, refreshed: numpy from {self._import_numpy(container)}")
-        _expect(self._import_numpy(container) is not None, "numpy is missing although pip succeeded")
+        expect(container.start(), "pip failed on a fresh token")
+        self._expect_numpy(container, "the same start, refreshed")
         self._start_with_the_startup_script(dead)
 
     def _start_with_the_startup_script(self, dead: str) -> None:
-        self._title("Defend: with its startup script, a container that finds the same dead token mends it by itself")
+        self.title("Defend: with its startup script, a container that finds the same dead token mends it by itself")
         line = {"Bucket": BUCKET, "Key": INDEX_URL_KEY}
         self._deployment.client("s3").copy_object(**line, CopySource={**line, "VersionId": dead})
-        self._show("the dead line is back, as if no refresher had run")
+        self.show("the dead line is back, as if no refresher had run")
         container = self._new_container()
-        _expect(container.start(), "pip failed although the startup script ran")
-        _expect(self._told("startup: index-url refreshed, lives until"), "the startup script did not refresh the line")
+        expect(container.start(), "pip failed although the startup script ran")
+        expect(self.told("startup: index-url refreshed, lives until"), "the startup script did not refresh the line")
         self._expect_refreshed_by("startup")
-        numpy = self._import_numpy(container)
-        _expect(numpy is not None, "numpy is missing although pip succeeded")
-        self._show(f"the same start, with the startup script: numpy from {numpy}")
+        self._expect_numpy(container, "the same start, with the startup script")
 
     def use_no_more_than_needed(self) -> None:
-        self._title("Privileges: the roles were refused nothing, and are granted nothing that nobody needs")
-        for stack in ("refresher", "mwaa"):
-            roles = self._deployment.roles(f"{ENVIRONMENT}-{stack}")
-            for told, problems in judge(roles, self._deployment.server.iam.calls):
-                self._show(told)
-                _expect(not problems, "; ".join(problems))
+        self.title("Privileges: the roles were refused nothing, and are granted nothing that nobody needs")
+        self.expect_least_privilege("refresher", "mwaa")
 
     def find_no_leak(self, folder: Path) -> None:
-        self._title("Search: the tokens are in codeartifact.txt and nowhere else")
+        self.title("Search: the tokens are in codeartifact.txt and nowhere else")
         tokens = [token.encode() for token in self._deployment.server.codeartifact.minted]
         files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
         leaks = [path for path in files if path.name != "codeartifact.txt" and _holds_any(path, tokens)]
-        _expect(not leaks, f"tokens stand in {', '.join(map(str, leaks))}")
-        told = "\n".join(self._console.lines + self._lambda_log()).encode()
-        _expect(not any(token in told for token in tokens), "a token stands in the output or in the Lambda's log")
-        self._show(f"{len(tokens)} tokens searched in {len(files)} files, the output and the Lambda's log")
+        expect(not leaks, f"tokens stand in {', '.join(map(str, leaks))}")
+        told = "\n".join(self._deployment.console.lines + self._lambda_log()).encode()
+        expect(not any(token in told for token in tokens), "a token stands in the output or in the Lambda's log")
+        self.show(f"{len(tokens)} tokens searched in {len(files)} files, the output and the Lambda's log")
 
     def destroy(self) -> None:
-        self._title("Destroy: nothing is left")
+        self.title("Destroy: nothing is left")
         self._deployment.make("destroy", "YES=1")
         client = self._deployment.client
         left = {
@@ -174,20 +151,18 @@ class _Steps:
             "roles": client("iam").list_roles()["Roles"],
             "endpoints": client("ec2").describe_vpc_endpoints()["VpcEndpoints"],
         }
-        _expect(not any(left.values()), f"left behind: {left}")
+        expect(not any(left.values()), f"left behind: {left}")
 
     def _expect_refreshed_by(self, refresher: str) -> dict[str, str]:
         facts = self._deployment.index_url_facts()
-        self._show(f"refreshed-by: {facts['refreshed-by']}, token-expires-at: {facts['token-expires-at']}")
-        _expect(
-            facts["refreshed-by"] == refresher, f"the line was refreshed by {facts['refreshed-by']}, not {refresher}"
-        )
+        by = facts["refreshed-by"]
+        self.show(f"refreshed-by: {by}, token-expires-at: {facts['token-expires-at']}")
+        expect(by == refresher, f"the line was refreshed by {by}, not {refresher}")
         return facts
 
-    def _run_dag(self, dag: str, **params: object) -> str:
-        run = self._deployment.run_dag(dag, **params)
-        self._show(f"DAG {dag}: success")
-        return run
+    def _run_dag(self, dag: str, **params: object) -> None:
+        self._deployment.run_dag(dag, **params)
+        self.show(f"DAG {dag}: success")
 
     def _deployed(self) -> dict[str, Any]:
         """Tell the state of every stack and the version of every object."""
@@ -199,27 +174,24 @@ class _Steps:
 
     def _delete_index_url(self) -> None:
         self._deployment.client("s3").delete_object(Bucket=BUCKET, Key=INDEX_URL_KEY)
-        self._show(f"deleted s3://{BUCKET}/{INDEX_URL_KEY}")
+        self.show(f"deleted s3://{BUCKET}/{INDEX_URL_KEY}")
 
     def _new_container(self, *, startup_script: bool = True) -> Container:
         environment = self._deployment.server.environments[ENVIRONMENT]
-        container = environment.new_container(lambda line: self._console.say("container", line))
+        container = environment.new_container(lambda line: self._deployment.console.say("container", line))
         if not startup_script:  # as most environments are today
             container.configuration = replace(container.configuration, startup_script=None)
         return container
 
-    def _import_numpy(self, container: Container) -> str | None:
-        command = [str(container.programs / "python"), "-c", "import numpy; print(numpy.__file__)"]
-        ended = subprocess.run(command, env=container.environ, capture_output=True, text=True, check=False)
-        return ended.stdout.strip() or None
+    def _expect_numpy(self, container: Container, start: str) -> None:
+        numpy = self.imported(container, "numpy")
+        expect(numpy, "numpy is missing although pip succeeded")
+        self.show(f"{start}: numpy from {numpy[0]}")
 
     def _lambda_log(self) -> list[str]:
         logs = self._deployment.client("logs")
         groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
         return [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]
-
-    def _told(self, text: str) -> bool:
-        return any(text in line for line in self._console.lines)
 
 
 def _holds_any(path: Path, secrets: list[bytes]) -> bool:
@@ -232,8 +204,3 @@ def _holds_any(path: Path, secrets: list[bytes]) -> bool:
 
 def _expiry(facts: dict[str, str]) -> datetime:
     return datetime.fromisoformat(facts["token-expires-at"])
-
-
-def _expect(holds: object, failure: str) -> None:
-    if not holds:
-        raise DemoError(failure)

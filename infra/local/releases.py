@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from infra.build import ROOT
-from infra.local.demo import DemoError
 from infra.local.deployment import BUCKET, ENVIRONMENT, Deployment
-from infra.local.privileges import judge
+from infra.local.steps import Steps, expect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +42,7 @@ def releases(deployment: Deployment, folder: Path) -> None:
     :param folder: where the requirements files are written.
     :raises DemoError: saying what failed.
     """
-    steps = _Steps(deployment, folder / "my-requirements.txt")
+    steps = _Releases(deployment, folder / "my-requirements.txt")
     steps.deploy()
     steps.publish()
     steps.add_packages()
@@ -54,75 +52,67 @@ def releases(deployment: Deployment, folder: Path) -> None:
     steps.go_back()
     steps.publish_with_no_more_than_needed()
     deployment.make("destroy", "YES=1")
-    deployment.console.say("releases", "All of it holds.")
+    steps.show("All of it holds.")
 
 
-class _Steps:
+class _Releases(Steps):
     def __init__(self, deployment: Deployment, requirements: Path) -> None:
-        self._deployment, self._requirements = deployment, requirements
-
-    def _title(self, title: str) -> None:
-        self._show(f"== {title}")
-
-    def _show(self, line: str) -> None:
-        self._deployment.console.say("releases", line)
+        super().__init__(deployment, "releases")
+        self._requirements = requirements
 
     def deploy(self) -> None:
-        self._title("Deploy")
+        self.title("Deploy")
         self._write()
         self._make("deploy")
         self._deployment.wait_until_available()
         self._deployment.client("s3").put_object(Bucket=BUCKET, Key=f"dags/{_DAG}.py", Body=_DAG_FILE.encode())
 
     def publish(self) -> None:
-        self._title("Publish: an in-house package goes to the repository, once")
+        self.title("Publish: an in-house package goes to the repository, once")
         self._make("publish", f"DIST={_IN_HOUSE}")
-        _expect(self._told("published acme-greeting 1.0.0"), "the package was not published")
+        expect(self.told("published acme-greeting 1.0.0"), "the package was not published")
         self._make("publish", f"DIST={_IN_HOUSE}")
-        _expect(self._told("nothing to do: acme-greeting 1.0.0"), "the same package was published twice")
+        expect(self.told("nothing to do: acme-greeting 1.0.0"), "the same package was published twice")
 
     def add_packages(self) -> None:
-        self._title("Add: packages are checked, uploaded, set, and there in a task")
-        _expect(not self._importable(), "the packages are there before they were asked for")
+        self.title("Add: packages are checked, uploaded, set, and there in a task")
+        expect(not self._importable(), "the packages are there before they were asked for")
         self._write(_ADDED)
         self._make("requirements")
-        _expect(self._told("installed: acme-greeting-1.0.0, humanize-"), "the verdict does not name the packages")
-        for path in self._told_by_the_task():
-            self._show(f"imported {path}")
-            _expect("/packages/" in path, f"{path} is not among the container's own packages")
+        expect(self.told("installed: acme-greeting-1.0.0, humanize-"), "the verdict does not name the packages")
+        for path in self.returned_by(_DAG, "tell"):
+            self.show(f"imported {path}")
+            expect("/packages/" in path, f"{path} is not among the container's own packages")
 
     def change_nothing(self) -> None:
-        self._title("Repeat: nothing changed, nothing is uploaded, nothing updated")
+        self.title("Repeat: nothing changed, nothing is uploaded, nothing updated")
         before = self._state()
         self._make("requirements")
         self._make("plugins")
-        _expect(self._state() == before, "a release without a change did something")
+        expect(self._state() == before, "a release without a change did something")
 
     def break_the_file(self) -> None:
-        self._title("Break: the preflight stops it, nothing is uploaded")
+        self.title("Break: the preflight stops it, nothing is uploaded")
         before = self._state()
         self._write(_BROKEN)
-        _expect(not self._succeeds("requirements"), "the preflight let a broken file through")
-        _expect(self._told("Nothing was uploaded"), "the preflight does not say that nothing was uploaded")
-        _expect(self._state() == before, "a stopped release did something")
+        expect(not self._succeeds("requirements"), "the preflight let a broken file through")
+        expect(self.told("Nothing was uploaded"), "the preflight does not say that nothing was uploaded")
+        expect(self._state() == before, "a stopped release did something")
 
     def force_it_through(self) -> None:
-        self._title("Force: pip fails on the container, and that is told")
-        _expect(not self._succeeds("requirements", "FORCE=1"), "a failed installation counts as a success")
-        _expect(self._told("pip failed on the containers"), "the failed installation is not told")
-        _expect(not self._importable(), "the packages are there although pip failed")
+        self.title("Force: pip fails on the container, and that is told")
+        expect(not self._succeeds("requirements", "FORCE=1"), "a failed installation counts as a success")
+        expect(self.told("pip failed on the containers"), "the failed installation is not told")
+        expect(not self._importable(), "the packages are there although pip failed")
 
     def go_back(self) -> None:
-        self._title("Roll back: the release before is there again")
+        self.title("Roll back: the release before is there again")
         self._make("rollback")
-        _expect(self._importable(), "the packages are missing after the rollback")
+        expect(self._importable(), "the packages are missing after the rollback")
 
     def publish_with_no_more_than_needed(self) -> None:
-        self._title("Privileges: the publisher's role was refused nothing, and is granted nothing that nobody needs")
-        roles = self._deployment.roles(f"{ENVIRONMENT}-repository")
-        for told, problems in judge(roles, self._deployment.server.iam.calls):
-            self._show(told)
-            _expect(not problems, "; ".join(problems))
+        self.title("Privileges: the publisher's role was refused nothing, and is granted nothing that nobody needs")
+        self.expect_least_privilege("repository")
 
     def _write(self, line: str = "") -> None:
         self._requirements.write_text(_SHIPPED.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
@@ -140,25 +130,10 @@ class _Steps:
     def _importable(self) -> bool:
         """Tell whether the environment's container, in which tasks run, can import the packages."""
         container = self._deployment.server.environments[ENVIRONMENT].container
-        command = [str(container.programs / "python"), "-c", "import humanize, acme_greeting"]
-        return subprocess.run(command, env=container.environ, capture_output=True, check=False).returncode == 0
-
-    def _told_by_the_task(self) -> list[str]:
-        run = self._deployment.run_dag(_DAG)
-        path = f"/dags/{_DAG}/dagRuns/{run}/taskInstances/tell/xcomEntries/return_value?stringify=false"
-        told: list[str] = self._deployment.airflow("GET", path)["value"]
-        return told
+        return bool(self.imported(container, "humanize", "acme_greeting"))
 
     def _state(self) -> tuple[Any, ...]:
         versions = self._deployment.client("s3").list_object_versions(Bucket=BUCKET)["Versions"]
         updated = self._deployment.client("cloudformation").describe_stack_events(StackName=f"{ENVIRONMENT}-mwaa")
         objects = {each["VersionId"] for each in versions if not each["Key"].startswith("dags/")}
         return objects, len(updated["StackEvents"])
-
-    def _told(self, text: str) -> bool:
-        return any(text in line for line in self._deployment.console.lines)
-
-
-def _expect(holds: object, failure: str) -> None:
-    if not holds:
-        raise DemoError(failure)

@@ -12,13 +12,13 @@ from botocore.config import Config
 from mwaa_codeartifact.compat import mask_secret, stats
 from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients, http_get
 from mwaa_codeartifact.core.config import Target
+from mwaa_codeartifact.core.destinations import facts_for
 from mwaa_codeartifact.core.errors import CodeArtifactError
 from mwaa_codeartifact.core.refresh import RefreshResult, refresh
 from mwaa_codeartifact.settings import setting_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
 
 # What Airflow's metrics of the index-url begin with.
 METRICS = "codeartifact.index_url"
@@ -64,10 +64,8 @@ class CodeArtifactHook(AwsBaseHook):
         :param target: whose line.
         :raises CodeArtifactError: when that cannot be told.
         """
-        standing = self._clients().destination(target.destination).head()
-        if not standing or not standing.facts or standing.facts.repository != target.repository_id:
-            return timedelta(0)
-        return max(standing.facts.token_expires_at - datetime.now(UTC), timedelta(0))
+        facts = facts_for(target, self._clients().destination(target.destination).head())
+        return max(facts.token_expires_at - datetime.now(UTC), timedelta(0)) if facts else timedelta(0)
 
     def _clients(self) -> Clients:
         s3 = AwsBaseHook(client_type="s3", aws_conn_id=self.aws_conn_id, verify=self.verify, config=self.config)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from mwaa_codeartifact.core.config import Target
     from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts
 
 
@@ -31,6 +32,17 @@ class Standing:
     facts: LineFacts | None
     recoverable: bool
     version_id: str | None = None
+
+
+def facts_for(target: Target, standing: Standing | None) -> LineFacts | None:
+    """Give the facts of a line that serves a target; any other line counts as stale.
+
+    :param target: what the line should serve.
+    :param standing: what stands at its destination; None when nothing does.
+    """
+    if standing and standing.facts and standing.facts.repository == target.repository_id:
+        return standing.facts
+    return None
 
 
 class Destination(Protocol):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from mwaa_codeartifact.core.codeartifact import mint, repository_endpoint, verify
-from mwaa_codeartifact.core.destinations import ConflictError
+from mwaa_codeartifact.core.destinations import ConflictError, facts_for
 from mwaa_codeartifact.core.errors import DestinationError, MintError
 from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts, format_time
 
@@ -94,7 +94,7 @@ class _Refresh:
         destination = self.clients.destination(self.target.destination)
         with self._timed("head"):
             standing = destination.head()
-        facts = self._facts(standing)
+        facts = facts_for(self.target, standing)
         # A line in its last second is dead, even to who asks for no remaining lifetime at all.
         if standing and facts and facts.token_expires_at - self.now() >= max(min_remaining, timedelta(seconds=1)):
             return self._result("fresh", facts, standing.version_id)
@@ -122,7 +122,7 @@ class _Refresh:
         )
         file = IndexUrlFile(endpoint, token, ours)
         for attempts_left in reversed(range(_PUBLISH_ATTEMPTS + 1)):
-            facts = self._facts(standing)
+            facts = facts_for(self.target, standing)
             if standing and facts and facts.token_fingerprint == token.fingerprint:
                 # An earlier try took effect although its answer was lost.
                 return "published", facts, standing.version_id
@@ -139,12 +139,6 @@ class _Refresh:
             return "published", ours, version_id
         reason = f"others wrote there during each of {_PUBLISH_ATTEMPTS} attempts: see who, and run again"
         raise DestinationError("publish the index-url", destination.uri, reason)
-
-    def _facts(self, standing: Standing | None) -> LineFacts | None:
-        """Give the facts of a line that serves this target; any other line counts as stale."""
-        if standing and standing.facts and standing.facts.repository == self.target.repository_id:
-            return standing.facts
-        return None
 
     def _check_replaceable(self, standing: Standing | None) -> None:
         """Refuse to lose a file that no refresher wrote."""

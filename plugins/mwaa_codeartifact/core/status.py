@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from mwaa_codeartifact.core.destinations import facts_for
 from mwaa_codeartifact.core.index_url import format_time
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["alive", "falling back", "stale", "unknown"]
 
-# The DAG leaves more than this at every moment: less tells that it has missed a run.
+# While its runs succeed the DAG leaves an hour more than this: less tells that it has missed one.
 DAG_LEAVES = timedelta(hours=10)
 
 
@@ -83,8 +84,8 @@ def judge(target: Target, standing: Standing | None, now: datetime) -> tuple[Ver
     :param standing: what stands at the destination; None when nothing does.
     :param now: UTC.
     """
-    facts = standing.facts if standing else None
-    if not facts or facts.repository != target.repository_id or facts.token_expires_at <= now:
+    facts = facts_for(target, standing)
+    if not facts or facts.token_expires_at <= now:
         what = _what_is_wrong(target, standing)
         do = "trigger the refresh DAG, and read its task's log if that fails"
         return "stale", f"{what}: pip cannot install with it; {do}."
@@ -92,8 +93,8 @@ def judge(target: Target, standing: Standing | None, now: datetime) -> tuple[Ver
         what = f"its last refresh came from {facts.refreshed_by}, not from the DAG"
         do = "see that the DAG is not paused and its runs succeed"
     elif facts.token_expires_at - now < DAG_LEAVES:
-        what = f"less than the {DAG_LEAVES / timedelta(hours=1):g} hours are left that the DAG leaves"
-        do = "see why the DAG's last runs are missing or have failed"
+        what = f"less than {DAG_LEAVES / timedelta(hours=1):g} hours are left, so the DAG has missed a run"
+        do = "see why its last runs are missing or have failed"
     else:
         return "alive", "pip can install with it, and the DAG keeps it so: nothing to do."
     return "falling back", f"pip can install with it, but {what}: {do}."

@@ -40,8 +40,8 @@ def verdict(facts: LineFacts | None) -> tuple[str, str]:
     [
         (line(11 * HOUR), "alive", "nothing to do"),
         (line(DAG_LEAVES), "alive", "nothing to do"),
-        (line(DAG_LEAVES - timedelta(seconds=1)), "falling back", "less than the 10 hours are left"),
-        (line(timedelta(seconds=1)), "falling back", "less than the 10 hours are left"),
+        (line(DAG_LEAVES - timedelta(seconds=1)), "falling back", "less than 10 hours are left"),
+        (line(timedelta(seconds=1)), "falling back", "less than 10 hours are left"),
         (line(12 * HOUR, refreshed_by="lambda"), "falling back", "from lambda, not from the DAG"),
         (line(12 * HOUR, refreshed_by="startup"), "falling back", "from startup, not from the DAG"),
         (line(timedelta(0)), "stale", "has expired"),

@@ -80,6 +80,7 @@ def roll_back(aws: Aws, settings: Settings, template: Template) -> None:
         if version != current[name]:
             say(f"{name}: {current[name]} → {version}")
     _set(aws, settings, template, current, versions)
+    say("The files here are still those of the later release: correct them before the next `make deploy`.")
 
 
 def _release(

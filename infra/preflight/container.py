@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
@@ -55,6 +56,11 @@ class Container:
         platforms.append("linux_x86_64")
         interpreter = f"cp{self.python[0]}{self.python[1]}"
         return [*cpython_tags(self.python, platforms=platforms), *compatible_tags(self.python, interpreter, platforms)]
+
+    @cached_property
+    def tag_set(self) -> frozenset[Tag]:
+        """Give the same tags, to look one up."""
+        return frozenset(self.tags())
 
     def markers(self) -> Environment:
         """Give the values of environment markers (PEP 508)."""

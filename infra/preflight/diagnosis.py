@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from infra.preflight.index import fits, versions
+from infra.preflight.candidates import is_exact, trouble_with, versions
+from infra.preflight.reason import names_in, plain
 from infra.preflight.resolver import Resolved, Unsolvable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from packaging.tags import Tag
     from packaging.version import Version
     from pypi_simple import DistributionPackage
 
+    from infra.preflight.candidates import Trouble
     from infra.preflight.constraints import Pin
     from infra.preflight.problems import Problem
     from infra.preflight.requirements_file import Line
     from infra.preflight.resolver import Resolver, Stub
 
-# Where uv's reason names packages. What it wrongly finds does no harm: nothing comes of a name that nobody requires.
-_NAMES = re.compile(
-    r"([A-Za-z][\w.-]*)(?:\[[^\]]*\])?(?===|[<>!~]=?| (?:was|depends|has|is|cannot))"
-    r"|(?:depends? on|versions? of|require) (?:one of: )?([A-Za-z][\w.-]*)"
-)
 # So many constraints are tried for being the one to blame; each takes the resolver a moment.
 _TRIES = 8
 # After so long the resolver's own reason has to do.
 _PATIENCE_SECONDS = 60
-_READABLE = 300  # characters
 
 
 @dataclass
@@ -83,10 +76,6 @@ class Diagnosis:
 
     def _pins_of(self, name: str) -> list[Pin]:
         return [pin for pin in self.pins if pin.name == name]
-
-    @cached_property
-    def _tags(self) -> frozenset[Tag]:
-        return frozenset(self.resolver.container.tags())
 
     # --- Nothing can be installed
 
@@ -135,11 +124,11 @@ class Diagnosis:
             if not left:
                 return lines[0].problem(self._excluded(asked, wanted, pin))
             allowed = left
-        exact = _is_exact(wanted) or self._is_pinned(name)
-        reasons = [self._unusable(there[version], exact=exact) for version in allowed]
-        if None in reasons:
+        exact = is_exact(wanted) or self._is_pinned(name)
+        troubles = [self._trouble_with(there[version], exact=exact) for version in allowed]
+        if None in troubles:
             return None
-        return lines[0].problem(f"{name} {allowed[0]} {reasons[0]}.")
+        return lines[0].problem(f"{name} {allowed[0]} {troubles[0]}.")
 
     def _excluded(self, asked: str, wanted: SpecifierSet, pin: Pin) -> str:
         fixed = next((each.version for each in pin.requirement.specifier if each.operator == "=="), "")
@@ -147,34 +136,14 @@ class Diagnosis:
             return f"{pin} allows only a version that the index does not have: publish it, or have other constraints."
         return f"{asked} is excluded by the constraint {pin}: write what that allows, or only {pin.requirement.name}."
 
-    def _unusable(self, files: list[DistributionPackage], *, exact: bool) -> str | None:
-        """Say why pip would not take a version as it is, and what to do; None if it would."""
-        container = self.resolver.container
-        python = container.python_version
-        fitting = [file for file in files if _allows(file.requires_python, f"{python}.0")]
-        if not fitting:
-            needs = files[0].requires_python
-            return f"needs Python {needs}, but Airflow {container.airflow_version} has {python}: choose another version"
-        live = fitting if exact else [file for file in fitting if not file.is_yanked]
-        if not live:
-            return f"is yanked ({fitting[0].yanked_reason or 'no reason given'}): choose another version"
-        if any(fits(file, self._tags) for file in live):
-            return None
-        if any(file.package_type == "sdist" for file in live):
-            return (
-                "is there as source only, which the container would have to build: publish a wheel of it to the "
-                "repository, or choose a version that has one"
-            )
-        kinds = ", ".join(
-            sorted({file.filename.removesuffix(".whl").partition("-")[2].partition("-")[2] for file in live})[:3]
-        )
-        return f"has no wheel for Python {python} on Linux x86-64 (only {kinds}): choose a version that has one"
+    def _trouble_with(self, files: list[DistributionPackage], *, exact: bool) -> Trouble | None:
+        return trouble_with(files, self.resolver.container, exact=exact)
 
     def _explain_line(self, line: Line, reason: str) -> Problem:
         """Say which of the packages that a line brings along is the trouble."""
         asked = str(line.requirement or line.text)
         own = line.requirement.name if line.requirement else "it"
-        stubs: dict[Stub, str] = {}
+        stubs: dict[Stub, Trouble] = {}
         said = reason
         for _ in range(_TRIES):  # what is let pass for a try can uncover more of the kind
             pages = self._pages(said, {name for name, _ in stubs})
@@ -202,29 +171,29 @@ class Diagnosis:
         return line.problem(self._contradicted(line, asked, reason) or self._as_the_resolver_says(asked, reason))
 
     def _as_the_resolver_says(self, asked: str, reason: str) -> str:
-        names = set(_names_in(reason)) - set(self.by_name)
+        names = set(names_in(reason)) - set(self.by_name)
         pins = [str(pin) for pin in self.pins if pin.name in names][:3]
         if pins:
-            return f"{asked} cannot be installed, perhaps for the constraint {' or '.join(pins)}: {_plain(reason)}."
-        return f"{asked} cannot be installed: {_plain(reason)}."
+            return f"{asked} cannot be installed, perhaps for the constraint {' or '.join(pins)}: {plain(reason)}."
+        return f"{asked} cannot be installed: {plain(reason)}."
 
     def _pages(self, reason: str, known: set[str]) -> dict[str, list[DistributionPackage]]:
         """Read the project pages of the packages that a reason names, but for those that are known to be in order."""
         if self.resolver.options:
             return {}
         known = known | set(self.by_name) | {name for name, _ in self.stubs}
-        return {name: self.resolver.index.files(name) or [] for name in _names_in(reason) if name not in known}
+        return {name: self.resolver.index.files(name) or [] for name in names_in(reason) if name not in known}
 
-    def _unusable_versions(self, pages: dict[str, list[DistributionPackage]]) -> dict[Stub, str]:
+    def _unusable_versions(self, pages: dict[str, list[DistributionPackage]]) -> dict[Stub, Trouble]:
         return {
             (name, version): trouble
             for name, files in pages.items()
             for version, its_files in versions(files).items()
-            if (trouble := self._unusable(its_files, exact=self._is_pinned(name)))
+            if (trouble := self._trouble_with(its_files, exact=self._is_pinned(name)))
         }
 
     def _is_pinned(self, name: str) -> bool:
-        return any(_is_exact(pin.requirement.specifier) for pin in self._pins_of(name))
+        return any(is_exact(pin.requirement.specifier) for pin in self._pins_of(name))
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._begun + _PATIENCE_SECONDS
@@ -245,7 +214,7 @@ class Diagnosis:
             for pin in self.pins
             if pin.name in free.packages and not _goes_with(free.packages[pin.name].version, pin)
         ]
-        named = _names_in(reason)
+        named = names_in(reason)
         for pin in sorted(against, key=lambda pin: pin.name not in named)[:_TRIES]:
             if not self._is_late() and isinstance(self.attempt(line, [pin], any_version), Unsolvable):
                 return (
@@ -256,10 +225,10 @@ class Diagnosis:
 
     def _explain_together(self, reason: str) -> Problem:
         """Say which lines exclude one another, each being good alone."""
-        names = _names_in(reason)
+        names = names_in(reason)
         lines = [line for name, lines in self.by_name.items() if name in names for line in lines] or self.lines
         numbers = " and ".join(f"line {line.number}" for line in lines[:-1]) or "the others"
-        return lines[-1].problem(f"{lines[-1].text} cannot be installed with {numbers}: {_plain(reason)}.")
+        return lines[-1].problem(f"{lines[-1].text} cannot be installed with {numbers}: {plain(reason)}.")
 
     # --- Everything can be installed, but not as it is
 
@@ -268,11 +237,11 @@ class Diagnosis:
 
         :param resolved: what the resolver takes.
         """
-        pinned = {pin.name for pin in self.pins if _is_exact(pin.requirement.specifier)}
+        pinned = {pin.name for pin in self.pins if is_exact(pin.requirement.specifier)}
         stubs: dict[Stub, str] = {}
         for name, package in resolved.packages.items():
             asked = [line.requirement.specifier for line in self.by_name.get(name, []) if line.requirement]
-            if package.url and name not in pinned and not any(map(_is_exact, asked)):
+            if package.url and name not in pinned and not any(map(is_exact, asked)):
                 newer = {
                     version: files
                     for version, files in versions(self.resolver.index.files(name) or []).items()
@@ -281,7 +250,7 @@ class Diagnosis:
                 sources = [
                     version
                     for version, files in newer.items()
-                    if "source only" in (self._unusable(files, exact=False) or "")
+                    if (trouble := self._trouble_with(files, exact=False)) and trouble.source_only
                 ]
                 stubs |= {(name, version): str(package.version) for version in sources}
         result = self.resolve(self.lines, self.pins, list(stubs)) if stubs else None
@@ -310,33 +279,9 @@ class Diagnosis:
         return self.lines[-1]
 
 
-def _is_exact(specifier: SpecifierSet) -> bool:
-    return any(each.operator == "===" or (each.operator == "==" and "*" not in each.version) for each in specifier)
-
-
 def _goes_with(version: Version, pin: Pin) -> bool:
     return pin.requirement.specifier.contains(version, prereleases=True)
 
 
 def _newest(found: Iterable[Version]) -> Version:
     return max(found, key=lambda version: (not version.is_prerelease, version))
-
-
-def _allows(requires_python: str | None, python: str) -> bool:
-    with suppress(InvalidSpecifier):
-        return SpecifierSet(requires_python or "").contains(python)
-    return True
-
-
-def _names_in(reason: str) -> list[str]:
-    found = (canonicalize_name(first or second) for first, second in _NAMES.findall(reason))
-    return list(dict.fromkeys(map(str, found)))
-
-
-def _plain(reason: str) -> str:
-    said = reason.partition(", we can conclude")[0].rstrip(".").removeprefix("Because ")
-    return (
-        said
-        if len(said) <= _READABLE
-        else "the resolver's reason is too long to be of help, so pin one version and check again"
-    )

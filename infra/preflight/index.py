@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
 import requests
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
 from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedRepoVersionError
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
@@ -16,7 +14,6 @@ from urllib3 import Retry
 from infra.preflight.problems import CannotCheckError
 
 if TYPE_CHECKING:
-    from packaging.tags import Tag
     from pypi_simple import DistributionPackage
 
 CONNECTIONS = 16
@@ -101,31 +98,6 @@ class Index:
                     if answer.ok and length.isdecimal():
                         return int(length)
         return None
-
-
-def versions(files: list[DistributionPackage]) -> dict[Version, list[DistributionPackage]]:
-    """Group wheels and source distributions by version, leaving out what pip cannot read.
-
-    :param files: of one project.
-    """
-    found: dict[Version, list[DistributionPackage]] = {}
-    for file in files:
-        if file.package_type in {"wheel", "sdist"} and file.version:
-            with suppress(InvalidVersion):
-                found.setdefault(Version(file.version), []).append(file)
-    return found
-
-
-def fits(file: DistributionPackage, tags: frozenset[Tag]) -> bool:
-    """Say whether a file is a wheel for these tags.
-
-    :param file: any file.
-    :param tags: the container's.
-    """
-    try:
-        return not tags.isdisjoint(parse_wheel_filename(file.filename)[3])
-    except InvalidWheelFilename:
-        return False
 
 
 def _unusable(url: str, status: int | None, error: Exception) -> CannotCheckError:

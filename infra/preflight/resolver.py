@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from packaging.pylock import PackageWheel, Pylock
 from packaging.version import Version
 
+from infra.preflight.candidates import versions
 from infra.preflight.container import UV_PLATFORM
-from infra.preflight.index import versions
 from infra.preflight.problems import CannotCheckError
 
 if TYPE_CHECKING:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import socket
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -15,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import airflow
 import requests
+
+from infra.local.mwaa.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -119,27 +118,20 @@ def served(home: AirflowHome, environ: Mapping[str, str]) -> Iterator[WebServer]
     url = f"http://127.0.0.1:{port}"
     command = ["api-server", "--apps", "core"] if MAJOR > 2 else ["webserver"]
     command = [sys.executable, "-m", "airflow", *command, "--port", str(port), "--workers", "1"]
-    with (home.path / "web-server.log").open("w") as log:
-        process = subprocess.Popen(
-            command, env=_environ(home, environ), cwd=home.path, stdout=log, stderr=log, start_new_session=True
-        )
+    server = Processes(home.path)
+    server.serve("web-server", command, _environ(home, environ))
     try:
-        _wait_for(f"{url}/{'api/v2/version' if MAJOR > 2 else 'health'}", process)
+        server.wait_until(lambda: _answers(f"{url}/{'api/v2/version' if MAJOR > 2 else 'health'}"), _START_SECONDS)
         yield WebServer(url)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        server.stop()
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if requests.get(url, timeout=10).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.3)
-    raise AssertionError("the web server has not started: see web-server.log")
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=10).ok
+    except requests.RequestException:
+        return False
 
 
 def _environ(home: AirflowHome, environ: Mapping[str, str]) -> dict[str, str]:

@@ -93,20 +93,20 @@ def _log_in_3(url: str, user: str, password: str) -> requests.Session:
 
 _MAJORS = {
     2: Major(
-        services=(("scheduler", "--skip-serve-logs"),),
+        services=(("scheduler", "--skip-serve-logs"), ("triggerer", "--skip-serve-logs")),
         web=("webserver", "--hostname", "127.0.0.1", "--port"),
         environ=_environ_2,
         health="/health",
-        health_parts=("metadatabase", "scheduler"),
+        health_parts=("metadatabase", "scheduler", "triggerer"),
         api="/api/v1",
         log_in=_log_in_2,
     ),
     3: Major(
-        services=(("scheduler", "--skip-serve-logs"), ("dag-processor",)),
+        services=(("scheduler", "--skip-serve-logs"), ("triggerer", "--skip-serve-logs"), ("dag-processor",)),
         web=("api-server", "--host", "127.0.0.1", "--port"),
         environ=_environ_3,
         health="/api/v2/monitor/health",
-        health_parts=("metadatabase", "scheduler", "dag_processor"),
+        health_parts=("metadatabase", "scheduler", "triggerer", "dag_processor"),
         api="/api/v2",
         log_in=_log_in_3,
         dag_run={"logical_date": None},

@@ -1,0 +1,29 @@
+"""A DAG for tests, whose line comes late; copied into the DAGs folder of an airflow of a test's own."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mwaa_codeartifact.compat import DAG
+from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
+
+
+class LateSensor(CodeArtifactIndexUrlFreshSensor):
+    """Find nothing and defer; only then the line is published."""
+
+    def execute(self, context: Any) -> Any:
+        from mwaa_codeartifact.core.config import Target  # noqa: PLC0415  (a parse of this file must stay cheap)
+        from mwaa_codeartifact.hooks import CodeArtifactHook  # noqa: PLC0415  (as above)
+        from mwaa_codeartifact.settings import setting_name, settings_of  # noqa: PLC0415  (as above)
+
+        try:
+            return super().execute(context)
+        except BaseException as error:
+            self.log.info("late: %s", type(error).__name__)
+            target = Target.from_settings(settings_of(self), named=setting_name)
+            hook = CodeArtifactHook(aws_conn_id=None, region_name=target.region)
+            hook.refresh_index_url(target, min_remaining=timedelta(0))
+            raise
+
+
+with DAG("late", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC)):
+    LateSensor(task_id="wait", aws_conn_id=None, deferrable=True, poke_interval=1, timeout=60)

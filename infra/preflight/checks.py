@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from infra.deploy.console import waiting
 from infra.preflight.constraints import Constraints, Pin, airflow_constraints
 from infra.preflight.container import Container
 from infra.preflight.diagnosis import Diagnosis
-from infra.preflight.index import CONNECTIONS, Index
+from infra.preflight.index import Index
 from infra.preflight.report import Report, Row, too_large
 from infra.preflight.repository import open_repository
 from infra.preflight.requirements_file import RequirementsFile, read
@@ -112,8 +111,7 @@ def _image(found: RequirementsFile, container: Container) -> tuple[tuple[str, Ve
 def _sized(result: Resolved, index: Index) -> list[Package]:
     packages = list(result.packages.values())
     unknown = [package for package in packages if package.size is None and package.url]
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        sizes = dict(zip((p.name for p in unknown), pool.map(index.size, (p.url for p in unknown)), strict=True))
+    sizes = dict(zip((p.name for p in unknown), index.sizes([p.url for p in unknown]), strict=True))
     return [replace(package, size=sizes.get(package.name, package.size)) for package in packages]
 
 

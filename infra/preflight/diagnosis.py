@@ -238,21 +238,16 @@ class Diagnosis:
         :param resolved: what the resolver takes.
         """
         pinned = {pin.name for pin in self.pins if is_exact(pin.requirement.specifier)}
+        asked = {name for name, lines in self.by_name.items() if any(map(_asks_for_one_version, lines))}
+        free = {name: p for name, p in resolved.packages.items() if p.url and name not in pinned | asked}
+        self.resolver.index.read_ahead(free)
         stubs: dict[Stub, str] = {}
-        for name, package in resolved.packages.items():
-            asked = [line.requirement.specifier for line in self.by_name.get(name, []) if line.requirement]
-            if package.url and name not in pinned and not any(map(is_exact, asked)):
-                newer = {
-                    version: files
-                    for version, files in versions(self.resolver.index.files(name) or []).items()
-                    if version > package.version and (self.resolver.pre or not version.is_prerelease)
-                }
-                sources = [
-                    version
-                    for version, files in newer.items()
-                    if (trouble := self._trouble_with(files, exact=False)) and trouble.source_only
-                ]
-                stubs |= {(name, version): str(package.version) for version in sources}
+        for name, package in free.items():
+            for version, files in versions(self.resolver.index.files(name) or []).items():
+                if version <= package.version or (version.is_prerelease and not self.resolver.pre):
+                    continue
+                if (trouble := self._trouble_with(files, exact=False)) and trouble.source_only:
+                    stubs[name, version] = str(package.version)
         result = self.resolve(self.lines, self.pins, list(stubs)) if stubs else None
         if not isinstance(result, Resolved):
             return []
@@ -277,6 +272,10 @@ class Diagnosis:
             if isinstance(result, Resolved) and name in result.packages:
                 return line
         return self.lines[-1]
+
+
+def _asks_for_one_version(line: Line) -> bool:
+    return bool(line.requirement and is_exact(line.requirement.specifier))
 
 
 def _goes_with(version: Version, pin: Pin) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
@@ -14,9 +15,11 @@ from urllib3 import Retry
 from infra.preflight.problems import CannotCheckError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pypi_simple import DistributionPackage
 
-CONNECTIONS = 16
+_CONNECTIONS = 16
 _TIMEOUT_SECONDS = 30
 
 
@@ -58,7 +61,7 @@ class Index:
         session.auth = credentials
         retries = Retry(2, backoff_factor=0.25, status_forcelist=[429, 500, 502, 503], raise_on_status=False)
         for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=retries))
+            session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=retries))
         return session
 
     def files(self, name: str) -> list[DistributionPackage] | None:
@@ -77,11 +80,24 @@ class Index:
                 raise _unusable(self.url, status, error) from error
         return self._pages[name]
 
-    def size(self, url: str) -> int | None:
-        """Ask for a file's size (bytes); None if the index does not tell.
+    def read_ahead(self, names: Iterable[str]) -> None:
+        """Read the pages of many projects at once, for :meth:`files` to find them there.
 
-        :param url: the file's.
+        :param names: normalized.
+        :raises CannotCheckError: as for :meth:`files`.
         """
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+            list(pool.map(self.files, names))
+
+    def sizes(self, urls: Sequence[str]) -> list[int | None]:
+        """Ask for the sizes of many files at once (bytes); None where the index does not tell.
+
+        :param urls: the files'.
+        """
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+            return list(pool.map(self._size, urls))
+
+    def _size(self, url: str) -> int | None:
         session = self._own if urlsplit(url).netloc == self._host else self._foreign
         with suppress(requests.RequestException):
             # A HEAD is not answered where the file is handed out by a URL that is signed for a GET.

@@ -15,7 +15,7 @@ from infra.local.mwaa.majors import major_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PARTS = {"metadatabase": "healthy", "scheduler": "healthy", "dag_processor": "healthy"}
+PARTS = {"metadatabase": "healthy", "scheduler": "healthy", "triggerer": "healthy", "dag_processor": "healthy"}
 FORM = '<form><input id="csrf_token" name="csrf_token" type="hidden" value="c-s-r-f"></form>'
 
 
@@ -87,6 +87,8 @@ def test_a_wrong_password_for_airflow_3_is_an_error(url: str) -> None:
         ("3.0.6", {"dag_processor": None}, False),
         ("2.10.3", {"scheduler": "unhealthy"}, False),
         ("3.3.1", {"scheduler": "unhealthy"}, False),
+        ("2.10.3", {"triggerer": None}, False),
+        ("3.0.6", {"triggerer": None}, False),
     ],
 )
 def test_airflow_is_healthy_when_each_of_its_parts_is(

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.build import ROOT
-from infra.deploy.aws_cli import Aws, AwsError
-from infra.deploy.console import say
-from infra.deploy.destroy import NotConfirmedError, destroy
-from infra.deploy.release import ReleaseError, release_plugins, release_requirements, roll_back
-from infra.deploy.settings import SettingsError, load
-from infra.deploy.stacks import StackError
+from infra.deploy.aws_cli import Aws
+from infra.deploy.destroy import destroy
+from infra.deploy.program import run
+from infra.deploy.release import release_plugins, release_requirements, roll_back
+from infra.deploy.settings import load
 from infra.deploy.templates import read_templates
 from infra.deploy.verbs import deploy, refresh, status
-from infra.preflight import CannotCheckError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from infra.deploy.settings import Settings
     from infra.deploy.templates import Template
 
-_FAILED, _BAD_SETTINGS, _INTERRUPTED = 1, 2, 130
 _VERBS: dict[str, Callable[[Aws, Settings, Mapping[str, Template], argparse.Namespace], object]] = {
     "deploy": lambda aws, settings, templates, given: deploy(aws, settings, templates, given.requirements),
     "status": lambda aws, settings, _, __: status(aws, settings),
@@ -49,21 +46,14 @@ def main() -> int:
     parser.add_argument("--force", action="store_true", help="requirements without the check, even if unchanged")
     parser.add_argument("--yes", action="store_true", help="destroy without asking")
     arguments = parser.parse_args()
-    try:
+
+    def command() -> None:
         templates = read_templates()
         settings = load(ROOT / ".env", os.environ, templates)
         _VERBS[arguments.verb](Aws(settings.region, settings.environ), settings, templates, arguments)
-    except SettingsError as error:
-        for problem in error.problems:
-            say(problem, sys.stderr)
-        return _BAD_SETTINGS
-    except (AwsError, StackError, NotConfirmedError, ReleaseError, CannotCheckError) as error:
-        say(str(error), sys.stderr)
-        return _FAILED
-    except KeyboardInterrupt:
-        say(f"Stopped here; what AWS has begun goes on. `make {arguments.verb}` again takes it up.", sys.stderr)
-        return _INTERRUPTED
-    return 0
+
+    again = f"Stopped here; what AWS has begun goes on. `make {arguments.verb}` again takes it up."
+    return run(command, interrupted=again)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from infra.deploy.console import say, waiting
+from infra.deploy.program import DeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ _SENTENCES = {
 }
 
 
-class AwsError(Exception):
+class AwsError(DeployerError):
     """Tell in one sentence what failed and how to mend it.
 
     :param sentence: what to show to the user.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.deploy.aws_cli import AwsError
 from infra.deploy.console import say
+from infra.deploy.program import DeployerError
 from infra.deploy.stacks import delete_stack, describe, resources
 from infra.deploy.templates import STACKS
 
@@ -26,7 +27,7 @@ _LOSSES = {
 }
 
 
-class NotConfirmedError(Exception):
+class NotConfirmedError(DeployerError):
     """Tell that the user did not agree."""
 
 

@@ -13,6 +13,7 @@ from infra.build import ROOT, build
 from infra.deploy.console import say, waiting
 from infra.deploy.events import POLL_SECONDS
 from infra.deploy.install_log import read_installation
+from infra.deploy.program import DeployerError
 from infra.deploy.releases import previous, record, released
 from infra.deploy.stacks import deploy_stack, parameters_of, settle
 from infra.deploy.upload import put_if_changed, require_versioned
@@ -30,7 +31,7 @@ _BUSY = {"CREATING", "UPDATING", "CREATING_SNAPSHOT", "PENDING", "ROLLING_BACK"}
 _STRATEGY = "WorkerReplacementStrategy"
 
 
-class ReleaseError(Exception):
+class ReleaseError(DeployerError):
     """Tell what stands in the way of a release, or what became of it."""
 
 

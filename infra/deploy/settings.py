@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
 
+from infra.deploy.program import DeployerError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -30,11 +32,13 @@ PREFLIGHT = ("PREFLIGHT_INDEX_URL", "PREFLIGHT_CONSTRAINTS")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 
 
-class SettingsError(Exception):
+class SettingsError(DeployerError):
     """Carry one sentence for each wrong setting.
 
     :param problems: the sentences.
     """
+
+    exit_status = 2
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infra.deploy.aws_cli import AwsError
 from infra.deploy.console import say
 from infra.deploy.events import POLL_SECONDS, Events, is_absent
+from infra.deploy.program import DeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ _STILLBORN = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLB
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
-class StackError(Exception):
+class StackError(DeployerError):
     """Tell which stack failed and why."""
 
 

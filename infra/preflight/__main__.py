@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 from infra.build import ROOT
-from infra.deploy.aws_cli import AwsError
 from infra.deploy.console import say
-from infra.deploy.settings import SettingsError
-from infra.preflight import CannotCheckError, check, read_settings
+from infra.deploy.program import run
+from infra.preflight import check, read_settings
 
-_PROBLEMS, _CANNOT_CHECK, _INTERRUPTED = 1, 2, 130
+_PROBLEMS, _CANNOT_CHECK = 1, 2
 
 
 def main() -> int:
@@ -21,19 +20,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.preflight", description=__doc__)
     parser.add_argument("requirements", nargs="?", type=Path, default=Path("requirements/requirements.txt"))
     arguments = parser.parse_args()
-    try:
+
+    def command() -> int:
         report = check(arguments.requirements, read_settings(ROOT / ".env", os.environ))
-    except SettingsError as error:
-        for problem in error.problems:
-            say(problem, sys.stderr)
-        return _CANNOT_CHECK
-    except (AwsError, CannotCheckError) as error:
-        say(str(error), sys.stderr)
-        return _CANNOT_CHECK
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    say(str(report))
-    return _PROBLEMS if report.problems else 0
+        say(str(report))
+        return _PROBLEMS if report.problems else 0
+
+    return run(command, failed=_CANNOT_CHECK)
 
 
 if __name__ == "__main__":

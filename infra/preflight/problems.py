@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infra.deploy.program import DeployerError
 
-class CannotCheckError(Exception):
+
+class CannotCheckError(DeployerError):
     """Tell in one sentence why there is no verdict, and what to do."""
 
 

@@ -88,11 +88,20 @@ class Clients:
     http_get: HttpGet = http_get
 
     def destination(self, uri: str) -> Destination:
-        """Open an s3:// or file:// destination.
+        """Open a destination; see :func:`open_destination`.
 
-        :param uri: as in ``Target.destination``, which has validated it.
+        :param uri: as there.
         """
-        parts = urlsplit(uri)
-        if parts.scheme == "file":
-            return FileDestination(Path(unquote(parts.path)))
-        return S3Destination(self.s3, parts.netloc, parts.path.lstrip("/"))
+        return open_destination(uri, self.s3)
+
+
+def open_destination(uri: str, s3: S3Client) -> Destination:
+    """Open an s3:// or file:// destination.
+
+    :param uri: as in ``Target.destination``, which has validated it.
+    :param s3: client in the bucket's region; unused for file://.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return FileDestination(Path(unquote(parts.path)))
+    return S3Destination(s3, parts.netloc, parts.path.lstrip("/"))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from mwaa_codeartifact.core.clients import open_destination
 from mwaa_codeartifact.core.errors import CodeArtifactError
 from mwaa_codeartifact.core.history import S3History, Version
 from mwaa_codeartifact.core.status import Status, judge
@@ -16,7 +17,8 @@ from mwaa_codeartifact.core.timeline import TIMELINE, timeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mwaa_codeartifact.core.clients import Clients
+    from types_boto3_s3 import S3Client
+
     from mwaa_codeartifact.core.config import Target
     from mwaa_codeartifact.core.index_url import LineFacts
 
@@ -25,7 +27,7 @@ class Watch:
     """Give a target's status, asked for at most once in so many seconds and by one thread at a time.
 
     :param target: whose.
-    :param clients: the connections to use; only S3's is.
+    :param s3: client in the bucket's region; unused for file:// destinations.
     :param now: the clock, UTC.
     :param seconds: for so long an answer holds (default: 5).
     :param monotonic: the clock that tells how old an answer is, in seconds.
@@ -34,16 +36,16 @@ class Watch:
     def __init__(
         self,
         target: Target,
-        clients: Clients,
+        s3: S3Client,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: float = 5,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._target, self._now, self._seconds, self._monotonic = target, now, seconds, monotonic
-        self._destination = clients.destination(target.destination)
+        self._destination = open_destination(target.destination, s3)
         place = urlsplit(target.destination)
-        self._history = S3History(clients.s3, place.netloc, place.path.lstrip("/")) if place.scheme == "s3" else None
+        self._history = S3History(s3, place.netloc, place.path.lstrip("/")) if place.scheme == "s3" else None
         self._lock = threading.Lock()
         self._known: tuple[float, Status] | None = None
 

@@ -7,21 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from mwaa_codeartifact.core.clients import Clients
 from mwaa_codeartifact.core.config import Target
 from mwaa_codeartifact.core.errors import ConfigError
 from mwaa_codeartifact.core.index_url import format_time
 from mwaa_codeartifact.core.status import Status
 from mwaa_codeartifact.core.watch import Watch
 from mwaa_codeartifact.settings import REFRESH_DAG, setting_name, target_settings
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
 
 # The page is to answer within five seconds, also where S3 does not.
 _CLIENT_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
@@ -91,6 +87,4 @@ def refresh_dag() -> Dag:
 def _watch(target: Target) -> Watch:
     session = boto3.Session()
     region = session.region_name or target.region
-    s3: S3Client = session.client("s3", region_name=region, config=_CLIENT_CONFIG)
-    codeartifact = session.client("codeartifact", region_name=target.region)  # never asked
-    return Watch(target, Clients(codeartifact=codeartifact, s3=s3))
+    return Watch(target, session.client("s3", region_name=region, config=_CLIENT_CONFIG))

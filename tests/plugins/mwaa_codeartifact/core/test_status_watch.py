@@ -46,7 +46,7 @@ def publish(bucket: Bucket, hours: float, life: float = 12, **changes: str) -> N
 
 @pytest.fixture
 def watch(target: Target, clients: Clients) -> Watch:
-    return Watch(target, clients, monotonic=Monotonic())
+    return Watch(target, clients.s3, monotonic=Monotonic())
 
 
 def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_reads_the_body(
@@ -69,7 +69,7 @@ def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_read
 
 
 def test_a_version_is_asked_for_once(aws: Aws, bucket: Bucket, target: Target, clients: Clients) -> None:
-    watch = Watch(target, clients, seconds=0)
+    watch = Watch(target, clients.s3, seconds=0)
     publish(bucket, -1)
     watch.status()
     watch.status()
@@ -90,7 +90,7 @@ def test_a_hundred_who_look_at_once_cost_one_round_of_calls(aws: Aws, bucket: Bu
 
 def test_an_answer_holds_for_five_seconds(aws: Aws, bucket: Bucket, target: Target, clients: Clients) -> None:
     monotonic = Monotonic()
-    watch = Watch(target, clients, monotonic=monotonic)
+    watch = Watch(target, clients.s3, monotonic=monotonic)
     assert watch.status().verdict == "stale"
     publish(bucket, 0)
     monotonic.seconds = 4.9
@@ -154,7 +154,7 @@ def test_a_file_whose_name_begins_alike_plays_no_part(bucket: Bucket, watch: Wat
 def test_a_bucket_without_versions_shows_what_stands_now(
     unversioned_bucket: Bucket, target: Target, clients: Clients
 ) -> None:
-    watch = Watch(replace(target, destination=unversioned_bucket.uri), clients, seconds=0)
+    watch = Watch(replace(target, destination=unversioned_bucket.uri), clients.s3, seconds=0)
     for refresher in ("lambda", "dag"):
         publish(unversioned_bucket, -0.1, refreshed_by=refresher)
         assert watch.status().timeline[-1].refreshed_by == refresher
@@ -164,7 +164,7 @@ def test_a_file_on_disk_shows_the_line_that_stands_now(
     tmp_path: Path, aws: Aws, target: Target, clients: Clients
 ) -> None:
     path = tmp_path / "codeartifact.txt"
-    watch = Watch(replace(target, destination=path.as_uri()), clients, seconds=0)
+    watch = Watch(replace(target, destination=path.as_uri()), clients.s3, seconds=0)
     assert watch.status().verdict == "stale"
     now = datetime.now(UTC)
     facts = line_metadata(now + 11 * HOUR, refreshed_at=(now - HOUR).isoformat(timespec="seconds"))
@@ -178,6 +178,6 @@ def test_a_file_on_disk_shows_the_line_that_stands_now(
 
 def test_a_status_holds_no_token(aws: Aws, clock: Clock, target: Target, clients: Clients) -> None:
     refresh(target, refresher="dag", min_remaining=HOUR, clients=clients, now=clock)
-    status = Watch(target, clients, now=clock).status()
+    status = Watch(target, clients.s3, now=clock).status()
     assert status.verdict == "alive"
     assert_no_token(aws.state, status, status.as_dict(clock()))

@@ -26,7 +26,8 @@ def main(verb: str) -> int:
 
     :returns: exit status: 0 done, 1 something failed, 2 a setting is wrong.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell lets what it starts with & ignore it
+        signal.signal(number, signal.default_int_handler)
     try:
         airflow_port = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0")
         aws_port = _port("LOCAL_AWS_PORT", "0")

@@ -34,8 +34,8 @@ def test_a_malformed_port_is_named_with_the_setting_and_the_fix() -> None:
 
 
 def test_a_signal_stops_everything_and_leaves_nothing_behind() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "infra.local", "stay"],
+    process = subprocess.Popen(  # as a shell starts what stands before an &, which ignores Ctrl-C otherwise
+        ["sh", "-c", 'trap "" INT; exec "$0" -m infra.local stay', sys.executable],
         cwd=ROOT,
         env=os.environ | {"AIRFLOW_PORT": "0"},
         stdout=subprocess.PIPE,

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import io
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.deploy.console import say
+from infra import ROOT
+from infra.cli.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
 _UNIX = 3  # ZipInfo.create_system; its default differs on Windows
 _FILE_MODE = 0o100644  # Lambda runs the code as another user: everyone must be able to read it
 

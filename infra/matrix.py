@@ -10,16 +10,15 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra import setup
+from infra import ROOT, setup
 from infra.local.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-_ROOT = Path(__file__).parents[1]
 # On two cores two at a time take less than one after the other: a run often waits for processes that it has started.
 _AT_A_TIME = 2
 # The end of what pytest prints, such as "2 failed, 94 passed, 6 warnings in 41.70s".
@@ -58,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         if setup.main("airflow", version):
             return 1
     with Console() as console:
-        outcomes = test(_ROOT, versions, shlex.split(options.pytest), console)
+        outcomes = test(ROOT, versions, shlex.split(options.pytest), console)
     print(table(outcomes))  # noqa: T201  (a command line program's output)
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
 

@@ -13,10 +13,10 @@ import threading
 from pathlib import Path
 from urllib.parse import quote
 
+from infra import ROOT
 from infra.local.codeartifact.pip_settings import PipSettingsError, read_pip_settings
 
-_ROOT = Path(__file__).parents[1]
-_REQUIREMENTS = _ROOT / "requirements"
+_REQUIREMENTS = ROOT / "requirements"
 _UV = Path(sys.executable).with_name("uv")
 # The Pythons of MWAA's images.
 _AIRFLOW_PYTHON = ">=3.11,<3.13"
@@ -36,14 +36,14 @@ def main(what: str, airflow_version: str = "") -> int:
     """
     try:
         if what == "tools":
-            _build(_ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
+            _build(ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
         else:
             constraints = _constraints(airflow_version)
             for name, requirements, use in (
                 ("image", "airflow.in", "as in the image"),
                 ("airflow", "airflow-test.in", "for the tests"),
             ):
-                folder = _ROOT / ".local" / f"{name}-{airflow_version}"
+                folder = ROOT / ".local" / f"{name}-{airflow_version}"
                 _build(
                     folder,
                     f"Airflow {airflow_version}, {use}",
@@ -74,7 +74,7 @@ def _build(folder: Path, what: str, arguments: list[str | Path]) -> None:
     stamp = folder / "requirements.sha256"
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print(f"setup: installing {what} into {folder.relative_to(_ROOT)}", flush=True)  # noqa: T201  (as above)
+    print(f"setup: installing {what} into {folder.relative_to(ROOT)}", flush=True)  # noqa: T201  (as above)
     python = folder / "bin" / "python"
     if not python.exists():
         suitable = sys.version_info < (3, 13)

@@ -14,9 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra import setup
-from infra.build import ROOT
-from infra.deploy.console import say
+from infra import ROOT, setup
+from infra.cli.console import say
 
 _ROUNDS = 5
 _PLUGIN_MILLISECONDS = 50

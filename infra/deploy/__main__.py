@@ -8,20 +8,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.build import ROOT
-from infra.deploy.aws_cli import Aws
+from infra import ROOT
+from infra.cli.aws import Aws
+from infra.cli.program import run
+from infra.cli.settings import load
+from infra.cli.templates import read_templates
 from infra.deploy.destroy import destroy
-from infra.deploy.program import run
 from infra.deploy.release import release_plugins, release_requirements, roll_back
-from infra.deploy.settings import load
-from infra.deploy.templates import read_templates
 from infra.deploy.verbs import deploy, refresh, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from infra.deploy.settings import Settings
-    from infra.deploy.templates import Template
+    from infra.cli.settings import Settings
+    from infra.cli.templates import Template
 
 _VERBS: dict[str, Callable[[Aws, Settings, Mapping[str, Template], argparse.Namespace], object]] = {
     "deploy": lambda aws, settings, templates, given: deploy(aws, settings, templates, given.requirements),

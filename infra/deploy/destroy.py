@@ -7,15 +7,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.deploy.aws_cli import AwsError
-from infra.deploy.console import say
-from infra.deploy.program import DeployerError
+from infra.cli.aws import AwsError
+from infra.cli.console import say
+from infra.cli.program import DeployerError
+from infra.cli.templates import STACKS
 from infra.deploy.stacks import delete_stack, describe, resources
-from infra.deploy.templates import STACKS
 
 if TYPE_CHECKING:
-    from infra.deploy.aws_cli import Aws
-    from infra.deploy.settings import Settings
+    from infra.cli.aws import Aws
+    from infra.cli.settings import Settings
 
 _BUCKET = "AWS::S3::Bucket"
 # What is worth naming before it goes: the rest is made again by the next deploy.

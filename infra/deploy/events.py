@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from infra.deploy.aws_cli import AwsError
-from infra.deploy.console import say, waiting
+from infra.cli.aws import AwsError
+from infra.cli.console import say, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.deploy.aws_cli import Aws
+    from infra.cli.aws import Aws
 
 POLL_SECONDS = 3.0
 _PAGE = "100"  # newest first: more than ever happen between two looks

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.deploy.aws_cli import AwsError
+from infra.cli.aws import AwsError
 
 if TYPE_CHECKING:
-    from infra.deploy.aws_cli import Aws
+    from infra.cli.aws import Aws
 
 _COMPONENTS = ("Worker", "Scheduler")
 _STREAMS = "requirements_install"

@@ -9,7 +9,7 @@ from infra.deploy.stacks import StackError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.deploy.templates import Template
+    from infra.cli.templates import Template
 
 
 def fill(template: Template, earlier: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:

@@ -9,11 +9,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from infra.build import ROOT, build
-from infra.deploy.console import say, waiting
+from infra import ROOT
+from infra.build import build
+from infra.cli.console import say, waiting
+from infra.cli.program import DeployerError
 from infra.deploy.events import POLL_SECONDS
 from infra.deploy.install_log import read_installation
-from infra.deploy.program import DeployerError
 from infra.deploy.releases import previous, record, released
 from infra.deploy.stacks import deploy_stack, parameters_of, settle
 from infra.deploy.upload import put_if_changed, require_versioned
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from infra.deploy.aws_cli import Aws
-    from infra.deploy.settings import Settings
-    from infra.deploy.templates import Template
+    from infra.cli.aws import Aws
+    from infra.cli.settings import Settings
+    from infra.cli.templates import Template
 
 _BUSY = {"CREATING", "UPDATING", "CREATING_SNAPSHOT", "PENDING", "ROLLING_BACK"}
 _STRATEGY = "WorkerReplacementStrategy"

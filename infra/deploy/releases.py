@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.deploy.aws_cli import AwsError
+from infra.cli.aws import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.deploy.aws_cli import Aws
+    from infra.cli.aws import Aws
 
 KEY = "releases.json"
 VERSIONS = ("PluginsS3ObjectVersion", "RequirementsS3ObjectVersion")

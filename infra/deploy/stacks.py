@@ -6,16 +6,16 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
-from infra.deploy.aws_cli import AwsError
-from infra.deploy.console import say
+from infra.cli.aws import AwsError
+from infra.cli.console import say
+from infra.cli.program import DeployerError
 from infra.deploy.events import POLL_SECONDS, Events, is_absent
-from infra.deploy.program import DeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.deploy.aws_cli import Aws
-    from infra.deploy.templates import Template
+    from infra.cli.aws import Aws
+    from infra.cli.templates import Template
 
 # What a failed creation leaves behind; CloudFormation cannot update it (user guide: stack status codes).
 _STILLBORN = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}

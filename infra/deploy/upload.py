@@ -7,13 +7,13 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.build import sources
-from infra.deploy.aws_cli import AwsError
-from infra.deploy.console import say
+from infra.cli.aws import AwsError
+from infra.cli.console import say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.deploy.aws_cli import Aws
+    from infra.cli.aws import Aws
 
 DAGS = "dags/"
 INDEX_URL_KEY = "dags/codeartifact.txt"

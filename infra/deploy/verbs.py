@@ -8,22 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.build import ROOT, build
-from infra.deploy.aws_cli import AwsError
-from infra.deploy.console import say
+from infra import ROOT
+from infra.build import build
+from infra.cli.aws import AwsError
+from infra.cli.console import say
+from infra.cli.templates import STACKS
 from infra.deploy.parameters import fill
 from infra.deploy.releases import record, released
 from infra.deploy.stacks import StackError, deploy_stack, describe, outputs, parameters_of
-from infra.deploy.templates import STACKS
 from infra.deploy.upload import INDEX_URL_KEY, upload
 from mwaa_codeartifact.core.index_url import LineFacts, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from infra.deploy.aws_cli import Aws
-    from infra.deploy.settings import Settings
-    from infra.deploy.templates import Template
+    from infra.cli.aws import Aws
+    from infra.cli.settings import Settings
+    from infra.cli.templates import Template
 
 _FUNCTION_SECONDS = "330"  # more than the function's timeout; the CLI's own is 60 s and would invoke it again
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from infra import ROOT
 from infra.local.codeartifact.pip_settings import PipSettingsError
 from infra.local.console import Console
 from infra.local.demo import demo
@@ -17,8 +18,6 @@ from infra.local.deployment import Deployment
 from infra.local.releases import releases
 from infra.local.server import Server
 from infra.local.steps import DemoError
-
-_ROOT = Path(__file__).parents[2]
 
 
 def main(verb: str) -> int:
@@ -34,12 +33,12 @@ def main(verb: str) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)  # noqa: T201  (a command line program's output)
         return 2
-    (_ROOT / ".local").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=_ROOT / ".local"))
+    (ROOT / ".local").mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=ROOT / ".local"))
     with Console() as console:
         try:
             with Server(folder / "aws", aws_port, airflow_port, console.say) as server:
-                deployment = Deployment(server, console, _ROOT)
+                deployment = Deployment(server, console, ROOT)
                 {"demo": demo, "releases": releases, "stay": stay}[verb](deployment, folder)
         except (DemoError, PipSettingsError, RuntimeError) as error:
             console.say("failed", f"{error} (logs: {folder})")
@@ -55,7 +54,7 @@ def stay(deployment: Deployment, _: Path) -> None:
     deployment.deploy()
     airflow = deployment.wait_until_available()
     say = deployment.console.say
-    settings = deployment.write_settings(_ROOT / ".local" / "aws.env")
+    settings = deployment.write_settings(ROOT / ".local" / "aws.env")
     say("local", f"Airflow is at {airflow.url}, user {airflow.user}, password {airflow.password}")
     say("local", "Watch the DAG refresh_codeartifact_index_url; trigger example_codeartifact to see numpy at work")
     say("local", f"In another shell: `. {settings}`, then `make status`, `make refresh`, `make deploy` or `aws …`")

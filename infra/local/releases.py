@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.local.deployment import BUCKET, ENVIRONMENT, Deployment
 from infra.local.steps import Steps, expect
 

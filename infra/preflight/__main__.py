@@ -7,9 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from infra.build import ROOT
-from infra.deploy.console import say
-from infra.deploy.program import run
+from infra import ROOT
+from infra.cli.console import say
+from infra.cli.program import run
 from infra.preflight import check, read_settings
 
 _PROBLEMS, _CANNOT_CHECK = 1, 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from infra.deploy.console import waiting
+from infra.cli.console import waiting
 from infra.preflight.constraints import Constraints, Pin, airflow_constraints
 from infra.preflight.container import Container
 from infra.preflight.diagnosis import Diagnosis

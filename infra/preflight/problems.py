@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.deploy.program import DeployerError
+from infra.cli.program import DeployerError
 
 
 class CannotCheckError(DeployerError):

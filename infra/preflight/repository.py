@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from infra.deploy.aws_cli import AwsError
-from infra.deploy.console import waiting
+from infra.cli.aws import AwsError
+from infra.cli.console import waiting
 from infra.preflight.index import Index
 from infra.preflight.problems import CannotCheckError
 from mwaa_codeartifact.core.index_url import simple_url

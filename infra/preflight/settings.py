@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
 
-from infra.build import ROOT
-from infra.deploy.aws_cli import Aws
-from infra.deploy.settings import SettingsError, load, settable
-from infra.deploy.templates import read_templates
+from infra import ROOT
+from infra.cli.aws import Aws
+from infra.cli.settings import SettingsError, load, settable
+from infra.cli.templates import read_templates
 from infra.preflight.constraints import OFFICIAL_URL
 
 if TYPE_CHECKING:

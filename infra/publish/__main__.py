@@ -8,11 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra.build import ROOT
-from infra.deploy.aws_cli import Aws
-from infra.deploy.program import run
-from infra.deploy.settings import load
-from infra.deploy.templates import read_templates
+from infra import ROOT
+from infra.cli.aws import Aws
+from infra.cli.program import run
+from infra.cli.settings import load
+from infra.cli.templates import read_templates
 from infra.publish.distribution import distribution
 from infra.publish.publish import publish
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
-from infra.deploy.console import say, waiting
-from infra.deploy.program import DeployerError
+from infra.cli.console import say, waiting
+from infra.cli.program import DeployerError
 
 # The first moment that a zip can hold: with it the same source gives the same wheel, whenever it is built.
 _EPOCH = "315532800"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import requests
 from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedRepoVersionError
 
-from infra.deploy.aws_cli import Aws
-from infra.deploy.console import say, waiting
+from infra.cli.aws import Aws
+from infra.cli.console import say, waiting
 from infra.deploy.stacks import outputs, parameters_of
 from infra.publish.distribution import PublishError
 from mwaa_codeartifact.core.index_url import simple_url
@@ -21,7 +21,7 @@ from mwaa_codeartifact.core.index_url import simple_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.deploy.settings import Settings
+    from infra.cli.settings import Settings
     from infra.publish.distribution import Distribution
 
 _LIFETIME = "900"  # seconds, of the session and of the token: the shortest that both STS and CodeArtifact grant

@@ -10,8 +10,8 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.build import ROOT
-from infra.deploy.console import say, waiting
+from infra import ROOT
+from infra.cli.console import say, waiting
 from infra.simulate.figures import simulate
 from infra.simulate.limits import longest_survived
 from infra.simulate.picture import draw

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.local.console import Console
 from infra.local.deployment import Deployment
 from infra.local.server import Server

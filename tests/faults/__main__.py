@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.build import ROOT
+from infra import ROOT
 from tests.faults.rows import ROWS
 
 if TYPE_CHECKING:

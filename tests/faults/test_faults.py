@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from infra.build import ROOT
+from infra import ROOT
 from mwaa_codeartifact.core.clients import _RETRIES, _TIMEOUT, CLIENT_CONFIG
 from mwaa_codeartifact.core.errors import CodeArtifactError
 from mwaa_codeartifact.core.refresh import _PUBLISH_ATTEMPTS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from infra.build import ROOT
+from infra import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,8 @@ import os
 import zipfile
 from typing import TYPE_CHECKING
 
-from infra.build import ROOT, build
+from infra import ROOT
+from infra.build import build
 
 if TYPE_CHECKING:
     from pathlib import Path

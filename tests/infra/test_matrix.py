@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from infra import matrix, setup
-from infra.build import ROOT
+from infra import ROOT, matrix, setup
 from infra.local.console import Console
 from tests.infra.cloudformation.support import load
 

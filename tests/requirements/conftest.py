@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.local.server import REGION, Server
 from tests.infra.local.codeartifact.support import OWNER, wheel
 from tests.requirements.support import Aws, LikeAContainer, clients_of

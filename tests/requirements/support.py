@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 from botocore.exceptions import ClientError
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.local.server import REGION, Server
 from mwaa_codeartifact.core.clients import Clients
 from mwaa_codeartifact.core.config import Target

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import ROOT
+from infra import ROOT
 from tests.requirements.support import LikeAContainer, Line
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-_ROOT = Path(__file__).parents[3]
+from infra import ROOT
+
 _AIRFLOW = "#!{python}\nimport sys\n\nfrom airflow.__main__ import main\n\nsys.exit(main())\n"
 
 
@@ -30,12 +31,12 @@ class Image:
 
     @property
     def _python(self) -> Path:
-        return _ROOT / ".local" / f"image-{self.airflow_version}" / "bin" / "python"
+        return ROOT / ".local" / f"image-{self.airflow_version}" / "bin" / "python"
 
     @property
     def constraints_file(self) -> Path:
         """Give the file that the container's AIRFLOW_CONSTRAINTS_FILE names."""
-        return _ROOT / "requirements" / f"constraints-{self.airflow_version}.txt"
+        return ROOT / "requirements" / f"constraints-{self.airflow_version}.txt"
 
     def new_layer(self, folder: Path) -> Path:
         """Make an environment on top of the image, into which pip installs what the image does not hold.

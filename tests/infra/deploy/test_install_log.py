@@ -11,7 +11,7 @@ from infra.deploy.install_log import read_installation
 if TYPE_CHECKING:
     import boto3
 
-    from infra.deploy.aws_cli import Aws
+    from infra.cli.aws import Aws
 
 pytestmark = pytest.mark.long
 

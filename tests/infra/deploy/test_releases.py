@@ -9,7 +9,7 @@ import pytest
 from infra.deploy.releases import KEY, previous, record, released
 
 if TYPE_CHECKING:
-    from infra.deploy.aws_cli import Aws
+    from infra.cli.aws import Aws
 
 pytestmark = pytest.mark.long
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.cli.settings import Settings
+from infra.cli.templates import Template
 from infra.deploy.destroy import NotConfirmedError, destroy
 from infra.deploy.parameters import fill
-from infra.deploy.settings import Settings
 from infra.deploy.stacks import StackError, deploy_stack, outputs
-from infra.deploy.templates import Template
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.deploy.aws_cli import Aws
+    from infra.cli.aws import Aws
 
 pytestmark = pytest.mark.long
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.deploy.aws_cli import Aws, AwsError
-from infra.deploy.settings import UPLOADED
+from infra.cli.aws import Aws, AwsError
+from infra.cli.settings import UPLOADED
 from infra.deploy.upload import put_if_changed, require_versioned, upload, upload_dags
 
 if TYPE_CHECKING:

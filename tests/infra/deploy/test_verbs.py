@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.deploy.aws_cli import Aws, AwsError
-from infra.deploy.settings import Settings
+from infra.cli.aws import Aws, AwsError
+from infra.cli.settings import Settings
 from infra.deploy.stacks import StackError
 from infra.deploy.verbs import freshness, refresh, status
 from mwaa_codeartifact.core.index_url import LineFacts

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import ROOT, build
+from infra import ROOT
+from infra.build import build
 from tests.infra.lambda_.support import CloudFormation, Function, cloudformation, settings_for
 from tests.plugins.mwaa_codeartifact.core.conftest import aws, bucket, s3, s3_app, session
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from infra.build import ROOT
+from infra import ROOT
 
 
 def test_the_demo_proves_the_main_job_from_deployment_to_an_expired_token() -> None:

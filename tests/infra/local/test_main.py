@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from infra.build import ROOT
+from infra import ROOT
 
 
 def run(verb: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.local.moto.iam import Call
 from infra.local.privileges import NEEDED_BY_AWS, Grant, calls_of, grants, unused, unused_resources
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.build import ROOT, build
+from infra import ROOT
+from infra.build import build
 
 if TYPE_CHECKING:
     from infra.local.server import Server

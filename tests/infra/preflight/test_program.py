@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import ROOT
-from infra.deploy.settings import SettingsError
+from infra import ROOT
+from infra.cli.settings import SettingsError
 from infra.preflight import Repository, read_settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from infra.deploy.aws_cli import Aws, AwsError
+from infra.cli.aws import Aws, AwsError
 from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.index import index
 from infra.local.codeartifact.pip_settings import PipSettings

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.preflight.container import Container
 from infra.preflight.problems import CannotCheckError
 from infra.preflight.requirements_file import RequirementsFile, read

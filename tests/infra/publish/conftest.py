@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.deploy.aws_cli import Aws
+from infra.cli.aws import Aws
+from infra.cli.templates import read_templates
 from infra.deploy.parameters import fill
 from infra.deploy.stacks import deploy_stack
-from infra.deploy.templates import read_templates
 from infra.local.server import REGION, Server
 from tests.infra.local.codeartifact.support import serve_folder
 from tests.infra.publish.support import Published

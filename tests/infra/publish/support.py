@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.local.privileges import calls_of
 
 if TYPE_CHECKING:

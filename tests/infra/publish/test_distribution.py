@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.publish.distribution import PublishError, distribution
 from tests.infra.local.codeartifact.support import wheel
 

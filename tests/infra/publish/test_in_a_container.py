@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import ROOT, build
+from infra import ROOT
+from infra.build import build
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
 from infra.local.mwaa.image import Image

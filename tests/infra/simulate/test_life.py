@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.simulate.life import Life, Record
 from infra.simulate.limits import longest_survived
 from infra.simulate.memory import Memory

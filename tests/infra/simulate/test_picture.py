@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from infra.build import ROOT
+from infra import ROOT
 from infra.simulate.picture import draw
 
 SVG = "{http://www.w3.org/2000/svg}"

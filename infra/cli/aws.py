@@ -8,8 +8,8 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from infra.deploy.console import say, waiting
-from infra.deploy.program import DeployerError
+from infra.cli.console import say, waiting
+from infra.cli.program import DeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

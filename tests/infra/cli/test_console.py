@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from infra.deploy import console
+from infra.cli import console
 
 if TYPE_CHECKING:
     import pytest

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import ROOT
-from infra.deploy.settings import Settings, SettingsError, load, settable
-from infra.deploy.templates import read_templates
+from infra import ROOT
+from infra.cli.settings import Settings, SettingsError, load, settable
+from infra.cli.templates import read_templates
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.deploy.aws_cli import Aws, AwsError, failure
+from infra.cli.aws import Aws, AwsError, failure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from infra.deploy.console import say
+from infra.cli.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable

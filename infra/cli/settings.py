@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
 
-from infra.deploy.program import DeployerError
+from infra.cli.program import DeployerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from infra.deploy.templates import Parameter, Template
+    from infra.cli.templates import Parameter, Template
 
 # What the uploads give, just as an output of an earlier stack does.
 UPLOADED = frozenset(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.deploy.program import DeployerError, run
-from infra.deploy.settings import SettingsError
+from infra.cli.program import DeployerError, run
+from infra.cli.settings import SettingsError
 
 
 def test_what_succeeds_ends_with_0_and_what_has_a_verdict_with_that() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-TEMPLATES = Path(__file__).parents[1] / "cloudformation"
+from infra import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEMPLATES = ROOT / "infra" / "cloudformation"
 STACKS = ("network", "repository", "refresher", "mwaa")
 
 # All scalars stay strings, as CloudFormation takes them; !Ref and its kin matter to CloudFormation only.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from infra.build import ROOT
-from infra.deploy.aws_cli import Aws
+from infra import ROOT
+from infra.cli.aws import Aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""What the command line programs share: settings, templates, the AWS CLI, what they say and how they end."""

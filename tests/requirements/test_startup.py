@@ -301,6 +301,7 @@ class TestWithoutPlugins:
         assert no_plugins.works()
 
 
+@pytest.mark.long
 def test_it_ends_within_20_seconds_whatever_hangs(
     aws: Aws, dead_line: Line, silent: socket.socket, trickling: socket.socket, tmp_path: Path
 ) -> None:

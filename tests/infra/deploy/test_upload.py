@@ -56,6 +56,7 @@ def test_uploading_dags_leaves_the_index_url_file_and_foreign_files_alone(
     assert "left alone in the bucket, not in dags/ here: dags/of_somebody_else.py\n" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_the_uploads_give_every_version_that_the_templates_take(tmp_path: Path, aws: Aws, s3: Any) -> None:
     name = bucket(s3, "uploads")
     files = ("build/plugins.zip", "build/refresher.zip", "requirements/requirements.txt", "requirements/startup.sh")

@@ -16,7 +16,7 @@ def run(verb: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("setting", ["AIRFLOW_PORT", "LOCAL_AWS_PORT"])
+@pytest.mark.parametrize("setting", ["AIRFLOW_PORT", pytest.param("LOCAL_AWS_PORT", marks=pytest.mark.long)])
 def test_a_port_in_use_is_named_with_the_setting_and_the_fix(setting: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -27,6 +27,7 @@ def test_a_port_in_use_is_named_with_the_setting_and_the_fix(setting: str) -> No
     assert ended.stderr == f"{setting} {port} is in use: set {setting} to a free port, or 0\n"
 
 
+@pytest.mark.long
 def test_a_malformed_port_is_named_with_the_setting_and_the_fix() -> None:
     ended = run("demo", AIRFLOW_PORT="http")
     assert ended.returncode == 2

@@ -11,24 +11,12 @@ import pytest
 from infra import ROOT
 from infra.cli.settings import Settings, SettingsError, load, settable
 from infra.cli.templates import read_templates
+from tests.infra.cli.support import GOOD, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-GOOD = {
-    "AWS_REGION": "eu-central-1",
-    "ENVIRONMENT_NAME": "demo",
-    "BUCKET_NAME": "demo-bucket",
-    "DOMAIN_NAME": "demo-domain",
-    "REPOSITORY_NAME": "demo-repository",
-}
 TEMPLATES = read_templates()
-
-
-def write(folder: Path, **settings: str) -> Path:
-    path = folder / ".env"
-    path.write_text("".join(f"{name}={value}\n" for name, value in (GOOD | settings).items()))
-    return path
 
 
 def problems(env_file: Path, **environ: str) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from infra import ROOT
 from infra.cli.settings import SettingsError
 from infra.preflight import Repository, read_settings
+from tests.infra.cli.support import GOOD, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from tests.infra.preflight.support import Shelf
 
 pytestmark = pytest.mark.long
-
-GOOD = {
-    "AWS_REGION": "eu-central-1",
-    "ENVIRONMENT_NAME": "demo",
-    "BUCKET_NAME": "demo-bucket",
-    "DOMAIN_NAME": "demo-domain",
-    "REPOSITORY_NAME": "demo-repository",
-}
 
 
 def preflight(folder: Path, text: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -86,9 +79,7 @@ def test_settings_come_from_the_file_and_the_environment_wins(tmp_path: Path) ->
 
 
 def test_the_settings_of_a_deployment_name_the_repository(tmp_path: Path) -> None:
-    env_file = tmp_path / ".env"
-    env_file.write_text("".join(f"{name}={value}\n" for name, value in GOOD.items()) + "PREFLIGHT_CONSTRAINTS=c.txt\n")
-    settings = read_settings(env_file, {})
+    settings = read_settings(write(tmp_path, PREFLIGHT_CONSTRAINTS="c.txt"), {})
     assert settings.airflow_version == "3.0.6"
     assert isinstance(settings.source, Repository)
     assert (settings.source.domain, settings.source.name) == ("demo-domain", "demo-repository")

@@ -56,11 +56,11 @@ class Steps:
 
     def imported(self, container: Container, *modules: str) -> list[str]:
         """Import modules as a task on a container would, and give their paths; none when one is missing."""
-        program = f"import {', '.join(modules)}; print({', '.join(f'{module}.__file__' for module in modules)})"
+        paths = ", ".join(f"{module}.__file__" for module in modules)
+        program = f"import {', '.join(modules)}; print({paths}, sep='\\n')"
         command = [str(container.programs / "python"), "-c", program]
-        return subprocess.run(
-            command, env=container.environ, capture_output=True, text=True, check=False
-        ).stdout.split()
+        ended = subprocess.run(command, env=container.environ, capture_output=True, text=True, check=False)
+        return ended.stdout.splitlines()
 
     def expect_least_privilege(self, *stacks: str) -> None:
         """Expect that the roles of these stacks were refused nothing, and are granted nothing that nobody needs."""

@@ -237,9 +237,12 @@ class Diagnosis:
 
         :param resolved: what the resolver takes.
         """
-        pinned = {pin.name for pin in self.pins if is_exact(pin.requirement.specifier)}
         asked = {name for name, lines in self.by_name.items() if any(map(_asks_for_one_version, lines))}
-        free = {name: p for name, p in resolved.packages.items() if p.url and name not in pinned | asked}
+        free = {
+            name: package
+            for name, package in resolved.packages.items()
+            if package.url and name not in asked and not self._is_pinned(name)
+        }
         self.resolver.index.read_ahead(free)
         stubs: dict[Stub, str] = {}
         for name, package in free.items():

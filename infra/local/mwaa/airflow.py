@@ -52,7 +52,7 @@ class Airflow:
         """Begin to migrate the database and to create the administrator."""
         airflow = self._container.programs / "airflow"
         admin = f"--username {self.user} --role Admin --firstname Local --lastname Admin --email admin@example.org"
-        commands = f'{airflow} db migrate && {airflow} users create {admin} --password "$PASSWORD"'
+        commands = f'{airflow} db migrate && {airflow} users create {admin} "--password=$PASSWORD"'
         return self._processes.start("database", ["sh", "-c", commands], self._environ | {"PASSWORD": self.password})
 
     def start(self, database: subprocess.Popen[bytes]) -> None:
@@ -63,7 +63,7 @@ class Airflow:
         """
         self._container.say("airflow db migrate, users create")
         if database.wait():
-            raise RuntimeError(f"the database could not be prepared: see {self._logs}/database.log")
+            raise RuntimeError(f"the database could not be prepared: {self._processes.last_line('database')}")
         components = (*self._major.services, (*self._major.web, str(self._port)))
         self._container.say(f"airflow {', '.join(component[0] for component in components)}")
         for component in components:

@@ -56,10 +56,19 @@ class Processes:
         while not ready():
             for name, process in self._services.items():
                 if process.poll() is not None:
-                    raise RuntimeError(f"airflow {name} ended: see {self._logs}/{name}.log")
+                    raise RuntimeError(f"airflow {name} ended: {self.last_line(name)}")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"Airflow was not healthy within {seconds} s: see {self._logs}")
             time.sleep(0.5)
+
+    def last_line(self, name: str) -> str:
+        """Give the last line that a program printed, and where the others are.
+
+        :param name: of its log file.
+        """
+        log = self._logs / f"{name}.log"
+        lines = log.read_text(errors="replace").splitlines()
+        return f"{lines[-1] if lines else 'it printed nothing'} (see {log})"
 
     def stop(self) -> None:
         """Stop every program, each by its own id."""

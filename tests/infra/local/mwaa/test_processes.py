@@ -29,12 +29,19 @@ def test_what_a_program_prints_is_in_its_log(processes: Processes, tmp_path: Pat
     assert (tmp_path / "database.log").read_text() == "migrated\nfailed\n"
 
 
-def test_a_service_that_ends_is_named_with_its_log(processes: Processes, tmp_path: Path) -> None:
+def test_a_service_that_ends_is_named_with_its_last_line_and_its_log(processes: Processes, tmp_path: Path) -> None:
     processes.serve("scheduler", shell("sleep 60"), {"PATH": os.defpath})
+    processes.serve("webserver", shell("echo starting; echo the port is taken"), {})
+    with pytest.raises(RuntimeError) as caught:
+        processes.wait_until(lambda: False, 30)
+    assert str(caught.value) == f"airflow webserver ended: the port is taken (see {tmp_path}/webserver.log)"
+
+
+def test_a_service_that_ends_without_a_word_is_named_with_its_log(processes: Processes, tmp_path: Path) -> None:
     processes.serve("webserver", shell("exit 0"), {})
     with pytest.raises(RuntimeError) as caught:
         processes.wait_until(lambda: False, 30)
-    assert str(caught.value) == f"airflow webserver ended: see {tmp_path}/webserver.log"
+    assert str(caught.value) == f"airflow webserver ended: it printed nothing (see {tmp_path}/webserver.log)"
 
 
 def test_services_that_are_never_ready_end_the_wait(processes: Processes, tmp_path: Path) -> None:

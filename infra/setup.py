@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -38,6 +39,7 @@ def main(what: str, airflow_version: str = "") -> int:
         if what == "tools":
             _build(ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
         else:
+            _check_path()
             constraints = _constraints(airflow_version)
             for name, requirements, use in (
                 ("image", "airflow.in", "as in the image"),
@@ -59,6 +61,15 @@ def known_versions() -> list[str]:
     """List the versions of Airflow that have a pinned environment, the oldest first."""
     found = [path.stem.removeprefix("constraints-") for path in _REQUIREMENTS.glob("constraints-*.txt")]
     return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
+
+
+def _check_path() -> None:
+    """Refuse a folder in which containers could not run: pip reads ``${AIRFLOW_HOME}`` in their requirements.txt."""
+    if re.search(r"\s", str(ROOT)):
+        raise SetupError(
+            f"The path of this folder holds a space ({ROOT}), and pip cannot follow such a path from a requirements "
+            "file: move the folder to where no name on the way holds one"
+        )
 
 
 def _constraints(airflow_version: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mwaa_codeartifact.core.timeline import TIMELINE
 from tests.infra.cloudformation.support import resources, statements
 
 PACKAGE_GROUP = "AWS::CodeArtifact::PackageGroup"
@@ -48,11 +49,13 @@ def test_the_bucket_is_private(bucket: dict[str, Any]) -> None:
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
-def test_replaced_index_urls_expire_after_a_day_and_nothing_else_does(bucket: dict[str, Any]) -> None:
+def test_replaced_index_urls_are_kept_for_as_long_as_the_status_page_shows_and_nothing_else_expires(
+    bucket: dict[str, Any],
+) -> None:
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
     assert rule["Prefix"] == "dags/codeartifact.txt"
-    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": TIMELINE.days}
     assert not {"ExpirationInDays", "ExpirationDate"} & set(rule)
 
 

@@ -82,6 +82,8 @@ class _Demo(Steps):
         self._delete_index_url()
         self._run_dag(_REFRESH_DAG)
         self._expect_refreshed_by("dag")
+        # From here on the DAG is off: its hourly run must not come before the Lambda.
+        self._deployment.pause(_REFRESH_DAG, is_paused=True)
         self._delete_index_url()
         self._deployment.make("refresh")
         self._expect_refreshed_by("lambda")
@@ -89,7 +91,6 @@ class _Demo(Steps):
     def start_on_an_expired_line(self) -> None:
         self.title("Expire: without a startup script, a dead token means no packages, until somebody refreshes")
         # Both refreshers are off: the DAG is paused, and the Lambda's next tick is half an hour away.
-        self._deployment.pause(_REFRESH_DAG, is_paused=True)
         codeartifact = self._deployment.server.codeartifact
         codeartifact.token_life_limit = _SHORT_LIFE
         self._delete_index_url()

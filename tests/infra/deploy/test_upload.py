@@ -25,6 +25,7 @@ def versions(s3: Any, name: str, key: str) -> list[str]:
     return [each["VersionId"] for each in s3.list_object_versions(Bucket=name, Prefix=key).get("Versions", [])]
 
 
+@pytest.mark.long
 def test_only_a_changed_file_makes_a_new_version(tmp_path: Path, aws: Aws, s3: Any) -> None:
     name, file = bucket(s3, "versions"), tmp_path / "plugins.zip"
     file.write_bytes(b"one")
@@ -37,6 +38,7 @@ def test_only_a_changed_file_makes_a_new_version(tmp_path: Path, aws: Aws, s3: A
     assert sorted(versions(s3, name, "plugins.zip")) == sorted([first.version_id, other.version_id])
 
 
+@pytest.mark.long
 def test_uploading_dags_leaves_the_index_url_file_and_foreign_files_alone(
     tmp_path: Path, aws: Aws, s3: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,7 +37,7 @@ class Clock:
 
 
 def wheel(name: str, version: str, source: str = "") -> tuple[str, bytes]:
-    """Build a wheel of one module."""
+    """Build a wheel of one module, the same bytes whenever it is built."""
     info = f"{name}-{version}.dist-info"
     members = {
         f"{name}.py": source,
@@ -48,7 +48,7 @@ def wheel(name: str, version: str, source: str = "") -> tuple[str, bytes]:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for path, text in (members | {f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}).items():
-            archive.writestr(path, text)
+            archive.writestr(zipfile.ZipInfo(path), text)
     return f"{name}-{version}-py3-none-any.whl", content.getvalue()
 
 

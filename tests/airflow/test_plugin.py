@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.airflow.support import AirflowHome
 
+pytestmark = pytest.mark.long
+
 PLUGIN = "plugins/mwaa_codeartifact_plugin.py"
 DAG_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "dags").glob("*.py"))
 

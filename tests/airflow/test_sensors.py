@@ -161,6 +161,7 @@ def test_a_trigger_that_cannot_look_fails_the_task(canned_aws: CannedAws, monkey
         task.execute_complete({}, event)
 
 
+@pytest.mark.long
 def test_importing_it_loads_nothing_that_only_a_running_task_needs_and_airflow_decides_whether_to_defer() -> None:
     code = """
 import sys

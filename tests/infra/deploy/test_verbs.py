@@ -34,6 +34,7 @@ def bucket(s3: Any, name: str, written: Mapping[str, str]) -> str:
     return name
 
 
+@pytest.mark.long
 def test_status_tells_what_it_can_before_it_fails_and_reads_no_secret(
     environ: dict[str, str], s3: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,82 @@
+"""Facts about Amazon MWAA that several rooms need, each with its source; nothing here is a setting.
+
+Sources: "guide" is the Amazon MWAA user guide, "image" the public source of MWAA's container images
+(aws/amazon-mwaa-docker-images, images/airflow/VERSION), "schemas" the CloudFormation schemas that cfn-lint ships.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Image: Dockerfile.base of each version.
+PYTHON_VERSIONS = {"2.10.3": "3.11", "2.11.2": "3.12", "3.0.6": "3.12", "3.2.1": "3.12", "3.3.1": "3.12"}
+
+# Guide, "Apache Airflow versions": an environment goes to 3.x in place from these minor versions only.
+IN_PLACE_TO_3_FROM = "2.11."
+
+# Regions that have both MWAA and CodeArtifact. Schemas of AWS::MWAA::Environment and AWS::CodeArtifact::Domain.
+REGIONS = frozenset(
+    {
+        "ap-northeast-1",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "us-east-1",
+        "us-east-2",
+        "us-west-2",
+    }
+)
+
+# Interface endpoints in a VPC without a way out. Guide, "Creating the required VPC service endpoints in an Amazon VPC
+# with private routing"; a gateway endpoint for s3 comes to these.
+MWAA_ENDPOINTS = ("sqs", "logs", "monitoring", "kms")
+# CodeArtifact guide, "Create VPC endpoints for CodeArtifact": the first mints, the second serves packages.
+CODEARTIFACT_ENDPOINTS = ("codeartifact.api", "codeartifact.repositories")
+
+# The folder of the image that AIRFLOW_HOME names, and which is HOME too. Image: Dockerfile.base.
+AIRFLOW_HOME = "/usr/local/airflow"
+# Image: setup_environment.py, STARTUP_SCRIPT_MAX_EXECUTION_TIME.
+STARTUP_SCRIPT_SECONDS = 5 * 60 - 5
+# Image: user_requirements.py, USER_REQUIREMENTS_MAX_INSTALL_TIME.
+PIP_SECONDS = 9 * 60
+# Guide, "Adding or updating DAGs": changed DAGs reach the containers within this time.
+SYNC_SECONDS = 30
+# MWAA forces its constraints on a requirements.txt in which no line matches this. Image: user_requirements.py.
+NAMES_CONSTRAINTS = re.compile(r"-c |--constraint ")
+
+# The components that run the startup script and pip, as their log groups airflow-NAME-COMPONENT call them; mw1.micro's
+# one container for scheduler and worker logs as Worker. Image: logging/config.py, user_requirements.py.
+INSTALLING_COMPONENTS = ("Worker", "Scheduler", "WebServer")
+# All log groups of an environment. Guide, "Viewing Airflow logs in Amazon CloudWatch".
+LOG_COMPONENTS = ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")
+# Streams are called PREFIX_HOST_EPOCH.log. Image: logging/config.py, cloudwatch_handlers.py.
+REQUIREMENTS_STREAM = "requirements_install"
+STARTUP_STREAM = "startup_script_execution"
+# MWAA writes `[LEVEL] - message`, and its LEVEL says nothing of what pip said: up to 3.0.6 it is the component's own
+# log level. Image: logging/config.py, `_configure`.
+LOG_PREFIX = re.compile(r"\[[A-Z]+\] - ")
+
+# Status of an environment on which MWAA is at work. Service model mwaa/2020-07-01, EnvironmentStatus.
+BUSY_STATUSES = frozenset(
+    {"CREATING", "UPDATING", "CREATING_SNAPSHOT", "PENDING", "ROLLING_BACK", "MAINTENANCE", "DELETING"}
+)
+
+
+def access_modes(airflow_version: str) -> tuple[str, ...]:
+    """Return the web server access modes with which tasks run in a VPC without a way out.
+
+    From Airflow 3 on workers talk to the web server: with PUBLIC_ONLY they need the internet for that. Guide, "Apache
+    Airflow access modes" (Important); PUBLIC_AND_PRIVATE exists for 3.2 and later (API: WebserverAccessMode).
+
+    :param airflow_version: such as 3.3.1.
+    """
+    major, minor = (int(part) for part in airflow_version.split(".")[:2])
+    if major < 3:  # noqa: PLR2004  (Airflow's major version)
+        return ("PUBLIC_ONLY", "PRIVATE_ONLY")
+    return ("PUBLIC_AND_PRIVATE", "PRIVATE_ONLY") if (major, minor) >= (3, 2) else ("PRIVATE_ONLY",)

@@ -23,10 +23,21 @@ from infra.local.codeartifact.pip_settings import read_pip_settings
 from infra.local.codeartifact.resources import CALLER
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from infra.local.moto import cloudformation, ec2, iam, lambda_runtime, resources, s3
+from infra.local.moto import (
+    alarms,
+    cloudformation,
+    ec2,
+    filter_pattern,
+    iam,
+    lambda_runtime,
+    propagation,
+    resources,
+    s3,
+)
 from infra.local.moto.iam import Iam, RefusedError, service_of
 from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
+from infra.local.mwaa.environments import Environments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,8 +45,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from infra.local.mwaa.environment import Environment
 
 REGION = "eu-west-1"
 _INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
@@ -60,8 +69,10 @@ class Server:
 
     def __init__(self, folder: Path, port: int, airflow_port: int, say: Callable[[str, str], None]) -> None:
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
-        self.environments: dict[str, Environment] = {}
-        self._folder, self._airflow_port, self._say = folder, airflow_port, say
+        self.environments = Environments(
+            folder / "environments", lambda: self.endpoint_url, airflow_port, lambda line: say("mwaa", line)
+        )
+        self._folder, self._say = folder, say
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
         self._keys = self.iam.administrator_keys(REGION)
         self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
@@ -77,18 +88,11 @@ class Server:
         ec2.install()
         iam.install()
         s3.install()
-        lambda_runtime.install(lambda: self.endpoint_url)
-        resources.install(
-            resources.Backends(
-                codeartifact=self.codeartifact,
-                environments=self.environments,
-                folder=folder / "environments",
-                endpoint_url=lambda: self.endpoint_url,
-                client=self.client,
-                airflow_port=self._airflow_port,
-                say=lambda line: self._say("mwaa", line),
-            )
-        )
+        alarms.install()
+        filter_pattern.install()
+        propagation.install()
+        lambda_runtime.install(lambda: self.endpoint_url, getattr(self.iam, "role_may", None))
+        resources.install(resources.Backends(self.codeartifact, self.environments, self.client))
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))
         self._services: dict[str, WSGIApplication] = {
             "codeartifact": codeartifact_control_plane(self.codeartifact, lambda: self.endpoint_url),
@@ -100,7 +104,11 @@ class Server:
         self._opened.callback(thread.join)
         self._opened.callback(self._http.server_close)
         self._opened.callback(self._http.shutdown)
+        self._opened.callback(lambda_runtime.stop)
+        self._opened.callback(cloudformation.stop)
         self._opened.callback(self._stop_environments)
+        self.alarms = alarms.Alarms(REGION, lambda line: self._say("cloudwatch", line))
+        self._opened.callback(self.alarms.stop)
         self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
         return self
 

@@ -37,12 +37,12 @@ class FilterPattern:
     :raises ValueError: if CloudWatch Logs would refuse the pattern, or this stand-in cannot read it.
     """
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str | None) -> None:
         self._required: list[Callable[[str], object]] = []
         self._optional: list[Callable[[str], object]] = []
         self._excluded: list[Callable[[str], object]] = []
         kinds = {"": self._required, "?": self._optional, "-": self._excluded}
-        at, pattern = 0, pattern.strip()
+        at, pattern = 0, (pattern or "").strip()
         while at < len(pattern):
             term = _TERM.match(pattern, at)
             if not term:

@@ -222,7 +222,7 @@ class _Resources:
             if hasattr(kind_of.update_from_cloudformation_json, "__isabstractmethod__"):
                 raise NotImplementedError(f"This stand-in cannot update a {resource_type} in place")
             new = kind_of.update_from_cloudformation_json(
-                original_resource=old, new_resource_name=physical_name, cloudformation_json=resolved, **where
+                old, new_resource_name=physical_name, cloudformation_json=resolved, **where
             )
         else:
             ids = {"LogicalId": name, "StackId": self._map.stack_id, "ResourceType": resource_type}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -51,10 +52,24 @@ def main(what: str, airflow_version: str = "") -> int:
                     f"Airflow {airflow_version}, {use}",
                     ["-r", _REQUIREMENTS / requirements, "-c", constraints],
                 )
+            _lambda_runtime()
     except (SetupError, PipSettingsError) as error:
         print(error, file=sys.stderr)  # noqa: T201  (a command line program's output)
         return 1
     return 0
+
+
+def _lambda_runtime() -> None:
+    """Build the environment in which the local Lambda runs functions: Python 3.12 where one is installed."""
+    folder = ROOT / ".local" / "lambda-runtime"
+    installed = sorted(Path(os.environ.get("PYENV_ROOT", "/")).glob("versions/3.12*/bin/python"))
+    python = installed[-1] if installed else shutil.which("python3.12") or sys.executable
+    what = "the libraries of Lambda's runtime python3.12"
+    if not (folder / "bin" / "python").exists():
+        if python == sys.executable:
+            print(f"setup: no Python 3.12 was found; {python} runs the Lambda", flush=True)  # noqa: T201  (as below)
+        _run([_UV, "venv", "--quiet", "--python", str(python), folder], what)
+    _build(folder, what, ["-r", _REQUIREMENTS / "lambda-runtime.txt"])
 
 
 def known_versions() -> list[str]:

@@ -362,13 +362,17 @@ def package_groups(domain: str, *, one_after_another: bool) -> dict[str, Any]:
     return made
 
 
-def test_package_groups_that_are_made_side_by_side_meet_a_conflict(stack: Stack) -> None:
+def test_package_groups_that_are_made_side_by_side_can_meet_a_conflict(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_PACKAGE_GROUP_CONFLICTS", "1")
     assert stack.deploy(package_groups(stack.name, one_after_another=False)) == "ROLLBACK_COMPLETE"
     (failed,) = {"acme", "other"} & set(stack.events("CREATE_FAILED"))
     assert "already exists" in stack.reason(failed)
 
 
-def test_package_groups_that_are_made_one_after_another_are_made(stack: Stack) -> None:
+def test_package_groups_that_are_made_one_after_another_are_made(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_PACKAGE_GROUP_CONFLICTS", "1")
     assert stack.deploy(package_groups(stack.name, one_after_another=True)) == "CREATE_COMPLETE"
 
 

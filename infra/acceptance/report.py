@@ -48,7 +48,8 @@ class Report:
         yield f"# Acceptance of {self.name} in {self.region}: {self.outcome}"
         yield ""
         versions = ", ".join(f"{tool} {version(tool)}" for tool in _TOOLS)
-        yield f"Ran on {self.endpoint} with Airflow {self.airflow_version}, Python {platform.python_version()}, {versions}."
+        python = f"Python {platform.python_version()}"
+        yield f"Ran on {self.endpoint} with Airflow {self.airflow_version}, {python}, {versions}."
         for step in self.steps:
             yield f"\n## {step.title}\n\nTook {step.seconds:.0f} s.\n"
             yield from (f"- {line}" for line in step.found)

@@ -60,8 +60,9 @@ def _put_policy(role: Role, name: str, document: Any) -> None:
     _put_role_policy(role, name, document if isinstance(document, str) else json.dumps(document))
 
 
-def _update_role(_: type[Role], role: Role, *, cloudformation_json: dict[str, Any], **__: Any) -> Role:
+def _update_role(_: type[Role], original_resource: Role, cloudformation_json: dict[str, Any], **__: Any) -> Role:
     """Update a role's policies, trust and boundary: moto updates its description only."""
+    role = original_resource
     properties = cloudformation_json["Properties"]
     role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
     role.permissions_boundary_arn = properties.get("PermissionsBoundary", "")
@@ -71,12 +72,19 @@ def _update_role(_: type[Role], role: Role, *, cloudformation_json: dict[str, An
     return role
 
 
-def _create_bounded_role(backend: IAMBackend, *args: Any, **properties: Any) -> Role:
+def _create_bounded_role(
+    backend: IAMBackend,
+    role_name: str,
+    assume_role_policy_document: str,
+    path: str,
+    permissions_boundary: str | None,
+    *args: Any,
+    **kw: Any,
+) -> Role:
     """Create a role, with a boundary that exists. IAM API, CreateRole: NoSuchEntity."""
-    boundary = properties.get("permissions_boundary")
-    if boundary and boundary not in backend.managed_policies:
-        raise NotFoundException(f"Scope ARN: {boundary} does not exist or is not attachable.")
-    role: Role = _create_role(backend, *args, **properties)
+    if permissions_boundary and permissions_boundary not in backend.managed_policies:
+        raise NotFoundException(f"Scope ARN: {permissions_boundary} does not exist or is not attachable.")
+    role: Role = _create_role(backend, role_name, assume_role_policy_document, path, permissions_boundary, *args, **kw)
     return role
 
 

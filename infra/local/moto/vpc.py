@@ -60,7 +60,11 @@ class Vpc:
         if missing:
             return f"there is no subnet {', '.join(sorted(missing))}"
         name = f"com.amazonaws.{self._ec2.region_name}.{service}"
-        known = [each for each in self._ec2.vpc_end_points.values() if each.vpc_id == self._vpc.id]
+        known = [
+            each
+            for each in self._ec2.vpc_end_points.values()
+            if each.vpc_id == self._vpc.id and each.state == "available"
+        ]
         refusals = [self._refusal(endpoint) for endpoint in known if endpoint.service_name == name]
         if None in refusals:
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import threading
 import uuid
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
@@ -23,8 +22,9 @@ from infra.local.codeartifact.pip_settings import read_pip_settings
 from infra.local.codeartifact.resources import CALLER
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from infra.local.moto import cloudformation, ec2, iam, lambda_runtime, resources, s3
-from infra.local.moto.iam import Iam, RefusedError, service_of
+from infra.local.moto import cloudformation, ec2, iam, lambda_runtime, resources, s3, vpc
+from infra.local.moto.iam import Iam, RefusedError, caller_of_request
+from infra.local.moto.requested import service_of
 from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 
@@ -38,15 +38,7 @@ if TYPE_CHECKING:
     from infra.local.mwaa.environment import Environment
 
 REGION = "eu-west-1"
-_INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
 _ANSWERS_PATH = "/custom-resource-answers/"
-
-
-class _QuietHandler(MotoRequestHandler):
-    """Log no request: a URL can carry what is nobody's business."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
 
 
 class Server:
@@ -65,9 +57,10 @@ class Server:
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
         self._keys = self.iam.administrator_keys(REGION)
         self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
-        self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=_QuietHandler)
+        self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=vpc.Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
         self._opened = ExitStack()
+        self._proxies = vpc.Proxies(self.endpoint_url, self._dispatch, lambda line: say("vpc", line))
 
     def __enter__(self) -> Self:
         """Start serving."""
@@ -85,6 +78,7 @@ class Server:
                 folder=folder / "environments",
                 endpoint_url=lambda: self.endpoint_url,
                 client=self.client,
+                proxy_url=self.proxy_url,
                 airflow_port=self._airflow_port,
                 say=lambda line: self._say("mwaa", line),
             )
@@ -100,6 +94,7 @@ class Server:
         self._opened.callback(thread.join)
         self._opened.callback(self._http.server_close)
         self._opened.callback(self._http.shutdown)
+        self._opened.callback(self._proxies.close)
         self._opened.callback(self._stop_environments)
         self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
         return self
@@ -129,6 +124,14 @@ class Server:
         )
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(inject_host_prefix=False))
 
+    def proxy_url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:
+        """Return the address of the forward proxy through which what runs in these subnets reaches AWS.
+
+        :param subnet_ids: of the environment.
+        :param group_ids: its security groups.
+        """
+        return self._proxies.url(vpc.Vpc(tuple(subnet_ids), tuple(group_ids)))
+
     def _stop_environments(self) -> None:
         for environment in self.environments.values():
             environment.stop()
@@ -137,16 +140,20 @@ class Server:
         path = environ["PATH_INFO"]
         if path.startswith(_ANSWERS_PATH):
             return _take_answer(environ, start_response)
-        if _INDEX_PATH.match(path):
+        if vpc.INDEX_PATH.match(path):
             return self._index(environ, start_response)
         request = Request(environ)
         environ["wsgi.input"] = io.BytesIO(request.get_data())
         try:
-            environ[CALLER] = self.iam.caller(request)
+            caller = environ[CALLER] = self.iam.caller(request)
+            vpc.expect_proxy(environ, caller)
         except RefusedError as error:
             return error.response(request)(environ, start_response)
-        service = self._services.get(service_of(request), self._moto)
-        return service(environ, start_response)
+        asking = caller_of_request.set(caller)
+        try:
+            return self._services.get(service_of(request), self._moto)(environ, start_response)
+        finally:
+            caller_of_request.reset(asking)
 
 
 def _take_answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

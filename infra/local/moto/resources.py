@@ -20,7 +20,7 @@ from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.environment import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from infra.local.codeartifact.store import CodeArtifact
@@ -35,6 +35,7 @@ class Backends:
     :param folder: where environments live.
     :param endpoint_url: where AWS is.
     :param client: gives a boto3 client of a service.
+    :param proxy_url: gives the forward proxy through which what runs in these subnets and groups reaches AWS.
     :param airflow_port: of an environment's UI.
     :param say: told every line of an environment's progress.
     """
@@ -44,6 +45,7 @@ class Backends:
     folder: Path
     endpoint_url: Callable[[], str]
     client: Callable[[str], Any]
+    proxy_url: Callable[[Iterable[str], Iterable[str]], str]
     airflow_port: int
     say: Callable[[str], None]
 
@@ -273,9 +275,17 @@ class MwaaEnvironment(_Taught, CloudFormationModel):
         del resource_name
         backends = cls.backends
         configuration = Configuration.from_properties(cloudformation_json["Properties"])
+        network = cloudformation_json["Properties"]["NetworkConfiguration"]
+        proxy_url = backends.proxy_url(network["SubnetIds"], network["SecurityGroupIds"])
         arn = f"arn:aws:airflow:{region_name}:{account_id}:environment/{configuration.name}"
         environment = Environment(
-            configuration, arn, backends.folder, backends.endpoint_url(), backends.airflow_port, backends.say
+            configuration,
+            arn,
+            backends.folder,
+            backends.endpoint_url(),
+            proxy_url,
+            backends.airflow_port,
+            backends.say,
         )
         backends.environments[configuration.name] = environment
         return cls(configuration.name, Arn=arn, WebserverUrl=environment.describe()["WebserverUrl"])

@@ -6,15 +6,21 @@ import json
 import re
 import threading
 import time
-from typing import TYPE_CHECKING
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
 
+from infra.local.moto.iam import may_invoke
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from moto.awslambda.models import LambdaFunction
     from moto.events.models import Rule
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
@@ -47,16 +53,42 @@ class Schedule:
                     due = self._due.setdefault(rule.arn, time.monotonic() + seconds)
                     if time.monotonic() >= due:
                         self._due[rule.arn] = due + seconds
-                        self._fire(rule)
+                        self.fire(rule)
 
-    def _fire(self, rule: Rule) -> None:
+    def fire(self, rule: Rule) -> None:
+        """Invoke a rule's functions, those that let it.
+
+        Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge": else it is a failed
+        invocation, and the function hears nothing of it.
+        """
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": DEFAULT_ACCOUNT_ID,
+            "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "region": self._region,
+            "resources": [rule.arn],
+            "detail": {},
+        }
         for target in rule.targets:
-            function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
-            headers: dict[str, str] = {}
-            event = {"source": "aws.events", "resources": [rule.arn]}
-            answer = json.loads(function.invoke(json.dumps(event), {}, headers))
-            outcome = "failed" if "x-amz-function-error" in headers else "ran"
-            self._say(f"{rule.name} {outcome}: {answer}")
+            try:
+                function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
+            except UnknownFunctionException:
+                self._say(f"{rule.name}: failed invocation, there is no {target['Arn']}")
+                continue
+            if may_invoke(function, "events.amazonaws.com", rule.arn, DEFAULT_ACCOUNT_ID):
+                self._say(f"{rule.name} {_invoke(function, event)}")
+            else:
+                self._say(f"{rule.name}: failed invocation, no AWS::Lambda::Permission of {target['Arn']} lets it")
+
+
+def _invoke(function: LambdaFunction, event: dict[str, Any]) -> str:
+    """Invoke a function, and return what became of it."""
+    headers: dict[str, str] = {}
+    answer = json.loads(function.invoke(json.dumps(event), {}, headers))
+    return f"{'failed' if 'x-amz-function-error' in headers else 'ran'}: {answer}"
 
 
 def rate_seconds(expression: str) -> int | None:

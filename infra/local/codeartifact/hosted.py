@@ -44,6 +44,8 @@ def hosted_files(folder: Path, project: str) -> list[DistributionPackage]:
 
 
 def _described(path: Path, project: str) -> DistributionPackage:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return DistributionPackage(path.name, path.name, project, None, None, {"sha256": digest}, None, has_sig=None)
+    content = path.read_bytes()
+    digests = {"sha256": hashlib.sha256(content).hexdigest()}
+    found = DistributionPackage.from_json_data({"filename": path.name, "url": path.name, "hashes": digests}, project)
+    found.size = len(content)
+    return found

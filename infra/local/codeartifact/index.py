@@ -1,18 +1,21 @@
 """The package index that pip, uv and twine speak (PEP 503, PEP 691, legacy upload API), open to unexpired tokens only.
 
-Pages come as HTML or as JSON, as `Accept` prefers. Anonymous requests get `401` with `WWW-Authenticate: Bearer`, and
-Basic is accepted all the same (pex-tool/pex #3224, #3225). Whether CodeArtifact has upload times (PEP 700), metadata
-files (PEP 658) or ranges is not established, so this index has none.
+A project's page comes as HTML or as JSON of version 1.1, as `Accept` prefers, and there is no list of all projects
+(CodeArtifact user guide, "Python compatibility"). Anonymous requests get `401` with `WWW-Authenticate: Bearer`, and
+Basic is accepted all the same (pex-tool/pex #3224, #3225). Whether there are upload times, which PEP 700 does not ask
+for, metadata files (PEP 658) or ranges is not established, so this index has none.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
-from flask import Flask, abort, jsonify, render_template, request, send_file
+from flask import Flask, abort, render_template, request, send_file
 from packaging.utils import canonicalize_name
 from werkzeug.wrappers import Response
 
@@ -33,10 +36,16 @@ log = logging.getLogger(__name__)
 USER_NAME = "aws"
 CHUNK_BYTES = 64 * 1024
 COPIED_HEADERS = ("Content-Type", "Content-Length", "ETag", "Last-Modified")
+# What Accept may name; the first is for those who do not care.
+_HTML = "text/html"
 _JSON = "application/vnd.pypi.simple.v1+json"
-# The first is for those who do not care.
-_PAGE_TYPES = ("text/html", _JSON, "application/vnd.pypi.simple.v1+html")
-_META = {"api-version": "1.0"}
+_ANSWERED = {
+    _HTML: _HTML,
+    _JSON: _JSON,
+    "application/vnd.pypi.simple.v1+html": "application/vnd.pypi.simple.v1+html",
+    "application/vnd.pypi.simple.latest+json": _JSON,
+    "application/vnd.pypi.simple.latest+html": "application/vnd.pypi.simple.v1+html",
+}
 
 
 def index(state: CodeArtifact, upstream: Upstream) -> WSGIApplication:
@@ -67,30 +76,29 @@ def _bad_gateway(error: UpstreamError) -> Response:
     return Response(f"{error}\n", HTTPStatus.BAD_GATEWAY, mimetype="text/plain")
 
 
-def _page(title: str, body: dict[str, Any], **listed: Any) -> Response:
-    """Render a page in the form that the request prefers (PEP 691, "Version + Format Selection").
-
-    :param title: of the HTML page
-    :param body: of the JSON page
-    :param listed: what the HTML page lists: projects or files
-    """
-    kind = request.accept_mimetypes.best_match(_PAGE_TYPES, default=_PAGE_TYPES[0])
-    response: Response
-    if kind == _JSON:
-        response = jsonify({"meta": _META, **body})
-        response.headers["Content-Type"] = _JSON
+def _page(project: str, files: list[DistributionPackage]) -> Response:
+    """Render a project's page in the form that the request prefers (PEP 691, "Version + Format Selection")."""
+    kind = request.accept_mimetypes.best_match(list(_ANSWERED)) if request.accept_mimetypes else _HTML
+    if kind is None:
+        _refuse(HTTPStatus.NOT_ACCEPTABLE, f"Accept may name {', '.join(_ANSWERED)}.")
+    if _ANSWERED[kind] == _JSON:
+        versions = sorted({file.version for file in files if file.version})
+        page = {"meta": {"api-version": "1.1"}, "name": project, "versions": versions}
+        text = json.dumps(page | {"files": [_file_as_json(file) for file in files]})
     else:
-        response = Response(
-            render_template("simple.html", title=title, **listed), content_type=f"{kind}; charset=utf-8"
-        )
-    response.vary.add("Accept")
-    return response
+        text = render_template("simple.html", project=project, files=files)
+    return Response(text, content_type=_ANSWERED[kind], headers={"Vary": "Accept"})
 
 
 def _file_as_json(file: DistributionPackage) -> dict[str, Any]:
-    yanked = (file.yanked_reason or True) if file.is_yanked else False
-    known = {"requires-python": file.requires_python} if file.requires_python else {}
-    return {"filename": file.filename, "url": file.filename, "hashes": file.digests, "yanked": yanked, **known}
+    known = {"requires-python": file.requires_python, "size": file.size}
+    return {
+        "filename": file.filename,
+        "url": quote(file.filename),
+        "hashes": file.digests,
+        "yanked": (file.yanked_reason or True) if file.is_yanked else False,
+        **{key: value for key, value in known.items() if value is not None},
+    }
 
 
 class _Views:
@@ -131,10 +139,9 @@ class _Views:
             _refuse(HTTPStatus.NOT_FOUND, str(error))
 
     def projects(self, host: str, repository: str) -> Response:
-        """List the projects that were published in-house."""
-        packages = self._repository(host, repository).packages
-        names = sorted(name for name, origin in packages.items() if origin is Origin.INTERNAL)
-        return _page(repository, {"projects": [{"name": name} for name in names]}, projects=names)
+        """Refuse to list all projects."""
+        self._repository(host, repository)
+        _refuse(HTTPStatus.NOT_FOUND, "There is no /simple/ here, only /simple/PROJECT/.")
 
     def project(self, host: str, repository: str, project: str) -> Response:
         """List the files of one project."""
@@ -144,7 +151,7 @@ class _Views:
         files = hosted_files(found.folder, name) if internal else self._upstream_files(found, name)
         if files is None:
             _refuse(HTTPStatus.NOT_FOUND, f"Repository {repository} and its upstream do not know {name}.")
-        return _page(name, {"name": name, "files": [_file_as_json(file) for file in files]}, files=files)
+        return _page(name, files)
 
     def file(self, host: str, repository: str, project: str, filename: str) -> Response:
         """Send one file; one of the public index is streamed, and its project is one that came from there."""

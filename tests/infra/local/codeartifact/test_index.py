@@ -57,7 +57,7 @@ def test_a_wrong_token_or_user_name_gets_401(index_url: str, login: tuple[str, s
 
 def test_an_expired_token_gets_401(index_url: str, state: CodeArtifact, clock: Clock) -> None:
     login = "aws", state.mint("data", duration_seconds=900)[0]
-    assert _get(f"{index_url}simple/", login).status_code == 200
+    assert _get(f"{index_url}simple/numpy/", login).status_code == 404
     clock.advance(seconds=900)
     assert _get(f"{index_url}simple/", login).status_code == 401
 
@@ -65,7 +65,7 @@ def test_an_expired_token_gets_401(index_url: str, state: CodeArtifact, clock: C
 def test_a_token_of_another_domain_gets_401(index_url: str, state: CodeArtifact) -> None:
     login = "aws", state.mint("other")[0]
     assert _get(f"{index_url}simple/", login).status_code == 401
-    assert _get(f"{index_url.replace('data-', 'other-')}simple/", login).status_code == 200
+    assert _get(f"{index_url.replace('data-', 'other-')}simple/numpy/", login).status_code == 404
 
 
 def test_an_unknown_domain_gets_401_and_an_unknown_repository_404(index_url: str, login: tuple[str, str]) -> None:
@@ -74,12 +74,17 @@ def test_an_unknown_domain_gets_401_and_an_unknown_repository_404(index_url: str
 
 
 def test_where_bad_tokens_get_404_a_good_one_and_an_anonymous_request_get_what_they_always_get(
-    index_url: str, login: tuple[str, str], state: CodeArtifact
+    index_url: str, login: tuple[str, str], state: CodeArtifact, public_index: PublicIndex
 ) -> None:
+    public_index.add("tiny", "1.0")
     state.hides_from_bad_tokens = True
-    assert _get(f"{index_url}simple/", ("aws", "wrong")).status_code == 404
-    assert _get(f"{index_url}simple/").status_code == 401
-    assert _get(f"{index_url}simple/", login).status_code == 200
+    assert _get(f"{index_url}simple/tiny/", ("aws", "wrong")).status_code == 404
+    assert _get(f"{index_url}simple/tiny/").status_code == 401
+    assert _get(f"{index_url}simple/tiny/", login).status_code == 200
+
+
+def test_there_is_no_list_of_all_projects(index_url: str, login: tuple[str, str]) -> None:
+    assert _get(f"{index_url}simple/", login).status_code == 404
 
 
 def test_a_bearer_token_is_no_login(index_url: str, login: tuple[str, str]) -> None:
@@ -113,17 +118,18 @@ def test_an_upstream_page_keeps_hash_python_version_and_yanking(
         ("application/vnd.pypi.simple.v1+json", JSON),
         (PIPS_ACCEPT, JSON),
         ("application/vnd.pypi.simple.v1+json;q=0.1, text/html", "text/html"),
-        ("image/png", "text/html"),
+        ("application/vnd.pypi.simple.latest+html", "application/vnd.pypi.simple.v1+html"),
+        ("application/vnd.pypi.simple.latest+json", JSON),
     ],
 )
-@pytest.mark.parametrize("path", ["simple/", "simple/mine/", "simple/tiny/"])
+@pytest.mark.parametrize("project", ["mine", "tiny"])
 def test_a_page_comes_in_the_form_that_is_asked_for(
-    index_url: str, login: tuple[str, str], public_index: PublicIndex, path: str, accept: str | None, kind: str
+    index_url: str, login: tuple[str, str], public_index: PublicIndex, project: str, accept: str | None, kind: str
 ) -> None:
     public_index.add("tiny", "1.0")
     _upload(index_url, login, *wheel("mine", "1.0"))
     headers: dict[str, Any] = {"Accept": accept}
-    answer = requests.get(index_url + path, auth=login, headers=headers, timeout=10)
+    answer = requests.get(f"{index_url}simple/{project}/", auth=login, headers=headers, timeout=10)
     assert answer.headers["Content-Type"].partition(";")[0] == kind
     assert answer.headers["Vary"] == "Accept"
 
@@ -134,8 +140,9 @@ def test_the_json_page_says_what_the_html_page_says_and_nothing_that_is_not_esta
     content = public_index.add("tiny", "1.0", attributes='data-requires-python="&gt;=3.8" data-yanked="broken"')
     answer = requests.get(f"{index_url}simple/tiny/", auth=login, headers={"Accept": JSON}, timeout=10)
     assert answer.json() == {
-        "meta": {"api-version": "1.0"},
+        "meta": {"api-version": "1.1"},
         "name": "tiny",
+        "versions": ["1.0"],
         "files": [
             {
                 "filename": "tiny-1.0-py3-none-any.whl",
@@ -156,9 +163,13 @@ def test_the_json_page_of_a_hosted_project_has_its_files_with_their_hashes(
     headers = {"Accept": JSON}
     page = requests.get(f"{index_url}simple/mine/", auth=login, headers=headers, timeout=10).json()
     hashes = {"sha256": hashlib.sha256(content).hexdigest()}
-    assert page["files"] == [{"filename": name, "url": name, "hashes": hashes, "yanked": False}]
-    projects = requests.get(f"{index_url}simple/", auth=login, headers=headers, timeout=10).json()["projects"]
-    assert projects == [{"name": "mine"}]
+    assert page["files"] == [{"filename": name, "url": name, "hashes": hashes, "yanked": False, "size": len(content)}]
+
+
+def test_a_form_that_there_is_not_is_406(index_url: str, login: tuple[str, str]) -> None:
+    _upload(index_url, login, *wheel("mine", "1.0"))
+    headers = {"Accept": "image/png"}
+    assert requests.get(f"{index_url}simple/mine/", auth=login, headers=headers, timeout=10).status_code == 406
 
 
 def test_a_name_that_the_repository_has_never_seen_is_slow_and_fails_at_first(
@@ -207,7 +218,6 @@ def test_an_uploaded_wheel_is_listed_with_its_hash_and_served(index_url: str, lo
     assert file.digests == {"sha256": hashlib.sha256(content).hexdigest()}
     assert _get(file.url, login).content == content
     assert _get(file.url).status_code == 401
-    assert '<a href="mine/">mine</a>' in _get(f"{index_url}simple/", login).text
 
 
 def test_an_upload_needs_a_token(index_url: str, state: CodeArtifact) -> None:

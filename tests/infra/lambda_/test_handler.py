@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
-WHOLE_PROTOCOL = ["head", "endpoint", "mint", "verify", "put"]
+WHOLE_PROTOCOL = ["head", "endpoint", "mint", "verify", "control", "put"]
 
 
 def _in(**delta: float) -> datetime:

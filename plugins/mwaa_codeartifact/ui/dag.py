@@ -1,4 +1,4 @@
-"""What Airflow's database knows of the refresh DAG: three short queries, each by an index."""
+"""What Airflow's database knows of the refresh DAG: at most three short queries, each by an index."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def _ask() -> DagState:
         columns = (DagRun.run_id, DagRun.state, DagRun.queued_at, DagRun.start_date, DagRun.end_date)
         newest_first = select(*columns).where(DagRun.dag_id == REFRESH_DAG).order_by(DagRun.id.desc()).limit(_RUNS)
         runs = session.execute(newest_first).all()
+        under_way = [run.run_id for run in runs if run.state in _UNDER_WAY]
         retrying = select(TaskInstance.run_id).where(
             TaskInstance.dag_id == REFRESH_DAG,
-            TaskInstance.run_id.in_([run.run_id for run in runs if run.state in _UNDER_WAY]),
+            TaskInstance.run_id.in_(under_way),
             TaskInstance.state == "up_for_retry",
         )
         return DagState(
@@ -52,7 +53,7 @@ def _ask() -> DagState:
             is_active=not dag.is_stale if hasattr(DagModel, "is_stale") else dag.is_active is not False,
             has_import_errors=bool(dag.has_import_errors),
             is_paused=bool(dag.is_paused),
-            is_retrying=session.execute(retrying).first() is not None,
+            is_retrying=bool(under_way) and session.execute(retrying).first() is not None,
             next_run_at=dag.next_dagrun_create_after,
             **_history(runs),
         )

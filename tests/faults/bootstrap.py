@@ -25,24 +25,16 @@ class BootstrapRow:
 
 
 DENIED = answer(403, "AccessDeniedException")
-_UNREAD = "the repository rejects it: allow codeartifact:ReadFromRepository"
+_DENIED = "access denied: allow"
+_REJECTED = "the repository rejects it: allow codeartifact:ReadFromRepository"
 
 AT_THE_BOOTSTRAP = [
-    BootstrapRow("S3 denies the HEAD", "head", answer(403), "access denied: allow s3:GetObject"),
-    BootstrapRow(
-        "CodeArtifact denies the endpoint",
-        "endpoint",
-        DENIED,
-        "access denied: allow codeartifact:GetRepositoryEndpoint",
-    ),
-    BootstrapRow(
-        "CodeArtifact or STS denies the token", "mint", DENIED, "allow codeartifact:GetAuthorizationToken and"
-    ),
-    BootstrapRow(
-        "The repository does not know the token (401)", "verify", answer(401), f"{_UNREAD} in the role's policy"
-    ),
-    BootstrapRow("The repository denies the token (403)", "verify", answer(403), f"{_UNREAD} in the role's policy"),
-    BootstrapRow("The repository fails at every try (500)", "verify", answer(500), "try again [500]"),
-    BootstrapRow("The repository closes the connection", "verify", hang_up, "no answer (ProtocolError)"),
-    BootstrapRow("S3 denies the PUT", "put", answer(403, "AccessDenied"), "access denied: allow s3:PutObject"),
+    BootstrapRow("HEAD: access denied", "head", answer(403), f"{_DENIED} s3:GetObject"),
+    BootstrapRow("Endpoint: access denied", "endpoint", DENIED, f"{_DENIED} codeartifact:GetRepositoryEndpoint"),
+    BootstrapRow("Mint: access denied", "mint", DENIED, f"{_DENIED} codeartifact:GetAuthorizationToken and sts:"),
+    BootstrapRow("Verify: 401, the repository does not know the token yet", "verify", answer(401), _REJECTED),
+    BootstrapRow("Verify: 403, access denied", "verify", answer(403), _REJECTED),
+    BootstrapRow("Verify: 500 at every try", "verify", answer(500), "neither accepts nor rejects it: try again [500]"),
+    BootstrapRow("Verify: connection closed at every try", "verify", hang_up, "no answer (ProtocolError)"),
+    BootstrapRow("PUT: access denied", "put", answer(403, "AccessDenied"), f"{_DENIED} s3:PutObject"),
 ]

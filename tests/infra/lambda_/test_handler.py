@@ -124,7 +124,7 @@ def test_a_failed_create_answers_with_the_reason_and_loses_nothing(
 
 @pytest.fixture
 def impatient(function: Function) -> Callable[..., Invocation]:
-    """Give the function whose minutes are seconds: it tries for 2 seconds."""
+    """Give the function whose minutes are seconds: it tries for 3 seconds."""
     shutil.copy(Path(impatient_handler.__file__), function.folder / "impatient.py")
     return partial(function, handler="impatient.handler")
 
@@ -144,7 +144,7 @@ def _for_the_first(seconds: float, fault: Fault) -> Fault:
 def test_a_create_is_patient_with_what_passes(
     impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws, bucket: Bucket, row: BootstrapRow
 ) -> None:
-    aws.at(row.step, *[_for_the_first(0.5, row.fault)] * 99)
+    aws.at(row.step, *[_for_the_first(1.5, row.fault)] * 99)
     invocation = impatient(cfn.request("Create"))
     assert cfn.answer["Status"] == "SUCCESS", cfn.answer["Reason"]
     assert aws.steps.count(row.step) > 1

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from infra import ROOT
-from infra.local.codeartifact.pip_settings import PipSettingsError
+from infra.cli.pip_settings import PipSettingsError
 from infra.local.console import Console
 from infra.local.demo import demo
 from infra.local.deployment import Deployment

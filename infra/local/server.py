@@ -16,9 +16,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from infra.cli.pip_settings import read_pip_settings
 from infra.local.codeartifact.control_plane import control_plane as codeartifact_control_plane
 from infra.local.codeartifact.index import index
-from infra.local.codeartifact.pip_settings import read_pip_settings
 from infra.local.codeartifact.resources import CALLER
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream

@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from infra.cli.aws import Aws, AwsError
+from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.index import index
-from infra.local.codeartifact.pip_settings import PipSettings
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
 from infra.preflight import CannotCheckError, Repository, Settings, check

@@ -9,8 +9,8 @@ import pytest
 import requests
 from pypi_simple import PyPISimple
 
+from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.index import index
-from infra.local.codeartifact.pip_settings import PipSettings
 from infra.local.codeartifact.upstream import Upstream
 from tests.infra.local.codeartifact.support import OWNER, serve, wheel
 

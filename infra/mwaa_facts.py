@@ -6,6 +6,7 @@ Sources: "guide" is the Amazon MWAA user guide, "image" the public source of MWA
 
 from __future__ import annotations
 
+import codecs
 import re
 
 # Image: Dockerfile.base of each version.
@@ -49,6 +50,15 @@ PIP_SECONDS = 9 * 60
 SYNC_SECONDS = 30
 # MWAA forces its constraints on a requirements.txt in which no line matches this. Image: user_requirements.py.
 NAMES_CONSTRAINTS = re.compile(r"-c |--constraint ")
+# How MWAA recognizes the encoding of requirements.txt, the first that it begins with: so UTF-32-LE passes for UTF-16.
+# pip, which is asked after it, looks for UTF-32 first. Image: utils/encoding.py.
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+}
+_NAMES_ENCODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
 
 # The components that run the startup script and pip, as their log groups airflow-NAME-COMPONENT call them; mw1.micro's
 # one container for scheduler and worker logs as Worker. Image: logging/config.py, user_requirements.py.
@@ -80,3 +90,19 @@ def access_modes(airflow_version: str) -> tuple[str, ...]:
     if major < 3:  # noqa: PLR2004  (Airflow's major version)
         return ("PUBLIC_ONLY", "PRIVATE_ONLY")
     return ("PUBLIC_AND_PRIVATE", "PRIVATE_ONLY") if (major, minor) >= (3, 2) else ("PRIVATE_ONLY",)
+
+
+def decode_requirements(content: bytes) -> str:
+    """Return requirements.txt as MWAA reads it to look for constraints; see NAMES_CONSTRAINTS.
+
+    MWAA forces its constraints where this fails. Image: utils/encoding.py, user_requirements.py.
+
+    :param content: the file's.
+    :raises UnicodeError: if it is in another encoding.
+    :raises LookupError: if it names an encoding that does not exist.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if content.startswith(mark):
+            return content.removeprefix(mark).decode(encoding)
+    named = [found for line in content.split(b"\n")[:2] if (found := _NAMES_ENCODING.match(line))]
+    return content.decode(named[0][1].decode("ascii") if named else "utf-8")

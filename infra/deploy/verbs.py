@@ -1,4 +1,4 @@
-"""What the deployer does: deploy, status, refresh (destroy has a module of its own)."""
+"""What the deployer does besides deploying, releasing and destroying: status and refresh."""
 
 from __future__ import annotations
 
@@ -8,57 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra import ROOT
-from infra.build import build
 from infra.cli.aws import AwsError
 from infra.cli.console import say
 from infra.cli.templates import STACKS
-from infra.deploy.parameters import fill
-from infra.deploy.releases import record, released
-from infra.deploy.stacks import StackError, deploy_stack, describe, outputs, parameters_of
-from infra.deploy.upload import INDEX_URL_KEY, upload
+from infra.deploy.stacks import StackError, describe, outputs
+from infra.deploy.upload import INDEX_URL_KEY
 from mwaa_codeartifact.core.index_url import LineFacts, format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from infra.cli.aws import Aws
     from infra.cli.settings import Settings
-    from infra.cli.templates import Template
 
 _FUNCTION_SECONDS = "330"  # more than the function's timeout; the CLI's own is 60 s and would invoke it again
-
-
-def deploy(
-    aws: Aws, settings: Settings, templates: Mapping[str, Template], requirements: Path, root: Path = ROOT
-) -> None:
-    """Build, then bring up the stacks in their order, with the uploads as soon as the bucket is there.
-
-    :param aws: the runner.
-    :param settings: the settings.
-    :param templates: all templates in the order of their deployment.
-    :param requirements: what is uploaded as requirements.txt.
-    :param root: the project's directory.
-    """
-    build(root)
-    earlier: dict[str, str] = {}
-    changed = False
-    before = released(parameters_of(aws, settings.stack_name("mwaa")))
-    for stack, template in templates.items():
-        name = settings.stack_name(stack)
-        say(f"— {name}")
-        parameters = fill(template, earlier, settings.parameters)
-        changed |= deploy_stack(aws, name, template, parameters, settings.environment_name)
-        earlier |= outputs(aws, name)
-        if stack == "repository":
-            say("— uploads")
-            uploaded, new = upload(aws, earlier["BucketName"], requirements, root)
-            earlier |= uploaded
-            changed |= new
-    if before != (after := released(earlier)):
-        record(aws, earlier["BucketName"], before, after)
-    say(f"Airflow UI: {earlier['WebserverUrl']}")
-    say("deployed" if changed else "nothing changed: the stacks and all uploaded files are as they were")
 
 
 def status(aws: Aws, settings: Settings) -> None:

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from infra import ROOT
-from infra.local.codeartifact.pip_settings import PipSettingsError
-from infra.local.console import Console
+from infra.cli.console import Console
+from infra.cli.pip_settings import PipSettingsError
 from infra.local.demo import demo
 from infra.local.deployment import Deployment
 from infra.local.releases import releases

@@ -14,7 +14,7 @@ from infra.local.mwaa.majors import major_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.local.console import Console
+    from infra.cli.console import Console
     from infra.local.mwaa.airflow import Airflow
     from infra.local.server import Server
 

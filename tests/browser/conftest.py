@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from infra import ROOT
-from infra.local.console import Console
+from infra.cli.console import Console
 from infra.local.deployment import Deployment
 from infra.local.server import Server
 from tests.browser.support import People

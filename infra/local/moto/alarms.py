@@ -111,8 +111,7 @@ class Alarms:
 
     def _publish(self, topic: str, alarm: Alarm, old: str, now: datetime) -> None:
         """Tell a topic, if its policy lets CloudWatch. SNS guide, "Example cases for Amazon SNS access control"."""
-        may_publish = getattr(iam, "may_publish", None)
-        if may_publish and not may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn, DEFAULT_ACCOUNT_ID):
+        if not iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn, DEFAULT_ACCOUNT_ID):
             self._say(f"alarm {alarm.name}: {topic} does not let CloudWatch publish")
             return
         message = {

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.local.moto import iam
+from infra.local.moto.iam import caller_of_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from infra.local.moto.iam import Caller
-
-
-def current() -> Caller | None:
-    """Return the caller; None where nobody has been told, as in a server without IAM."""
-    variable = getattr(iam, "caller_of_request", None)
-    caller: Caller | None = variable.get(None) if variable else None
-    return caller
 
 
 def require(action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
@@ -24,7 +15,7 @@ def require(action: str, resource: str, context: Mapping[str, str] | None = None
 
     :raises PermissionError: in IAM's words.
     """
-    caller = current()
+    caller = caller_of_request.get()
     if caller and not caller.may(action, resource, context):
         raise PermissionError(
             f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} because no "

@@ -148,8 +148,8 @@ def run(function: LambdaFunction, event: Any) -> tuple[str, bool, str]:
 class Invocation:
     """An event that waits in Lambda's queue until the function has taken it, or until all attempts have failed."""
 
-    def __init__(self, function: LambdaFunction, event: Any) -> None:
-        self._function, self._event, self._id = function, event, str(uuid.uuid4())
+    def __init__(self, function: LambdaFunction, event: Any, say: Callable[[str], None]) -> None:
+        self._function, self._event, self._say, self._id = function, event, say, str(uuid.uuid4())
         self._thread = threading.Thread(target=self._attempts, name=f"lambda-{function.function_name}", daemon=True)
         self._thread.start()
 
@@ -165,6 +165,7 @@ class Invocation:
         began, condition = time.monotonic(), "RetriesExhausted"
         for attempt in range(retries + 1):
             result, failed, _ = run(self._function, self._event)
+            self._say(f"{'failed' if failed else 'ran'}: {json.loads(result)}")
             if not failed:
                 return
             if attempt < retries:
@@ -202,13 +203,14 @@ class Invocation:
         )
 
 
-def invoke_async(function: LambdaFunction, event: Any) -> Invocation:
+def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None] = lambda _: None) -> Invocation:
     """Let a function have an event, as EventBridge, CloudFormation and InvocationType=Event do; wait for nothing.
 
     :param function: as deployed.
     :param event: JSON types.
+    :param say: told what became of every attempt.
     """
-    return Invocation(function, event)
+    return Invocation(function, event, say)
 
 
 def check_destinations(function: LambdaFunction, config: dict[str, Any]) -> None:

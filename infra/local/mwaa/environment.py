@@ -32,6 +32,7 @@ class Environment:
     :param arn: its ARN.
     :param folder: where its containers and its database live.
     :param endpoint_url: where AWS is.
+    :param proxy_url: where what runs in its VPC finds the way to AWS.
     :param port: of the UI.
     :param say: told every line of progress.
     """
@@ -42,6 +43,7 @@ class Environment:
         arn: str,
         folder: Path,
         endpoint_url: str,
+        proxy_url: str,
         port: int,
         say: Callable[[str], None],
     ) -> None:
@@ -50,6 +52,7 @@ class Environment:
         self.created = datetime.now(UTC)
         self.airflow: Airflow | None = None
         self._folder, self._endpoint_url, self._port, self._say = folder, endpoint_url, port, say
+        self._proxy_url = proxy_url
         self._containers = 0
         self._logs = Logs(arn)
         self._password = secrets.token_urlsafe(9)
@@ -76,12 +79,15 @@ class Environment:
         :param say: told every line of its progress.
         """
         self._containers += 1
-        region = self.arn.split(":")[3]
+        region, account = self.arn.split(":")[3:5]
+        source = {"aws:SourceAccount": account, "aws:SourceArn": self.arn}
         aws = {
             "AWS_ENDPOINT_URL": self._endpoint_url,
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            **assume_role(self.configuration.role_arn, "airflow-env.amazonaws.com", region),
+            **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), self._proxy_url),
+            "NO_PROXY": f"127.0.0.1:{self._port}",  # Airflow's own
+            **assume_role(self.configuration.role_arn, "airflow-env.amazonaws.com", region, source),
         }
         root = self._folder / f"container-{self._containers}"
         image = Image(self.configuration.airflow_version)

@@ -20,21 +20,32 @@ class Environments(dict[str, Environment]):
 
     :param folder: where they live.
     :param endpoint_url: where AWS is.
+    :param proxy_url: returns the way to AWS of what runs in these subnets and groups.
     :param airflow_port: of an environment's UI.
     :param say: told every line of an environment's progress.
     """
 
     def __init__(
-        self, folder: Path, endpoint_url: Callable[[], str], airflow_port: int, say: Callable[[str], None]
+        self,
+        folder: Path,
+        endpoint_url: Callable[[], str],
+        proxy_url: Callable[[list[str], list[str]], str],
+        airflow_port: int,
+        say: Callable[[str], None],
     ) -> None:
         super().__init__()
         self._folder, self._endpoint_url, self._airflow_port, self._say = folder, endpoint_url, airflow_port, say
+        self._proxy_url = proxy_url
 
     def create(self, properties: dict[str, Any]) -> _Waiting:
         """Begin to create an environment."""
         configuration = Configuration.from_properties(properties)
         arn = f"arn:aws:airflow:eu-west-1:123456789012:environment/{configuration.name}"
-        made = _Waiting(configuration, arn, self._folder, self._endpoint_url(), self._airflow_port, self._say)
+        network = properties["NetworkConfiguration"]
+        proxy_url = self._proxy_url(network["SubnetIds"], network["SecurityGroupIds"])
+        made = _Waiting(
+            configuration, arn, self._folder, self._endpoint_url(), proxy_url, self._airflow_port, self._say
+        )
         self[configuration.name] = made
         return made
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.local.moto import callers, iam, operation
+from infra.local.moto import callers, operation
+from infra.local.moto.iam import caller_of_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from contextvars import ContextVar
 
 ROLE = "arn:aws:iam::123456789012:role/run"
 
@@ -29,10 +30,10 @@ class Deployer:
 
 
 @pytest.fixture
-def calling(monkeypatch: pytest.MonkeyPatch) -> ContextVar[Any]:
-    variable: ContextVar[Any] = ContextVar("caller_of_request", default=None)
-    monkeypatch.setattr(iam, "caller_of_request", variable, raising=False)
-    return variable
+def calling() -> Iterator[ContextVar[Any]]:
+    before = caller_of_request.set(None)
+    yield caller_of_request
+    caller_of_request.reset(before)
 
 
 def test_a_role_is_handed_to_a_service_by_who_may_pass_it(calling: ContextVar[Any]) -> None:
@@ -55,7 +56,7 @@ def test_work_on_a_stack_is_done_in_the_callers_name(calling: ContextVar[Any], *
     operation.begin("1")
 
     def work() -> bool:
-        seen.append(callers.current())
+        seen.append(caller_of_request.get())
         return True
 
     operation._side_by_side({"A": set()}, lambda _: (work, takes_time), stop_at_failure=True)  # noqa: SLF001

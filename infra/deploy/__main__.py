@@ -15,7 +15,8 @@ from infra.cli.settings import load
 from infra.cli.templates import read_templates
 from infra.deploy.destroy import destroy
 from infra.deploy.release import release_plugins, release_requirements, roll_back
-from infra.deploy.verbs import deploy, refresh, status
+from infra.deploy.status import status
+from infra.deploy.verbs import deploy, refresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

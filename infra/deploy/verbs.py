@@ -1,10 +1,9 @@
-"""What the deployer does: deploy, status, refresh (destroy has a module of its own)."""
+"""What the deployer does: deploy and refresh (status and destroy have modules of their own)."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +11,13 @@ from infra import ROOT
 from infra.build import build
 from infra.cli.aws import AwsError
 from infra.cli.console import say
-from infra.cli.templates import STACKS
 from infra.deploy.parameters import fill
 from infra.deploy.releases import record, released
-from infra.deploy.stacks import StackError, deploy_stack, describe, outputs, parameters_of
-from infra.deploy.upload import INDEX_URL_KEY, upload
-from mwaa_codeartifact.core.index_url import LineFacts, format_time
+from infra.deploy.stacks import StackError, deploy_stack, outputs, parameters_of
+from infra.deploy.upload import upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from infra.cli.aws import Aws
     from infra.cli.settings import Settings
@@ -61,27 +58,6 @@ def deploy(
     say("deployed" if changed else "nothing changed: the stacks and all uploaded files are as they were")
 
 
-def status(aws: Aws, settings: Settings) -> None:
-    """Show the stacks, the environment and how fresh the index-url file is.
-
-    :param aws: the runner.
-    :param settings: the settings.
-    :raises AwsError: after all the rest is told, if something could not be found out.
-    """
-    for stack in STACKS:
-        name = settings.stack_name(stack)
-        found = describe(aws, name)
-        say(f"stack {name}: {found['StackStatus'] if found else 'not there'}")
-    name, bucket = settings.environment_name, settings.parameters["BucketName"]
-    errors = [
-        _tell(f"environment {name}", lambda: _environment(aws, name)),
-        _tell(f"index-url file s3://{bucket}/{INDEX_URL_KEY}", lambda: freshness(aws, bucket)),
-    ]
-    first = next(filter(None, errors), None)
-    if first:
-        raise first
-
-
 def refresh(aws: Aws, settings: Settings) -> None:
     """Invoke the Lambda refresher now and show its result.
 
@@ -104,48 +80,3 @@ def refresh(aws: Aws, settings: Settings) -> None:
         message = f"{payload.get('errorType', answer['FunctionError'])}: {payload.get('errorMessage', payload)}"
         raise AwsError(f"The refresher {function} failed: {message}", operation="Invoke")
     say(json.dumps(payload, indent=2))
-
-
-def freshness(aws: Aws, bucket: str) -> str:
-    """Tell how fresh the index-url file is, from a HEAD: nobody needs the secret for that.
-
-    :param aws: the runner.
-    :param bucket: the environment's bucket.
-    """
-    try:
-        answer = aws.call("s3api", "head-object", "--bucket", bucket, "--key", INDEX_URL_KEY)
-    except AwsError as error:
-        if error.code != "404":
-            raise
-        return "not there"
-    facts = LineFacts.from_metadata(answer["Metadata"])
-    if facts is None:
-        return "stale: it was not written by a refresher, so nobody knows when its token expires"
-    hours = (facts.token_expires_at - datetime.now(UTC)).total_seconds() / 3600
-    life = f"{hours:.1f} h left" if hours > 0 else "EXPIRED"
-    return (
-        f"{life}, token-expires-at {format_time(facts.token_expires_at)}, "
-        f"refreshed-at {format_time(facts.refreshed_at)}, refreshed-by {facts.refreshed_by}"
-    )
-
-
-def _tell(subject: str, look: Callable[[], str]) -> AwsError | None:
-    """Say what is found; hand an error back, so that what comes after it is told all the same."""
-    try:
-        say(f"{subject}: {look()}")
-    except AwsError as error:
-        say(f"{subject}: not known")
-        return error
-    return None
-
-
-def _environment(aws: Aws, name: str) -> str:
-    try:
-        environment = aws.call("mwaa", "get-environment", "--name", name)["Environment"]
-    except AwsError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-        return "not there"
-    update = environment.get("LastUpdate", {})
-    failed = f", last update failed: {update.get('Error', {}).get('ErrorMessage')}" if update.get("Error") else ""
-    return f"{environment['Status']}, Airflow {environment['AirflowVersion']}, {environment['WebserverUrl']}{failed}"

@@ -16,6 +16,7 @@ from infra.cli.settings import load
 from infra.cli.templates import read_templates
 from infra.deploy.deploy import deploy
 from infra.deploy.destroy import destroy
+from infra.deploy.refresh import refresh
 from infra.deploy.release import (
     Deployed,
     NotDeployedError,
@@ -24,7 +25,7 @@ from infra.deploy.release import (
     release_requirements,
     roll_back,
 )
-from infra.deploy.verbs import refresh, status
+from infra.deploy.status import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import ROOT
+from infra.cli.announcement import announce, env_file
 from infra.cli.aws import Aws
 from infra.cli.program import run
 from infra.cli.settings import load
@@ -49,8 +50,10 @@ def main() -> int:
 
     def command() -> None:
         templates = read_templates()
-        settings = load(ROOT / ".env", os.environ, templates)
-        _VERBS[arguments.verb](Aws(settings.region, settings.environ), settings, templates, arguments)
+        settings = load(env_file(os.environ), os.environ, templates)
+        aws = Aws(settings.region, settings.environ)
+        announce(aws, os.environ, templates)
+        _VERBS[arguments.verb](aws, settings, templates, arguments)
 
     again = f"Stopped here; what AWS has begun goes on. `make {arguments.verb}` again takes it up."
     return run(command, interrupted=again)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra import ROOT
 from infra.build import build
+from infra.cli.announcement import env_file
 from infra.cli.console import say, waiting
 from infra.cli.program import DeployerError
 from infra.deploy.events import POLL_SECONDS
@@ -47,7 +48,7 @@ def release_requirements(aws: Aws, settings: Settings, template: Template, requi
     :raises ReleaseError: when the check finds a problem, or pip failed.
     """
     if not force:
-        report = check(requirements, read_settings(ROOT / ".env", os.environ))
+        report = check(requirements, read_settings(env_file(os.environ), os.environ))
         say(str(report))
         if report.problems:
             raise ReleaseError(f"Nothing was uploaded: correct {requirements}, or FORCE=1 if you know better.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import ROOT
+from infra.cli.announcement import announce, env_file
 from infra.cli.aws import Aws
 from infra.cli.console import say
 from infra.cli.program import run
@@ -92,8 +93,10 @@ def main() -> int:
 
     def command() -> None:
         templates = read_templates()
-        settings = load(ROOT / ".env", os.environ, templates)
-        arguments.run(Aws(settings.region, settings.environ), settings, templates, arguments)
+        settings = load(env_file(os.environ), os.environ, templates)
+        aws = Aws(settings.region, settings.environ)
+        announce(aws, os.environ, templates)
+        arguments.run(aws, settings, templates, arguments)
 
     again = f"Stopped here; what AWS has begun goes on. `make {arguments.verb}` again takes it up."
     return run(command, interrupted=again)

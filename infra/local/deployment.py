@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from infra.cli.templates import read_templates
 from infra.deploy.upload import INDEX_URL_KEY
 from infra.local.mwaa.majors import major_of
+from infra.mwaa_facts import access_modes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,13 +37,19 @@ class Deployment:
     def __init__(self, server: Server, console: Console, root: Path) -> None:
         self.server, self.console = server, console
         self._root = root
+        version = os.environ.get("AIRFLOW_VERSION") or _default_version()
         self._settings = server.environ | {
             "ENVIRONMENT_NAME": ENVIRONMENT,
             "BUCKET_NAME": BUCKET,
             "DOMAIN_NAME": "local-domain",
             "REPOSITORY_NAME": "local-repository",
             "IN_HOUSE_PACKAGES": "acme-*",
-            "AIRFLOW_VERSION": os.environ.get("AIRFLOW_VERSION", "3.0.6"),
+            "AIRFLOW_VERSION": version,
+            "WEBSERVER_ACCESS_MODE": access_modes(version)[0],
+            # The user's settings are for AWS: neither .env, nor profiles may have a word here.
+            "ENV_FILE": os.devnull,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def deploy(self) -> None:
@@ -58,7 +67,7 @@ class Deployment:
         with subprocess.Popen(
             command,
             cwd=self._root,
-            env=os.environ | self._settings,
+            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | self._settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -87,10 +96,12 @@ class Deployment:
         """Give a boto3 client that comes to the server."""
         return self.server.client(service)
 
-    def write_settings(self, path: Path) -> Path:
-        """Write the environment variables for another shell."""
-        path.write_text("".join(f"export {name}={value}\n" for name, value in self._settings.items()))
-        return path.relative_to(self._root)
+    def write_settings(self, path: Path) -> None:
+        """Write the environment variables for another shell, for nobody else to read: keys are among them."""
+        lines = ["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in self._settings.items()]
+        path.touch(mode=0o600)
+        path.write_text("\n".join([*lines, ""]))
 
     def index_url_facts(self) -> dict[str, str]:
         """HEAD the index-url file and give its metadata."""
@@ -170,3 +181,7 @@ class Deployment:
             ]
             for name in names
         }
+
+
+def _default_version() -> str:
+    return read_templates()["mwaa"].parameters["AirflowVersion"].default or ""

@@ -11,12 +11,13 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urljoin
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urljoin
 
 import pytest
 import requests
 
+from infra.deploy.refresh_dag import refresh_dag
 from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, section
 from tests.airflow.web_server import MAJOR, READS_COOKIES, Browser, WebServer, prepare, served
 
@@ -166,6 +167,47 @@ def test_what_airflow_knows_of_the_dag_decides_at_once(
     assert (target["reason"], target["verdict"], answer.status_code) == (state, verdict, 200)
     assert target["dag_keeps_it"] is (verdict == "alive")
     assert told in html.unescape(page)
+
+
+class ThroughMwaa:
+    """Pass what the AWS CLI is told to ask Airflow's REST API on to it, as MWAA does."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    def call(self, *arguments: str) -> dict[str, Any]:
+        assert arguments[:4] == ("mwaa", "invoke-rest-api", "--name", "name")
+        given = dict(zip(arguments[4::2], arguments[5::2], strict=True))
+        assert given["--method"] == "GET"
+        query = urlencode(json.loads(given["--query-parameters"]))
+        answer = self._browser.get(f"/api/v{1 if MAJOR == 2 else 2}{given['--path']}?{query}")
+        assert answer.status_code == 200, answer.text
+        return {"RestApiStatusCode": 200, "RestApiResponse": answer.json()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"exists": True, "is_paused": False, "last_run_state": "success"}),
+        ({"dag__is_paused": 1}, {"is_paused": True}),
+        (GONE, {"exists": False}),
+        ({"dag_run__state": "failed"}, {"last_run_state": "failed", "last_success_at": None}),
+        (UNDER_WAY, {"last_run_state": None, "next_run_at": None}),
+    ],
+)
+def test_make_status_learns_the_same_through_mwaa(
+    changes: dict[str, object], expected: dict[str, object], home: AirflowHome, viewer: Browser
+) -> None:
+    airflow_knows(home, **changes)
+    through_mwaa, problem = refresh_dag(ThroughMwaa(viewer), "name")  # type: ignore[arg-type]
+    on_the_page = viewer.get(JSON).json()["dag"]
+    airflow_knows(home)
+    assert through_mwaa
+    assert problem == ""
+    found = through_mwaa.as_dict()
+    assert {name: found[name] for name in expected} == expected
+    if found["exists"]:  # a list of DAGs leaves out those that are gone
+        assert found == {name: on_the_page[name] for name in found}
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_runs_only_its_own_script(server: WebServer, viewer: Browser) -> None:

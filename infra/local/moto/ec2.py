@@ -81,6 +81,9 @@ def _create_valid_endpoint(backend: EC2Backend, vpc_id: str, service_name: str, 
     zones = [backend.get_subnet(subnet).availability_zone for subnet in endpoint.get("subnet_ids") or []]
     if len(zones) > len(set(zones)):
         raise EC2ClientError("DuplicateSubnetsInSameZone", "Found another subnet of the endpoint in the same zone.")
+    strangers = [each for each in endpoint.get("security_group_ids") or [] if each not in backend.groups[vpc_id]]
+    if strangers:
+        raise EC2ClientError("InvalidParameter", f"Security group {strangers[0]} and {vpc_id} are different networks.")
     if endpoint["endpoint_type"] == "Interface" and _is_true(endpoint.get("private_dns_enabled")):
         if not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
             message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames of the VPC"

@@ -59,6 +59,9 @@ class Vpc:
         missing = set(self.subnet_ids) - {subnet.id for subnet in self._subnets}
         if missing:
             return f"there is no subnet {', '.join(sorted(missing))}"
+        strangers = [group for group in self.group_ids if group not in self._ec2.groups[self._vpc.id]]
+        if strangers:
+            return f"{', '.join(strangers)} is no security group of {self._vpc.id}"
         name = f"com.amazonaws.{self._ec2.region_name}.{service}"
         known = [
             each

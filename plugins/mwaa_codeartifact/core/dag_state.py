@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from mwaa_codeartifact.core.index_url import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # The DAG runs hourly: after two intervals without a success at least one run is missing or has failed.
 WITHOUT_SUCCESS = timedelta(hours=2)
 # A busy scheduler may begin a run late, and schedules the next one some seconds after the last has ended.
 PATIENCE = timedelta(minutes=10)
+
+
+# States of a run that has not ended (Airflow: DagRunState).
+UNDER_WAY = frozenset({"queued", "running"})
+
+
+class Run(NamedTuple):
+    """One run of the DAG, as Airflow's database or its REST API has it.
+
+    :param state: ``queued``, ``running``, ``success`` or ``failed``.
+    :param begun_at: since when it waits or runs, UTC.
+    :param ended_at: UTC; None while it is under way.
+    """
+
+    state: str
+    begun_at: datetime | None
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +60,24 @@ class DagState:
     last_run_ended_at: datetime | None = None
     last_success_at: datetime | None = None
     next_run_at: datetime | None = None
+
+    @classmethod
+    def from_runs(cls, runs: Iterable[Run], **known: Any) -> Self:
+        """Build the state from the latest runs, in any order: one that was cleared ends again, so its end counts.
+
+        :param runs: the latest ones.
+        :param known: the other fields.
+        """
+        runs = list(runs)
+        ended = [(run.ended_at, run.state) for run in runs if run.state not in UNDER_WAY and run.ended_at]
+        last_end, last_state = max(ended, default=(None, None))
+        return cls(
+            running_since=min((run.begun_at for run in runs if run.state in UNDER_WAY and run.begun_at), default=None),
+            last_run_state=last_state,
+            last_run_ended_at=last_end,
+            last_success_at=max((end for end, state in ended if state == "success"), default=None),
+            **known,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Render as JSON types."""

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
 
-from mwaa_codeartifact.core.dag_state import DagState
+from mwaa_codeartifact.core.dag_state import UNDER_WAY, DagState, Run
 from mwaa_codeartifact.settings import REFRESH_DAG
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # So many of the latest runs are read: among them are the one under way and the last that ended.
 _RUNS = 10
-_UNDER_WAY = {"queued", "running"}
 
 log = logging.getLogger(__name__)
 
@@ -42,30 +37,18 @@ def _ask() -> DagState:
         columns = (DagRun.run_id, DagRun.state, DagRun.queued_at, DagRun.start_date, DagRun.end_date)
         newest_first = select(*columns).where(DagRun.dag_id == REFRESH_DAG).order_by(DagRun.id.desc()).limit(_RUNS)
         runs = session.execute(newest_first).all()
-        under_way = [run.run_id for run in runs if run.state in _UNDER_WAY]
+        under_way = [run.run_id for run in runs if run.state in UNDER_WAY]
         retrying = select(TaskInstance.run_id).where(
             TaskInstance.dag_id == REFRESH_DAG,
             TaskInstance.run_id.in_(under_way),
             TaskInstance.state == "up_for_retry",
         )
-        return DagState(
+        return DagState.from_runs(
+            [Run(str(run.state), run.start_date or run.queued_at, run.end_date) for run in runs],
             # Airflow 3 calls it stale; what is not known counts as well.
             is_active=not dag.is_stale if hasattr(DagModel, "is_stale") else dag.is_active is not False,
             has_import_errors=bool(dag.has_import_errors),
             is_paused=bool(dag.is_paused),
             is_retrying=bool(under_way) and session.execute(retrying).first() is not None,
             next_run_at=dag.next_dagrun_create_after,
-            **_history(runs),
         )
-
-
-def _history(runs: Sequence[Any]) -> dict[str, Any]:
-    """Return what the latest runs say; one that was cleared ends again, so the end counts and not the order."""
-    begun = [run.start_date or run.queued_at for run in runs if run.state in _UNDER_WAY]
-    ended = sorted((run for run in runs if run.state not in _UNDER_WAY and run.end_date), key=lambda run: run.end_date)
-    return {
-        "running_since": min(filter(None, begun), default=None),
-        "last_run_state": str(ended[-1].state) if ended else None,
-        "last_run_ended_at": ended[-1].end_date if ended else None,
-        "last_success_at": max((run.end_date for run in ended if run.state == "success"), default=None),
-    }

@@ -184,6 +184,11 @@ def test_a_nat_gateway_is_a_way_to_everything_and_an_internet_gateway_is_none(se
     assert network.out_of.refusal("sts") is None
 
 
+def test_a_group_of_another_vpc_leads_nowhere(server: Server, network: Network) -> None:
+    stranger = server.client("ec2").create_security_group(GroupName="x", Description="x")["GroupId"]
+    assert "is no security group of vpc-" in (Vpc(network.out_of.subnet_ids, (stranger,)).refusal("sqs") or "")
+
+
 def test_the_members_of_a_group_reach_one_another_only_by_a_rule_that_names_it(
     server: Server, network: Network
 ) -> None:
@@ -195,7 +200,11 @@ def test_the_members_of_a_group_reach_one_another_only_by_a_rule_that_names_it(
 
 @pytest.mark.parametrize(
     ("changed", "why"),
-    [({}, "conflicting DNS domain"), ({"PrivateDnsEnabled": False, "SubnetIds": "twice"}, "same zone")],
+    [
+        ({}, "conflicting DNS domain"),
+        ({"PrivateDnsEnabled": False, "SubnetIds": "twice"}, "same zone"),
+        ({"PrivateDnsEnabled": False, "SecurityGroupIds": ["sg-1"]}, "different networks"),
+    ],
 )
 def test_an_endpoint_that_ec2_refuses_is_refused(
     server: Server, network: Network, changed: dict[str, Any], why: str

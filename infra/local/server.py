@@ -22,11 +22,23 @@ from infra.local.codeartifact.index import index
 from infra.local.codeartifact.resources import CALLER
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from infra.local.moto import cloudformation, ec2, iam, lambda_runtime, resources, s3, vpc
+from infra.local.moto import (
+    alarms,
+    cloudformation,
+    ec2,
+    filter_pattern,
+    iam,
+    lambda_runtime,
+    propagation,
+    resources,
+    s3,
+    vpc,
+)
 from infra.local.moto.iam import Iam, RefusedError, caller_of_request
 from infra.local.moto.requested import service_of
 from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
+from infra.local.mwaa.environments import Environments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,8 +46,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from infra.local.mwaa.environment import Environment
 
 REGION = "eu-west-1"
 _ANSWERS_PATH = "/custom-resource-answers/"
@@ -52,8 +62,14 @@ class Server:
 
     def __init__(self, folder: Path, port: int, airflow_port: int, say: Callable[[str, str], None]) -> None:
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
-        self.environments: dict[str, Environment] = {}
-        self._folder, self._airflow_port, self._say = folder, airflow_port, say
+        self.environments = Environments(
+            folder / "environments",
+            lambda: self.endpoint_url,
+            self.proxy_url,
+            airflow_port,
+            lambda line: say("mwaa", line),
+        )
+        self._folder, self._say = folder, say
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
         self._keys = self.iam.administrator_keys(REGION)
         self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
@@ -70,19 +86,11 @@ class Server:
         ec2.install()
         iam.install()
         s3.install()
-        lambda_runtime.install(lambda: self.endpoint_url)
-        resources.install(
-            resources.Backends(
-                codeartifact=self.codeartifact,
-                environments=self.environments,
-                folder=folder / "environments",
-                endpoint_url=lambda: self.endpoint_url,
-                client=self.client,
-                proxy_url=self.proxy_url,
-                airflow_port=self._airflow_port,
-                say=lambda line: self._say("mwaa", line),
-            )
-        )
+        alarms.install()
+        filter_pattern.install()
+        propagation.install()
+        lambda_runtime.install(lambda: self.endpoint_url, self.iam.role_may)
+        resources.install(resources.Backends(self.codeartifact, self.environments, self.client))
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))
         self._services: dict[str, WSGIApplication] = {
             "codeartifact": codeartifact_control_plane(self.codeartifact, lambda: self.endpoint_url),
@@ -94,8 +102,12 @@ class Server:
         self._opened.callback(thread.join)
         self._opened.callback(self._http.server_close)
         self._opened.callback(self._http.shutdown)
+        self._opened.callback(lambda_runtime.stop)
+        self._opened.callback(cloudformation.stop)
         self._opened.callback(self._proxies.close)
         self._opened.callback(self._stop_environments)
+        self.alarms = alarms.Alarms(REGION, lambda line: self._say("cloudwatch", line))
+        self._opened.callback(self.alarms.stop)
         self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
         return self
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
 
+from infra.local.moto import lambda_runtime
 from infra.local.moto.iam import may_invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from moto.awslambda.models import LambdaFunction
     from moto.events.models import Rule
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
@@ -79,16 +79,12 @@ class Schedule:
                 self._say(f"{rule.name}: failed invocation, there is no {target['Arn']}")
                 continue
             if may_invoke(function, "events.amazonaws.com", rule.arn, DEFAULT_ACCOUNT_ID):
-                self._say(f"{rule.name} {_invoke(function, event)}")
+                lambda_runtime.invoke_async(function, event, partial(self._tell, rule.name))
             else:
                 self._say(f"{rule.name}: failed invocation, no AWS::Lambda::Permission of {target['Arn']} lets it")
 
-
-def _invoke(function: LambdaFunction, event: dict[str, Any]) -> str:
-    """Invoke a function, and return what became of it."""
-    headers: dict[str, str] = {}
-    answer = json.loads(function.invoke(json.dumps(event), {}, headers))
-    return f"{'failed' if 'x-amz-function-error' in headers else 'ran'}: {answer}"
+    def _tell(self, rule: str, outcome: str) -> None:
+        self._say(f"{rule} {outcome}")
 
 
 def rate_seconds(expression: str) -> int | None:

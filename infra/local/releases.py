@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _SHIPPED = ROOT / "requirements" / "requirements.txt"
 _IN_HOUSE = ROOT / "examples" / "acme-greeting"
-_ADDED = "humanize\nacme-greeting"
-_BROKEN = "humanize==999.0"
+_ADDED = "boltons\nacme-greeting"
+_BROKEN = "boltons==999.0"
 _DAG = "tell_imports"
 _DAG_FILE = f'''"""An airflow dag that imports what was added."""
 from datetime import datetime
@@ -27,9 +27,9 @@ with DAG("{_DAG}", schedule=None, start_date=datetime(2024, 1, 1)):
     @task
     def tell():
         import acme_greeting
-        import humanize
+        import boltons
 
-        return [acme_greeting.__file__, humanize.__file__]
+        return [acme_greeting.__file__, boltons.__file__]
 
     tell()
 '''
@@ -79,7 +79,7 @@ class _Releases(Steps):
         expect(not self._importable(), "the packages are there before they were asked for")
         self._write(_ADDED)
         self._make("requirements")
-        expect(self.told("installed: acme-greeting-1.0.0, humanize-"), "the verdict does not name the packages")
+        expect(self.told("installed: acme-greeting-1.0.0, boltons-"), "the verdict does not name the packages")
         for path in self.returned_by(_DAG, "tell"):
             self.show(f"imported {path}")
             expect("/packages/" in path, f"{path} is not among the container's own packages")
@@ -130,7 +130,7 @@ class _Releases(Steps):
     def _importable(self) -> bool:
         """Tell whether the environment's container, in which tasks run, can import the packages."""
         container = self._deployment.server.environments[ENVIRONMENT].container
-        return bool(self.imported(container, "humanize", "acme_greeting"))
+        return bool(self.imported(container, "boltons", "acme_greeting"))
 
     def _state(self) -> tuple[Any, ...]:
         versions = self._deployment.client("s3").list_object_versions(Bucket=BUCKET)["Versions"]

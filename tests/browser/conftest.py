@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from infra import ROOT
 from infra.cli.console import Console
-from infra.local.deployment import Deployment
+from infra.local.demos.deployment import Deployment
 from infra.local.server import Server
 from tests.browser.support import People
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
 
-    from infra.local.deployment import Deployment
+    from infra.local.demos.deployment import Deployment
 
 VERSION = os.environ.get("AIRFLOW_VERSION", "3.0.6")
 DAG = "refresh_codeartifact_index_url"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from infra.deploy.upload import INDEX_URL_KEY
-from infra.local.deployment import BUCKET
+from infra.local.demos.deployment import BUCKET
 from mwaa_codeartifact.core.config import TOKEN_LIFETIME
 from mwaa_codeartifact.core.index_url import format_time
 from tests.browser.support import DAG, LOOKS, VERSION, Look, find_by_navigation, picture, wait_for_verdict
@@ -16,7 +16,7 @@ from tests.browser.support import DAG, LOOKS, VERSION, Look, find_by_navigation,
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from infra.local.deployment import Deployment
+    from infra.local.demos.deployment import Deployment
     from tests.browser.support import People
 
 _DESK = Look(1280, "light")

@@ -11,7 +11,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from moto.cloudformation import models, parsing
+from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 
@@ -31,6 +31,7 @@ _PATIENCE_SECONDS = 10.0
 _LAST_WORK_SECONDS = 5.0
 
 _create_change_set = models.CloudFormationBackend.create_change_set
+_summary = responses.get_template_summary_response_from_template
 _works: set[threading.Thread] = set()
 
 
@@ -60,9 +61,16 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     stack.stack_resources = property(_stack_resources)
     response.create_change_set = _acknowledged(response.create_change_set, directly=False)
     response.create_stack = _acknowledged(response.create_stack, directly=True)
+    responses.get_template_summary_response_from_template = _summary_with_loops
     # A change set without changes is made and fails, as on AWS, instead of being refused.
     response._validate_different_update = lambda *_: None
     operation.begin(os.environ.get("LOCAL_CLOUDFORMATION_SEED"))
+
+
+def _summary_with_loops(template_body: str) -> dict[str, Any]:
+    """Answer GetTemplateSummary: moto takes a loop of resources for a resource."""
+    template = models.Stack.parse_template(template_body)
+    return _summary(json.dumps({**template, "Resources": template_rules.all_resources(template)}, default=str))
 
 
 def stop() -> None:

@@ -37,8 +37,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     folder = tmp_path_factory.mktemp("local")
     with Console() as console, Server(folder / "aws", 0, _free_port(), console.say) as server:
         deployment = Deployment(server, console, ROOT)
-        deployment.deploy()
-        deployment.wait_until_available()
+        deployment.make("deploy")
         yield deployment
 
 

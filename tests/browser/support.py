@@ -43,7 +43,7 @@ class People:
 
     def __init__(self, chromium: Browser, deployment: Deployment) -> None:
         self._chromium, self._contexts = chromium, ExitStack()
-        airflow = deployment.wait_until_available()
+        airflow = deployment.running
         self.url, self._user, self._password = airflow.url, airflow.user, airflow.password
 
     def __enter__(self) -> Self:

@@ -69,7 +69,7 @@ class _Demo(Steps):
         self.title("Use: a task imports numpy from where pip put it")
         value = self.returned_by("example_codeartifact", "print_array")
         self.show(f"numpy {value['version']} from {value['path']}: {value['array']}")
-        expect("/container-1/packages/" in value["path"], "numpy does not come from the container's own packages")
+        expect("/airflow/.local/" in value["path"], "numpy does not come from the container's own packages")
 
     def deploy_again(self) -> None:
         self.title("Deploy again: nothing changes")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import threading
 import uuid
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -27,6 +29,8 @@ from infra.local.moto import cloudformation, ec2, iam, lambda_runtime, resources
 from infra.local.moto.iam import Iam, RefusedError, service_of
 from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
+from infra.local.mwaa.environments import Environments
+from infra.local.mwaa.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,8 +38,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from infra.local.mwaa.environment import Environment
 
 REGION = "eu-west-1"
 _INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
@@ -60,8 +62,18 @@ class Server:
 
     def __init__(self, folder: Path, port: int, airflow_port: int, say: Callable[[str, str], None]) -> None:
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
-        self.environments: dict[str, Environment] = {}
-        self._folder, self._airflow_port, self._say = folder, airflow_port, say
+        self._folder, self._say = folder, say
+        self.environments = Environments(
+            Surroundings(
+                folder=folder / "environments",
+                endpoint_url=lambda: self.endpoint_url,
+                client=cache(self.client),  # it takes a while to make, and serves every thread
+                say=lambda line: self._say("mwaa", line),
+                region=REGION,
+                port=airflow_port,
+                executor="celery" if os.environ.get("LOCAL_EXECUTOR") == "celery" else "local",
+            )
+        )
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
         self._keys = self.iam.administrator_keys(REGION)
         self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
@@ -82,11 +94,7 @@ class Server:
             resources.Backends(
                 codeartifact=self.codeartifact,
                 environments=self.environments,
-                folder=folder / "environments",
-                endpoint_url=lambda: self.endpoint_url,
                 client=self.client,
-                airflow_port=self._airflow_port,
-                say=lambda line: self._say("mwaa", line),
             )
         )
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))
@@ -100,7 +108,7 @@ class Server:
         self._opened.callback(thread.join)
         self._opened.callback(self._http.server_close)
         self._opened.callback(self._http.shutdown)
-        self._opened.callback(self._stop_environments)
+        self._opened.callback(self.environments.stop)
         self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
         return self
 
@@ -128,10 +136,6 @@ class Server:
             self._keys["AWS_ACCESS_KEY_ID"], self._keys["AWS_SECRET_ACCESS_KEY"], region_name=REGION
         )
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(inject_host_prefix=False))
-
-    def _stop_environments(self) -> None:
-        for environment in self.environments.values():
-            environment.stop()
 
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]

@@ -16,14 +16,12 @@ from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 
 from infra.local.codeartifact import package_groups
-from infra.local.mwaa.configuration import Configuration
-from infra.local.mwaa.environment import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from infra.local.codeartifact.store import CodeArtifact
+    from infra.local.mwaa.environments import Environments
 
 
 @dataclass
@@ -31,21 +29,13 @@ class Backends:
     """Hold what the taught types act on.
 
     :param codeartifact: the CodeArtifact stand-in.
-    :param environments: MWAA environments by name.
-    :param folder: where environments live.
-    :param endpoint_url: where AWS is.
+    :param environments: the MWAA stand-in.
     :param client: gives a boto3 client of a service.
-    :param airflow_port: of an environment's UI.
-    :param say: told every line of an environment's progress.
     """
 
     codeartifact: CodeArtifact
-    environments: dict[str, Environment]
-    folder: Path
-    endpoint_url: Callable[[], str]
+    environments: Environments
     client: Callable[[str], Any]
-    airflow_port: int
-    say: Callable[[str], None]
 
 
 def install(backends: Backends) -> None:
@@ -270,26 +260,21 @@ class MwaaEnvironment(_Taught, CloudFormationModel):
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
     ) -> MwaaEnvironment:
         """Start the environment."""
-        del resource_name
-        backends = cls.backends
-        configuration = Configuration.from_properties(cloudformation_json["Properties"])
-        arn = f"arn:aws:airflow:{region_name}:{account_id}:environment/{configuration.name}"
-        environment = Environment(
-            configuration, arn, backends.folder, backends.endpoint_url(), backends.airflow_port, backends.say
-        )
-        backends.environments[configuration.name] = environment
-        return cls(configuration.name, Arn=arn, WebserverUrl=environment.describe()["WebserverUrl"])
+        del resource_name, account_id, region_name
+        environment = cls.backends.environments.create(cloudformation_json["Properties"])
+        described = environment.describe()
+        return cls(described["Name"], Arn=described["Arn"], WebserverUrl=described["WebserverUrl"])
 
     @classmethod
     def update_from_cloudformation_json(
         cls, original_resource: MwaaEnvironment, *, cloudformation_json: dict[str, Any], **_: Any
     ) -> MwaaEnvironment:
-        """Start the environment's container anew."""
-        configuration = Configuration.from_properties(cloudformation_json["Properties"])
-        cls.backends.environments[original_resource.physical_resource_id].update(configuration)
+        """Begin to update the environment."""
+        name = original_resource.physical_resource_id
+        cls.backends.environments.update(name, cloudformation_json["Properties"])
         return original_resource
 
     def delete(self, account_id: str, region_name: str) -> None:
-        """Stop the environment."""
+        """Delete the environment."""
         del account_id, region_name
-        self.backends.environments.pop(self.physical_resource_id).stop()
+        self.backends.environments.delete(self.physical_resource_id)

@@ -110,7 +110,7 @@ class Airflow:
         self._workers = [name for name, container, _ in programs if container.component in {"Worker", "Hybrid"}]
         for name, container, command in programs:
             self._check_stopped()
-            container.say(f"airflow {' '.join(command[:2])}")
+            container.say(f"airflow {name}")
             arguments = [str(container.programs / "airflow"), *command]
             self._processes.serve(name, arguments, self.environ(container))
         self._processes.wait_until(self._is_healthy, _START_SECONDS)

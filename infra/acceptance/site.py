@@ -36,7 +36,8 @@ class Site:
     packages = f"{mwaa_facts.AIRFLOW_HOME}/.local/"
 
     def __init__(self, settings: Mapping[str, str], say: Callable[[str, str], None], root: Path) -> None:
-        self.settings, self.say, self.root = dict(settings), say, root
+        # The user's .env is for the user's deployments.
+        self.settings, self.say, self.root = {**settings, "ENV_FILE": os.devnull}, say, root
         self.name, self.bucket = settings["ENVIRONMENT_NAME"], settings["BUCKET_NAME"]
         self.lines: list[str] = []
         self._runs = 0
@@ -51,7 +52,7 @@ class Site:
         with subprocess.Popen(
             ["make", "--no-print-directory", target, *arguments],
             cwd=self.root,
-            env=os.environ | self.settings,
+            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | self.settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import uuid
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -39,6 +41,7 @@ from infra.local.moto.requested import service_of
 from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 from infra.local.mwaa.environments import Environments
+from infra.local.mwaa.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,17 +61,19 @@ class Server:
     :param port: of the endpoint on 127.0.0.1 (0: a free one).
     :param airflow_port: of an environment's UI.
     :param say: told every line of progress, with the name of who speaks.
+    :param run_airflow: whether environments have containers with Airflow (default), or MWAA's checks only.
     """
 
-    def __init__(self, folder: Path, port: int, airflow_port: int, say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        airflow_port: int,
+        say: Callable[[str, str], None],
+        *,
+        run_airflow: bool = True,
+    ) -> None:
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
-        self.environments = Environments(
-            folder / "environments",
-            lambda: self.endpoint_url,
-            self.proxy_url,
-            airflow_port,
-            lambda line: say("mwaa", line),
-        )
         self._folder, self._say = folder, say
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
         self._keys = self.iam.administrator_keys(REGION)
@@ -77,6 +82,20 @@ class Server:
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
         self._opened = ExitStack()
         self._proxies = vpc.Proxies(self.endpoint_url, self._dispatch, lambda line: say("vpc", line))
+        around = Surroundings(
+            folder=folder / "environments",
+            endpoint_url=lambda: self.endpoint_url,
+            client=cache(self.client),  # it takes a while to make, and serves every thread
+            say=lambda line: say("mwaa", line),
+            region=REGION,
+            port=airflow_port,
+            executor="celery" if os.environ.get("LOCAL_EXECUTOR") == "celery" else "local",
+            assume_role=lambda role_arn, service, context: iam.assume_role(role_arn, service, REGION, context),
+            role_may=self.iam.role_may,
+            refusal=lambda subnets, groups, service: vpc.Vpc(tuple(subnets), tuple(groups)).refusal(service),
+            proxy_url=self.proxy_url,
+        )
+        self.environments = Environments(around, run_airflow=run_airflow)
 
     def __enter__(self) -> Self:
         """Start serving."""
@@ -105,7 +124,7 @@ class Server:
         self._opened.callback(lambda_runtime.stop)
         self._opened.callback(cloudformation.stop)
         self._opened.callback(self._proxies.close)
-        self._opened.callback(self._stop_environments)
+        self._opened.callback(self.environments.stop)
         self.alarms = alarms.Alarms(REGION, lambda line: self._say("cloudwatch", line))
         self._opened.callback(self.alarms.stop)
         self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
@@ -143,10 +162,6 @@ class Server:
         :param group_ids: its security groups.
         """
         return self._proxies.url(vpc.Vpc(tuple(subnet_ids), tuple(group_ids)))
-
-    def _stop_environments(self) -> None:
-        for environment in self.environments.values():
-            environment.stop()
 
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]

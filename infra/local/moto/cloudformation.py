@@ -30,7 +30,7 @@ _PATIENCE_SECONDS = 10.0
 _LAST_WORK_SECONDS = 5.0
 
 _create_change_set = models.CloudFormationBackend.create_change_set
-_summary_of = responses.get_template_summary_response_from_template
+_summary = responses.get_template_summary_response_from_template
 _works: set[threading.Thread] = set()
 
 
@@ -61,10 +61,16 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     response.create_change_set = _acknowledged(response.create_change_set, directly=False)
     response.create_stack = _acknowledged(response.create_stack, directly=True)
     response.update_stack = _acknowledged(response.update_stack, directly=True)
-    responses.get_template_summary_response_from_template = _summary
+    responses.get_template_summary_response_from_template = _summary_with_loops
     # A change set without changes is made and fails, as on AWS, instead of being refused.
     response._validate_different_update = lambda *_: None
     operation.begin(os.environ.get("LOCAL_CLOUDFORMATION_SEED"))
+
+
+def _summary_with_loops(template_body: str) -> dict[str, Any]:
+    """Answer GetTemplateSummary: moto takes a loop of resources for a resource."""
+    template = models.Stack.parse_template(template_body)
+    return _summary(json.dumps({**template, "Resources": template_rules.all_resources(template)}, default=str))
 
 
 def stop() -> None:
@@ -162,14 +168,6 @@ def _directly(
         raise ValidationError(message="No updates are to be performed.")
     backend.execute_change_set(change_set)
     return backend.stacks[stack_id]
-
-
-def _summary(body: str) -> dict[str, Any]:
-    template = models.Stack.parse_template(body)
-    summary: dict[str, Any] = _summary_of(
-        json.dumps(template | {"Resources": template_rules.resources_of(template)}, default=str)
-    )
-    return summary
 
 
 def _stack_resources(stack: models.Stack) -> list[CloudFormationModel]:

@@ -47,7 +47,7 @@ def check_capabilities(template: Mapping[str, Any], given: Iterable[str], *, dir
     :param directly: for CreateStack.
     :raises InsufficientCapabilitiesError: otherwise.
     """
-    iam = [r for r in resources_of(template).values() if r["Type"].startswith("AWS::IAM::")]
+    iam = [r for r in all_resources(template).values() if r["Type"].startswith("AWS::IAM::")]
     named = any(
         {"RoleName", "UserName", "GroupName", "ManagedPolicyName"} & r.get("Properties", {}).keys() for r in iam
     )
@@ -58,11 +58,14 @@ def check_capabilities(template: Mapping[str, Any], given: Iterable[str], *, dir
         raise InsufficientCapabilitiesError(f"Requires capabilities : [{', '.join(missing)}]")
 
 
-def resources_of(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the resources of a template that is not expanded, those inside of Fn::ForEach among them."""
+def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the resources, those inside of Fn::ForEach among them.
+
+    :param template: before its expansion.
+    """
     found: dict[str, Any] = {}
     for name, resource in template.get("Resources", {}).items():
-        found |= resources_of({"Resources": resource[2]}) if name.startswith("Fn::ForEach") else {name: resource}
+        found |= all_resources({"Resources": resource[2]}) if name.startswith("Fn::ForEach") else {name: resource}
     return found
 
 

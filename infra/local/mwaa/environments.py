@@ -1,69 +1,79 @@
-"""MWAA environments by name, as CloudFormation and the API create, update and delete them."""
+"""All environments: what creates, changes and deletes them, after MWAA's rules."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from infra.local.mwaa.configuration import Configuration
+from infra.local.mwaa import model, rules
 from infra.local.mwaa.environment import Environment
+from infra.local.mwaa.rules import Request, ValidationError
+from infra.mwaa_facts import CREATABLE_VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from infra.local.mwaa.surroundings import Surroundings
 
-_POLL_SECONDS = 0.2
+# Not one on which MWAA is at work, nor one that was never there.
+_CHANGEABLE = {"AVAILABLE", "UPDATE_FAILED", "UNAVAILABLE"}
 
 
-class Environments(dict[str, Environment]):
-    """Keep environments.
+class Environments(Mapping[str, Environment]):
+    """Keep environments by name.
 
-    :param folder: where they live.
-    :param endpoint_url: where AWS is.
-    :param proxy_url: returns the way to AWS of what runs in these subnets and groups.
-    :param airflow_port: of an environment's UI.
-    :param say: told every line of an environment's progress.
+    :param around: what is around them.
+    :param run_airflow: False: there are rules, statuses and the checks of MWAA's agents, and no pip and no Airflow.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        endpoint_url: Callable[[], str],
-        proxy_url: Callable[[list[str], list[str]], str],
-        airflow_port: int,
-        say: Callable[[str], None],
-    ) -> None:
-        super().__init__()
-        self._folder, self._endpoint_url, self._airflow_port, self._say = folder, endpoint_url, airflow_port, say
-        self._proxy_url = proxy_url
+    def __init__(self, around: Surroundings, *, run_airflow: bool = True) -> None:
+        self._around, self._run_airflow = around, run_airflow
+        self._known: dict[str, Environment] = {}
 
-    def create(self, properties: dict[str, Any]) -> _Waiting:
-        """Begin to create an environment."""
-        configuration = Configuration.from_properties(properties)
-        arn = f"arn:aws:airflow:eu-west-1:123456789012:environment/{configuration.name}"
-        network = properties["NetworkConfiguration"]
-        proxy_url = self._proxy_url(network["SubnetIds"], network["SecurityGroupIds"])
-        made = _Waiting(
-            configuration, arn, self._folder, self._endpoint_url(), proxy_url, self._airflow_port, self._say
-        )
-        self[configuration.name] = made
-        return made
+    def __getitem__(self, name: str) -> Environment:
+        """Return an environment."""
+        return self._known[name]
 
-    def update_one(self, name: str, properties: dict[str, Any]) -> Environment:
-        """Begin to update an environment."""
-        self[name].update(Configuration.from_properties(properties))
-        return self[name]
+    def __iter__(self) -> Iterator[str]:
+        """Return the names."""
+        return iter(list(self._known))
 
-    update = update_one  # type: ignore[assignment]
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._known)
+
+    def create(self, properties: dict[str, Any]) -> Environment:
+        """Begin to create an environment.
+
+        :param properties: those of AWS::MWAA::Environment.
+        :raises ValidationError: when MWAA refuses at once.
+        """
+        properties = {"AirflowVersion": CREATABLE_VERSIONS[-1], **model.typed(properties)}
+        name = str(properties.get("Name"))
+        if name in self._known:
+            raise ValidationError(f"Invalid request provided: An environment with the name {name} already exists.")
+        rules.check(Request(properties, None, self._around))
+        self._known[name] = Environment(properties, self._around, run_airflow=self._run_airflow)
+        return self._known[name]
+
+    def update(self, name: str, properties: dict[str, Any]) -> Environment:
+        """Begin to update an environment.
+
+        :param properties: all of it, as they are to be.
+        :raises ValidationError: when MWAA refuses at once.
+        """
+        environment = self._known[name]
+        properties = {"AirflowVersion": environment.configuration.airflow_version, **model.typed(properties)}
+        if environment.status not in _CHANGEABLE:
+            raise ValidationError(f"Environment {name} cannot be updated in status {environment.status}.")
+        rules.check(Request(properties, environment.properties, self._around))
+        environment.update(properties)
+        return environment
 
     def delete(self, name: str) -> None:
         """Delete an environment."""
-        self.pop(name).stop()
+        self._known[name].delete()
+        del self._known[name]
 
-
-class _Waiting(Environment):
-    def wait(self, seconds: float) -> None:
-        """Return when nothing is under way."""
-        deadline = time.monotonic() + seconds
-        while self.status.endswith("ING") and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+    def stop(self) -> None:
+        """Stop all of them."""
+        for environment in self._known.values():
+            environment.stop()

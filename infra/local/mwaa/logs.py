@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from moto.logs.models import logs_backends
 
+from infra.mwaa_facts import LOG_COMPONENTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The one container here is all of them; what it does at its start stands in the workers' group.
-_KINDS = ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")
-
 
 class Logs:
-    """Make the log groups of an environment.
+    """Make the log groups of an environment that are not there yet.
 
     :param arn: the environment's ARN.
     """
@@ -23,17 +22,17 @@ class Logs:
     def __init__(self, arn: str) -> None:
         region, account, name = arn.split(":")[3], arn.split(":")[4], arn.rpartition("/")[2]
         self._logs = logs_backends[account][region]
-        self._group = f"airflow-{name}-Worker"
-        for kind in _KINDS:
-            self._logs.ensure_log_group(f"airflow-{name}-{kind}")
+        self._prefix = f"airflow-{name}-"
+        for component in LOG_COMPONENTS:
+            self._logs.ensure_log_group(self._prefix + component)
 
-    def put(self, stream: str, lines: Iterable[str]) -> None:
-        """Keep lines in a new stream of the workers' group.
+    def put(self, component: str, stream: str, lines: Iterable[str]) -> None:
+        """Keep lines in a new stream of a component's group.
 
-        :param stream: beginning of the stream's name, such as ``requirements_install``.
+        :param component: such as Worker.
+        :param stream: the stream's name.
         """
-        now = datetime.now(UTC)
-        name = f"{stream}_{now:%Y%m%dT%H%M%S%f}"
-        self._logs.create_log_stream(self._group, name)
+        now, group = datetime.now(UTC), self._prefix + component
+        self._logs.create_log_stream(group, stream)
         events = [{"timestamp": int(now.timestamp() * 1000), "message": line} for line in lines if line]
-        self._logs.put_log_events(self._group, name, events)
+        self._logs.put_log_events(group, stream, events)

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from infra import ROOT
+from infra.local.demos.privileges import NEEDED_BY_AWS, Grant, calls_of, grants, judge, unused, unused_resources
 from infra.local.moto.iam import Call
-from infra.local.privileges import NEEDED_BY_AWS, Grant, calls_of, grants, judge, unused, unused_resources
 
 BUCKET = "arn:aws:s3:::bucket"
 OBJECTS = f"{BUCKET}/*"

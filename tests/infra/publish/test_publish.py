@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.local.codeartifact.package_groups import OriginType
-from infra.local.privileges import grants, unused, unused_resources
+from infra.local.demos.privileges import grants, unused, unused_resources
 from infra.publish.publish import is_in_house
 from tests.infra.local.codeartifact.support import wheel
 

@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfnlint import decode  # type: ignore[import-untyped]  # cfn-lint ships no types
-from cfnlint.template import Template  # type: ignore[import-untyped]  # the same
-from cfnlint.template.transforms.transform import Transform  # type: ignore[import-untyped]  # the same
+from cfnlint import decode
+from cfnlint.template import Template
+from cfnlint.template.transforms.transform import Transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from cfnlint.api import ManualArgs, lint_file  # type: ignore[import-untyped]  # cfn-lint ships no types
+from cfnlint.api import ManualArgs, lint_file
 
 from infra.cli.rules import broken_rules
 from infra.cli.templates import read_templates

@@ -1,6 +1,6 @@
 # Every verb of the project; `make help` lists them.
 
-AIRFLOW_VERSION ?= 3.0.6
+AIRFLOW_VERSION ?= 3.3.1
 REQUIREMENTS ?= requirements/requirements.txt
 # The first Python that is new enough; the environments are made with it.
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11 python3.13,\

@@ -63,6 +63,18 @@ def _airflow(version: str) -> None:
         if pythons.version_of_environment(folder) != python:
             _make(folder, what, interpreter)
         _install(folder, what, ["-r", _REQUIREMENTS / requirements, "-c", constraints])
+    _lambda_runtime()
+
+
+def _lambda_runtime() -> None:
+    """Build the environment in which the local Lambda runs functions: Python 3.12 where one is installed."""
+    folder, what = ROOT / ".local" / "lambda-runtime", "the libraries of Lambda's runtime python3.12"
+    if pythons.version_of_environment(folder) is None:
+        found = pythons.find("3.12")
+        if not found:
+            say(f"setup: no Python 3.12 was found, so the local Lambda runs {sys.executable}")
+        _make(folder, what, found or sys.executable)
+    _install(folder, what, ["-r", _REQUIREMENTS / "lambda-runtime.txt"])
 
 
 def known_versions() -> list[str]:

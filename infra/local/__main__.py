@@ -1,4 +1,4 @@
-"""Run the stacks on this machine: ``python -m infra.local`` stays until Ctrl-C; ``demo`` and ``releases`` end.
+"""Run the stacks on this machine: ``python -m infra.local`` stays until Ctrl-C; its other verbs end by themselves.
 
 This process only watches over the one that does the work (:mod:`infra.local.run`): so Ctrl-C is heard at every moment,
 and whatever has been started ends.
@@ -20,7 +20,7 @@ from infra.local.runs import LOCAL, RunError, new_run, only_one
 
 
 def main(verb: str) -> int:
-    """Run one verb, ``stay``, ``demo`` or ``releases``.
+    """Run one verb, ``stay``, ``demo``, ``releases`` or ``acceptance``.
 
     :returns: exit status: 0 done, or stopped where nothing else ends it; 1 something failed; 2 it cannot begin; 130 a
         demonstration was stopped.

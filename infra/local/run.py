@@ -7,20 +7,21 @@ import sys
 from pathlib import Path
 
 from infra import ROOT
+from infra.acceptance.acceptance import prove
+from infra.acceptance.steps import ProofError
 from infra.cli.console import Console
 from infra.cli.program import DeployerError
-from infra.local.demo import demo
-from infra.local.deployment import Deployment
-from infra.local.releases import releases
+from infra.local.demos.demo import demo
+from infra.local.demos.deployment import Deployment
+from infra.local.demos.releases import releases
 from infra.local.runs import AWS_ENV, die_with_parent
 from infra.local.server import Server
-from infra.local.steps import DemoError
 
 
 def main(verb: str, folder: Path, airflow_port: int, aws_port: int) -> int:
     """Run one verb.
 
-    :param verb: ``stay``, ``demo`` or ``releases``.
+    :param verb: ``stay``, ``demo``, ``releases`` or ``acceptance``.
     :param folder: for all that it writes.
     :param airflow_port: of Airflow's UI.
     :param aws_port: of AWS's endpoint.
@@ -33,17 +34,27 @@ def main(verb: str, folder: Path, airflow_port: int, aws_port: int) -> int:
         try:
             with Server(folder / "aws", aws_port, airflow_port, console.say) as server:
                 deployment = Deployment(server, console, ROOT)
-                {"demo": demo, "releases": releases, "stay": stay}[verb](deployment, folder)
-        except (DemoError, DeployerError, RuntimeError) as error:
+                verbs = {"demo": demo, "releases": releases, "stay": stay, "acceptance": acceptance}
+                verbs[verb](deployment, folder)
+        except (ProofError, DeployerError, RuntimeError) as error:
             console.say("failed", f"{error} (logs: {folder})")
             return 1
     return 0
 
 
+def acceptance(deployment: Deployment, _: Path) -> None:
+    """Take the steps of `make acceptance` here.
+
+    :raises ProofError: if one of them fails.
+    """
+    if prove(deployment, ROOT / "build", "the local AWS"):
+        raise ProofError("the acceptance does not hold: see its report")
+
+
 def stay(deployment: Deployment, _: Path) -> None:
     """Deploy, tell how to look around, and stay until Ctrl-C."""
-    deployment.deploy()
-    airflow = deployment.wait_until_available()
+    deployment.make("deploy")
+    airflow = deployment.running
     say = deployment.console.say
     deployment.write_settings(AWS_ENV)
     say("local", f"Airflow is at {airflow.url}, user {airflow.user}, password {airflow.password}")

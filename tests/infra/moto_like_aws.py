@@ -1,4 +1,4 @@
-"""Run a moto server with the CloudFormation of infra/local and one resource type that always fails."""
+"""Run a moto server with the CloudFormation of infra/local and what tests have ordered."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from moto.cloudformation.models import Event, cloudformation_backends
 from moto.core.common_models import CloudFormationModel
-from moto.server import main
 
 from infra.local.moto import cloudformation, s3
+from tests.infra import scripted_aws
 
 
 class Broken(CloudFormationModel):
@@ -35,4 +35,4 @@ class Broken(CloudFormationModel):
 if __name__ == "__main__":
     s3.install()
     cloudformation.install(str, "eu-central-1")
-    main(["-H", "127.0.0.1", "-p", sys.argv[1]])
+    scripted_aws.serve(int(sys.argv[1]))

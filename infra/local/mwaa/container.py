@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,6 +192,7 @@ class Container:
             aws_access_key_id=self.aws["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.aws["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=self.aws.get("AWS_SESSION_TOKEN"),
+            config=Config(proxies={"http": self.aws["HTTP_PROXY"]} if "HTTP_PROXY" in self.aws else None),
         )
         s3.download_file(self.configuration.bucket, key, str(path), ExtraArgs={"VersionId": version_id})
         return path

@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
     from tests.infra.preflight.support import Shelf
 
-# pypiserver leaves it to the garbage collector to close a file of which it was asked for a part, as uv does.
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.filterwarnings("ignore:Exception ignored in.*FileIO:pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.long
 
 
 @dataclass

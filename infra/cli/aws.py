@@ -88,6 +88,11 @@ class Aws:
         self._environ = {**defaults, **environ, "AWS_PAGER": "", "AWS_DEFAULT_OUTPUT": "json"}
         self.region = region
 
+    @property
+    def endpoint_url(self) -> str:
+        """Return the endpoint of all services, empty for AWS's own."""
+        return self._environ.get("AWS_ENDPOINT_URL", "")
+
     def call(self, *arguments: str) -> Any:
         """Run a command to its end and read its output; None when it has none.
 

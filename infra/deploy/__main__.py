@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import ROOT
+from infra.cli.announcement import announce, env_file
 from infra.cli.aws import Aws
 from infra.cli.console import say
 from infra.cli.program import run
@@ -16,6 +17,7 @@ from infra.cli.settings import load
 from infra.cli.templates import read_templates
 from infra.deploy.deploy import deploy
 from infra.deploy.destroy import destroy
+from infra.deploy.refresh import refresh
 from infra.deploy.release import (
     Deployed,
     NotDeployedError,
@@ -24,7 +26,7 @@ from infra.deploy.release import (
     release_requirements,
     roll_back,
 )
-from infra.deploy.verbs import refresh, status
+from infra.deploy.status import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,8 +93,10 @@ def main() -> int:
 
     def command() -> None:
         templates = read_templates()
-        settings = load(ROOT / ".env", os.environ, templates)
-        arguments.run(Aws(settings.region, settings.environ), settings, templates, arguments)
+        settings = load(env_file(os.environ), os.environ, templates)
+        aws = Aws(settings.region, settings.environ)
+        announce(aws, os.environ, templates)
+        arguments.run(aws, settings, templates, arguments)
 
     again = f"Stopped here; what AWS has begun goes on. `make {arguments.verb}` again takes it up."
     return run(command, interrupted=again)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from infra import ROOT
 from infra.build import build
+from infra.cli.announcement import env_file
 from infra.cli.console import say
 from infra.cli.program import DeployerError
 from infra.deploy.releases import begin, conclude, read, released, way_back
@@ -181,7 +182,7 @@ def roll_back(deployed: Deployed) -> None:
 def _check(requirements: Path, *, force: bool) -> None:
     if force:
         return
-    report = check(requirements, read_settings(ROOT / ".env", os.environ))
+    report = check(requirements, read_settings(env_file(os.environ), os.environ))
     say(str(report))
     if report.problems:
         raise ReleaseError(f"Nothing was uploaded: correct {requirements}, or FORCE=1 if you know better.")

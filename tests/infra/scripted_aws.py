@@ -25,7 +25,7 @@ from moto.sns.models import Subscription
 from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
-from infra.local.moto.iam import service_of
+from infra.local.moto.requested import service_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

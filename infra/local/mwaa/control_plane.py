@@ -9,13 +9,13 @@ from flask import Flask, Response, jsonify, request
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from infra.local.mwaa.environment import Environment
+    from infra.local.mwaa.environments import Environments
 
 
-def control_plane(environments: dict[str, Environment]) -> WSGIApplication:
+def control_plane(environments: Environments) -> WSGIApplication:
     """Build the WSGI application.
 
-    :param environments: by name; shared with whoever creates and deletes them.
+    :param environments: the ones that CloudFormation creates and deletes.
     """
     app = Flask(__name__)
 
@@ -34,7 +34,7 @@ def control_plane(environments: dict[str, Environment]) -> WSGIApplication:
         if name not in environments:
             return _error("ResourceNotFoundException", f"There is no environment {name}.", 404)
         airflow, asked = environments[name].airflow, request.get_json()
-        if environments[name].status != "AVAILABLE" or airflow is None:
+        if environments[name].status not in {"AVAILABLE", "UPDATE_FAILED"} or airflow is None:
             return _error("RestApiServerException", f"The environment {name} is not available.", 400)
         answer = airflow.request(asked["Method"], asked["Path"], asked.get("Body") or None)
         body = {"RestApiStatusCode": answer.status_code, "RestApiResponse": answer.json() if answer.content else {}}

@@ -89,6 +89,7 @@ def new_run(say: Callable[[str], None]) -> Iterator[Run]:
         run = Run(Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=LOCAL)))
         lock = (run.folder / "lock").open("a")
         _locked(lock)
+    before = psutil.Process().children()
     with lock:
         try:
             yield run
@@ -98,7 +99,8 @@ def new_run(say: Callable[[str], None]) -> Iterator[Run]:
             say("stopping …")
             raise
         finally:
-            stop(psutil.Process().children(recursive=True))
+            own = [child for child in psutil.Process().children() if child not in before]
+            stop([*own, *(process for child in own for process in _below(child))])
             stop(_processes_of(run.folder))
             if not run.failed:
                 shutil.rmtree(run.folder, ignore_errors=True)
@@ -120,7 +122,24 @@ def stop(processes: Iterable[psutil.Process]) -> None:
         for process in alive:
             with suppress(psutil.NoSuchProcess):
                 end(process)
-        _, alive = psutil.wait_procs(alive, seconds)
+        deadline = time.monotonic() + seconds
+        while (alive := [process for process in alive if _runs(process)]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Say whether a process has not ended; one that only nobody has waited for has (a zombie)."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _locked(file: IO[str]) -> bool:

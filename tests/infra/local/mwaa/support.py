@@ -90,13 +90,9 @@ class Account:
         made = self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=cidr, AvailabilityZone=REGION + zone)
         return str(made["Subnet"]["SubnetId"])
 
-    def group(self, vpc: str = "", *, lets_itself_in: bool = True) -> str:
+    def group(self, vpc: str = "") -> str:
         name = f"group-{uuid.uuid4().hex[:8]}"
-        group = str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc or self.vpc)["GroupId"])
-        if lets_itself_in:
-            rule = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}
-            self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
-        return group
+        return str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc or self.vpc)["GroupId"])
 
     def upload(self, key: str, body: bytes) -> str:
         return str(self.s3.put_object(Bucket=self.name, Key=key, Body=body)["VersionId"])

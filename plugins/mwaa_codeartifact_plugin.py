@@ -12,6 +12,9 @@ from airflow import __version__
 from airflow.plugins_manager import AirflowPlugin
 
 _NAME = "CodeArtifact index-url"
+# Airflow's navigation cuts what is longer.
+_SHORT_NAME = "index-url"
+_PAGE = "/codeartifact"
 
 
 async def status_page(scope: Any, receive: Any, send: Any) -> None:
@@ -24,21 +27,46 @@ async def status_page(scope: Any, receive: Any, send: Any) -> None:
     await page.app(scope, receive, send)
 
 
+class SlashAtTheEnd:
+    """Lead from the page's address without its slash to the page, which is mounted below the slash (ASGI).
+
+    Everything else, and whether somebody may see the page, is left to the application.
+
+    :param app: Airflow's API server.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer, or hand on."""
+        # Behind a proxy the path may hold the prefix under which Airflow is reached, or not.
+        if scope["type"] != "http" or scope["path"] not in {_PAGE, scope.get("root_path", "") + _PAGE}:
+            await self._app(scope, receive, send)
+            return
+        query = scope.get("query_string") or b""
+        # Relative, so that it holds below every prefix.
+        location = _PAGE.lstrip("/").encode() + b"/" + (b"?" + query if query else b"")
+        await send({"type": "http.response.start", "status": 307, "headers": [(b"location", location)]})
+        await send({"type": "http.response.body", "body": b""})
+
+
 class MwaaCodeArtifactPlugin(AirflowPlugin):
     """Add the status page and the operator's links; show up in ``airflow plugins`` and under Admin → Plugins."""
 
     name = "mwaa_codeartifact"
     # Airflow 3.
-    fastapi_apps = [{"app": status_page, "url_prefix": "/codeartifact", "name": _NAME}]  # noqa: RUF012  (Airflow's interface)
+    fastapi_apps = [{"app": status_page, "url_prefix": _PAGE, "name": _NAME}]  # noqa: RUF012  (Airflow's interface)
+    fastapi_root_middlewares = [{"middleware": SlashAtTheEnd, "name": _NAME}]  # noqa: RUF012  (the same)
     # Airflow 3.1 and later: an entry in the navigation, and a tab on the pages of DAGs.
     external_views = [  # noqa: RUF012  (the same)
-        {"name": _NAME, "href": "/codeartifact/", "destination": "nav", "url_route": "codeartifact"},
-        {"name": _NAME, "href": "/codeartifact/", "destination": "dag", "url_route": "codeartifact-index-url"},
+        {"name": _SHORT_NAME, "href": f"{_PAGE}/", "destination": "nav", "url_route": "codeartifact"},
+        {"name": _SHORT_NAME, "href": f"{_PAGE}/", "destination": "dag", "url_route": "codeartifact-index-url"},
     ]
 
     @cached_property
     def appbuilder_views(self) -> list[Any]:  # type: ignore[override]  # Airflow only reads it
-        """Give Airflow 2 its view; on Airflow 3 without the FAB provider any would end the API server."""
+        """Return the view of Airflow 2; on Airflow 3 without the FAB provider any would end the API server."""
         if not __version__.startswith("2."):
             return []
         from mwaa_codeartifact.ui.flask_view import StatusPage
@@ -47,7 +75,7 @@ class MwaaCodeArtifactPlugin(AirflowPlugin):
 
     @cached_property
     def operator_extra_links(self) -> list[Any]:  # type: ignore[override]  # the same
-        """Give Airflow 2 the links' classes, without which it drops them; Airflow 3 takes links from the operator."""
+        """Return the links' classes for Airflow 2, which drops them without these; Airflow 3 reads the operator."""
         if not __version__.startswith("2."):
             return []
         from mwaa_codeartifact.links import LINKS

@@ -14,9 +14,9 @@ except ImportError:  # Airflow 2
     from airflow.sensors.base import BaseSensorOperator
 
 try:
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
 except ImportError:  # Airflow 2 and 3.0
-    from airflow.exceptions import AirflowFailException
+    from airflow.exceptions import AirflowException, AirflowFailException
 
 try:
     from airflow.sdk.log import mask_secret
@@ -28,6 +28,7 @@ except ImportError:
 
 __all__ = [
     "DAG",
+    "AirflowException",
     "AirflowFailException",
     "Asset",
     "BaseOperator",

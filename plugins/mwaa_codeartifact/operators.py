@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mwaa_codeartifact.compat import AirflowFailException, BaseOperator
 from mwaa_codeartifact.links import LINKS
+from mwaa_codeartifact.packages import needs_amazon_provider
 from mwaa_codeartifact.settings import setting_name, settings_of
 
 if TYPE_CHECKING:
@@ -69,15 +70,17 @@ class CodeArtifactRefreshIndexUrlOperator(BaseOperator):
     def execute(self, context: Any) -> dict[str, Any]:  # noqa: ARG002  (Airflow's signature)
         """Refresh the index-url file.
 
-        :raises AirflowFailException: for a setting that no retry can mend.
+        :raises AirflowFailException: for a setting or a missing package that no retry can fix.
         :raises CodeArtifactError: when the refresh failed; the old line still stands.
         """
         # Imported here: the Amazon provider costs seconds, which only a running task should pay.
-        from botocore.config import Config
-
         from mwaa_codeartifact.core.config import Target, min_remaining_from_hours
         from mwaa_codeartifact.core.errors import ConfigError
-        from mwaa_codeartifact.hooks import CodeArtifactHook
+
+        with needs_amazon_provider(AirflowFailException):
+            from botocore.config import Config
+
+            from mwaa_codeartifact.hooks import CodeArtifactHook
 
         try:
             target = Target.from_settings(settings_of(self), named=setting_name)

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
-from airflow.exceptions import AirflowException
 
-from mwaa_codeartifact.compat import AirflowFailException, BaseSensorOperator
+from mwaa_codeartifact.compat import AirflowException, AirflowFailException, BaseSensorOperator
 from mwaa_codeartifact.links import LINKS
+from mwaa_codeartifact.packages import needs_amazon_provider
 from mwaa_codeartifact.settings import settings_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class CodeArtifactIndexUrlFreshSensor(BaseSensorOperator):
     def execute(self, context: Any) -> Any:
         """Wait here, or hand over to the triggerer if there is anything to wait for.
 
-        :raises AirflowFailException: for a setting that no retry can mend.
+        :raises AirflowFailException: for a setting or a missing package that no retry can fix.
         :raises CodeArtifactError: when the destination could not be asked.
         """
         if not self.deferrable:
@@ -93,7 +93,9 @@ class CodeArtifactIndexUrlFreshSensor(BaseSensorOperator):
         """Look once."""
         # Imported here: the Amazon provider costs seconds, which only a running task should pay.
         from mwaa_codeartifact.core.errors import ConfigError
-        from mwaa_codeartifact.hooks import is_fresh
+
+        with needs_amazon_provider(AirflowFailException):
+            from mwaa_codeartifact.hooks import is_fresh
 
         try:
             return is_fresh(**self._what_to_ask())

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urljoin
 
 import pytest
 import requests
 
+from infra.deploy.refresh_dag import refresh_dag
 from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, section
 from tests.airflow.web_server import MAJOR, READS_COOKIES, Browser, WebServer, prepare, served
 
@@ -31,7 +33,8 @@ DAG = "refresh_codeartifact_index_url"
 PAGE, FACTS, JSON = "/codeartifact/", "/codeartifact/facts", "/codeartifact/status.json"
 # On Airflow 3.0 the page itself has no fact in it.
 WITH_FACTS = [PAGE, FACTS, JSON] if READS_COOKIES else [FACTS, JSON]
-SECRETS = (BUCKET, "0123456789ab", OWNER, f"{DOMAIN}/{REPOSITORY}", "falling back", "lambda")
+SECRETS = (BUCKET, "0123456789ab", OWNER, f"{DOMAIN}/{REPOSITORY}", "pip can install with it", "lambda")
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,28 @@ def home(aws: Aws, airflow_home: Callable[[], AirflowHome]) -> AirflowHome:
     """Prepare an Airflow in which the refresh DAG has run once."""
     home = airflow_home()
     prepare(home, aws.environ | section(aws.bucket(BUCKET)), DAG)
+    airflow_knows(home)
     return home
+
+
+def airflow_knows(home: AirflowHome, **changes: object) -> None:
+    """Write what Airflow knows of the DAG and its one run: all is well but for the changes (TABLE__COLUMN=value)."""
+    now = datetime.now(UTC)
+    gone = {"dag__is_active": 1} if MAJOR == 2 else {"dag__is_stale": 0}
+    well: dict[str, object] = {
+        "dag__is_paused": 0,
+        "dag__has_import_errors": 0,
+        "dag__next_dagrun_create_after": now + HOUR,
+        "dag_run__state": "success",
+        "dag_run__end_date": now,
+        "task_instance__state": "success",
+        **gone,
+    }
+    with closing(sqlite3.connect(home.path / "airflow.db", timeout=30)) as database, database:
+        for name, value in (well | changes).items():
+            table, column = name.split("__", 1)
+            stored = f"{value:%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value
+            database.execute(f"UPDATE {table} SET {column} = ? WHERE dag_id = ?", (stored, DAG))  # noqa: S608
 
 
 @pytest.fixture(scope="module")
@@ -96,26 +120,94 @@ def test_the_cookie_of_airflows_own_pages_opens_it_where_airflow_reads_that(serv
 
 def test_the_page_tells_who_refreshed_when_and_when_the_dag_runs_next(viewer: Browser) -> None:
     text = viewer.get(FACTS).text
-    assert '<p class="verdict falling-back" data-verdict="falling back">falling back</p>' in text
+    # Right after the bootstrap: the DAG has run, and the Lambda's line was good enough for it.
+    assert '<p class="verdict alive" data-verdict="alive">alive</p>' in text
+    assert "and the DAG keeps it so: nothing to do." in text
     assert re.search(r'data-remaining="41\d\d\d">11 h \d\d min \d\d s<', text)
     assert "by <strong>lambda</strong>" in text
-    next_run = datetime.now(UTC).replace(minute=0, second=0) + timedelta(hours=1)
-    assert any(f"{run:%Y-%m-%d %H:00:00} UTC" in text for run in (next_run, next_run - timedelta(hours=1)))
+    assert f"{datetime.now(UTC) + HOUR:%Y-%m-%d %H:}" in text
     assert '<rect class="lambda future"' in text
     assert '<rect class="no-record"' in text
 
 
-def pause(home: AirflowHome, is_paused: int) -> None:
-    with closing(sqlite3.connect(home.path / "airflow.db", timeout=30)) as database, database:
-        database.execute("UPDATE dag SET is_paused = ? WHERE dag_id = ?", (is_paused, DAG))
+AGO = {hours: datetime.now(UTC) - hours * HOUR for hours in (1, 3)}
+GONE = {"dag__is_active": 0} if MAJOR == 2 else {"dag__is_stale": 1}
+UNDER_WAY = {"dag_run__state": "running", "dag_run__end_date": None, "dag__next_dagrun_create_after": None}
 
 
-def test_a_paused_dag_is_told(home: AirflowHome, viewer: Browser) -> None:
-    pause(home, 1)
-    assert "<strong>none, the DAG is paused</strong>" in viewer.get(FACTS).text
-    assert viewer.get(JSON).json()["dag"]["is_paused"] is True
-    pause(home, 0)
-    assert viewer.get(JSON).json()["dag"]["is_paused"] is False
+@pytest.mark.parametrize(
+    ("state", "verdict", "changes", "told"),
+    [
+        ("gone", "falling back", GONE, "is gone from Airflow's list"),
+        ("import error", "falling back", {"dag__has_import_errors": 1}, "file cannot be imported"),
+        ("paused", "falling back", {"dag__is_paused": 1}, "<strong>none, the DAG is paused</strong>"),
+        ("failed", "falling back", {"dag_run__state": "failed"}, "last run failed"),
+        ("retrying", "falling back", UNDER_WAY | {"task_instance__state": "up_for_retry"}, "waits for its next try"),
+        ("no success", "falling back", {"dag_run__end_date": AGO[3]}, "no run of the refresh DAG has succeeded since"),
+        ("overdue", "falling back", {"dag__next_dagrun_create_after": AGO[1]}, "see that the scheduler is running"),
+        (
+            "not scheduled",
+            "falling back",
+            {"dag__next_dagrun_create_after": None, "dag_run__end_date": AGO[1]},
+            "none is scheduled yet",
+        ),
+        ("first run to come", "alive", UNDER_WAY, "a run is under way, since"),
+        ("kept", "alive", {"dag__next_dagrun_create_after": None}, "none is scheduled yet"),
+        ("kept", "alive", {}, "nothing to do"),
+    ],
+)
+def test_what_airflow_knows_of_the_dag_decides_at_once(
+    state: str, verdict: str, changes: dict[str, object], told: str, home: AirflowHome, viewer: Browser
+) -> None:
+    airflow_knows(home, **changes)
+    answer = viewer.get(JSON)
+    page = viewer.get(FACTS).text
+    airflow_knows(home)
+    (target,) = answer.json()["targets"]
+    assert (target["reason"], target["verdict"], answer.status_code) == (state, verdict, 200)
+    assert target["dag_keeps_it"] is (verdict == "alive")
+    assert told in html.unescape(page)
+
+
+class ThroughMwaa:
+    """Pass what the AWS CLI is told to ask Airflow's REST API on to it, as MWAA does."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    def call(self, *arguments: str) -> dict[str, Any]:
+        assert arguments[:4] == ("mwaa", "invoke-rest-api", "--name", "name")
+        given = dict(zip(arguments[4::2], arguments[5::2], strict=True))
+        assert given["--method"] == "GET"
+        query = urlencode(json.loads(given["--query-parameters"]))
+        answer = self._browser.get(f"/api/v{1 if MAJOR == 2 else 2}{given['--path']}?{query}")
+        assert answer.status_code == 200, answer.text
+        return {"RestApiStatusCode": 200, "RestApiResponse": answer.json()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"exists": True, "is_paused": False, "last_run_state": "success"}),
+        ({"dag__is_paused": 1}, {"is_paused": True}),
+        (GONE, {"exists": False}),
+        ({"dag_run__state": "failed"}, {"last_run_state": "failed", "last_success_at": None}),
+        (UNDER_WAY, {"last_run_state": None, "next_run_at": None}),
+    ],
+)
+def test_make_status_learns_the_same_through_mwaa(
+    changes: dict[str, object], expected: dict[str, object], home: AirflowHome, viewer: Browser
+) -> None:
+    airflow_knows(home, **changes)
+    through_mwaa, problem = refresh_dag(ThroughMwaa(viewer), "name")  # type: ignore[arg-type]
+    on_the_page = viewer.get(JSON).json()["dag"]
+    airflow_knows(home)
+    assert through_mwaa
+    assert problem == ""
+    found = through_mwaa.as_dict()
+    assert {name: found[name] for name in expected} == expected
+    if found["exists"]:  # a list of DAGs leaves out those that are gone
+        assert found == {name: on_the_page[name] for name in found}
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_runs_only_its_own_script(server: WebServer, viewer: Browser) -> None:
@@ -131,6 +223,20 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_only_its_own_script(serv
     assert " style=" not in answer.text
     assert not re.search(r" on\w+=", answer.text)
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_address_without_its_slash_leads_to_the_page(server: WebServer, viewer: Browser) -> None:
+    for browser in (server.anonymous(), viewer):
+        answer = browser.get("/codeartifact?a=b")
+        assert answer.status_code in {307, 308}
+        assert urljoin(server.url + "/codeartifact", answer.headers["Location"]) == f"{server.url}{PAGE}?a=b"
+        assert not [secret for secret in SECRETS if secret in answer.text]
+
+
+@pytest.mark.skipif(READS_COOKIES, reason="Airflow 3.0 keeps its login where only a script can read it")
+def test_the_script_shows_the_json_where_a_link_cannot(server: WebServer) -> None:
+    page = server.anonymous().get(PAGE).text
+    assert '<pre id="json"' in page
 
 
 @pytest.mark.skipif(MAJOR != 2, reason="Airflow 3 has another navigation")
@@ -173,7 +279,7 @@ def test_monitors_get_the_same_as_json(viewer: Browser) -> None:
     answer = viewer.get(JSON)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     (target,) = answer.json()["targets"]
-    assert (target["verdict"], target["destination"]) == ("falling back", f"s3://{BUCKET}/dags/codeartifact.txt")
+    assert (target["verdict"], target["destination"]) == ("alive", f"s3://{BUCKET}/dags/codeartifact.txt")
     assert target["repository"] == f"{REGION}/{OWNER}/{DOMAIN}/{REPOSITORY}"
     assert 41_000 < target["remaining_seconds"] < 11.5 * 3600
     assert target["line"]["refreshed_by"] == "lambda"

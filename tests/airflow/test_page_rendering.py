@@ -6,15 +6,23 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.models.dag import DagModel
+from airflow.utils.session import create_session
+from sqlalchemy import event
 
 from mwaa_codeartifact.core.timeline import Span
+from mwaa_codeartifact.settings import REFRESH_DAG
 from mwaa_codeartifact.ui import picture, render
 from tests.airflow.support import KEY, OWNER
+from tests.plugins.mwaa_codeartifact.core.documented_states import documented_states
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from tests.airflow.support import Aws, CannedAws
 
 NOW = datetime(2030, 1, 3, tzinfo=UTC)
@@ -33,6 +41,16 @@ class Text(HTMLParser):
         self.texts.append(data.strip())
 
 
+def state_told_to_monitors() -> str:
+    """Return the name of the state, whose row in docs/status-page.md is kept."""
+    answer = render.status_json()
+    (target,) = json.loads(answer.body)["targets"]
+    row = documented_states()[target["reason"]]
+    assert (target["verdict"], answer.status) == (row.verdict, row.monitors_get)
+    assert (target["dag_keeps_it"], row.dag_keeps_it) == (None, "not known")
+    return str(target["reason"])
+
+
 @pytest.mark.usefixtures("configured")
 def test_an_s3_that_is_broken_is_one_sentence_and_503_to_monitors(
     canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
@@ -47,6 +65,7 @@ def test_an_s3_that_is_broken_is_one_sentence_and_503_to_monitors(
     )
     assert "Traceback" not in page.body
     assert monitors.status == 503
+    assert state_told_to_monitors() == "destination not reached"
     (target,) = json.loads(monitors.body)["targets"]
     assert (target["verdict"], target["remaining_seconds"], target["timeline"]) == ("unknown", None, [])
 
@@ -56,7 +75,7 @@ def test_settings_that_are_missing_are_named() -> None:
     text = " ".join(Text(render.page().body).texts)
     assert "Could not read the settings (5 to mend): [codeartifact] domain is not set" in text
     assert "No index-url file is configured" in text
-    assert render.status_json().status == 503
+    assert state_told_to_monitors() == "settings missing"
 
 
 @pytest.mark.usefixtures("configured")
@@ -64,13 +83,97 @@ def test_whatever_else_fails_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "no address at all")
     text = " ".join(Text(render.facts().body).texts)
     assert "The status could not be asked for (ValueError): the web server's log says more." in text
+    assert state_told_to_monitors() == "internal error"
 
 
 @pytest.mark.usefixtures("configured")
 def test_a_database_without_the_dag_is_told() -> None:
-    assert "Airflow has no DAG refresh_codeartifact_index_url" in render.facts().body
-    dag = json.loads(render.status_json().body)["dag"]
-    assert (dag["is_paused"], dag["next_run_at"]) == (None, None)
+    text = " ".join(Text(render.facts().body).texts)
+    assert "Airflow has no refresh DAG: see that its file is in dags/ and has no import error." in text
+    assert "none : Airflow has no DAG refresh_codeartifact_index_url" in text
+    assert json.loads(render.status_json().body)["dag"]["exists"] is False
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_database_that_does_not_answer_leaves_the_verdict_to_the_line(
+    aws: Aws, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr("airflow.utils.session.create_session", fail)
+    aws.put_line(bucket, life=timedelta(hours=11.5))
+    page, monitors = " ".join(Text(render.facts().body).texts), json.loads(render.status_json().body)
+    assert "Airflow's database could not be asked (ConnectionError)." in page
+    assert "and how the DAG is now is not known here" in page
+    (target,) = monitors["targets"]
+    assert (target["verdict"], target["reason"]) == ("falling back", "refreshed by another")
+    assert target["dag_keeps_it"] is None
+    problem = "Airflow's database could not be asked (ConnectionError)."
+    assert monitors["dag"] == {"dag_id": REFRESH_DAG, "problem": problem}
+
+
+@pytest.fixture
+def first_run(database: Path) -> Iterator[None]:
+    """Let Airflow know the DAG, and that its first run is under way."""
+    assert database.exists()
+    now = datetime.now(UTC)
+    rows: list[tuple[str, dict[str, object]]] = [
+        # Each of Airflow's versions has some of these columns.
+        ("dag_bundle", {"name": "dags-folder", "active": True}),
+        (
+            "dag",
+            {
+                "dag_id": REFRESH_DAG,
+                "is_paused": False,
+                "is_active": True,
+                "is_stale": False,
+                "bundle_name": "dags-folder",
+                "max_active_tasks": 1,
+                "max_consecutive_failed_dag_runs": 0,
+                "has_task_concurrency_limits": False,
+            },
+        ),
+        (
+            "dag_run",
+            {"dag_id": REFRESH_DAG, "run_id": "1", "run_type": "manual", "state": "queued", "queued_at": now}
+            | {"logical_date": now, "execution_date": now, "run_after": now, "clear_number": 0},
+        ),
+    ]
+    tables = DagModel.metadata.tables
+    with create_session() as session:
+        for table, values in rows:
+            if table in tables:
+                given = {name: value for name, value in values.items() if name in tables[table].columns}
+                session.execute(tables[table].insert().values(given))
+    yield
+    with create_session() as session:
+        for table in ("dag_run", "dag"):
+            session.execute(tables[table].delete())
+
+
+@pytest.mark.usefixtures("configured", "first_run")
+def test_airflow_is_asked_three_short_queries_each_by_an_index(aws: Aws, bucket: str) -> None:
+    aws.put_line(bucket, life=timedelta(hours=11.5))
+    asked: list[tuple[str, Any]] = []
+
+    def keep(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    with create_session() as session:
+        engine: Any = session.get_bind()
+    event.listen(engine, "before_cursor_execute", keep)
+    body = render.status_json().body
+    event.remove(engine, "before_cursor_execute", keep)
+    assert json.loads(body)["targets"][0]["reason"] == "first run to come"
+    assert [statement.partition("FROM ")[2].split()[0] for statement, _ in asked] == ["dag", "dag_run", "task_instance"]
+    with engine.connect() as connection:
+        plans = [
+            row[-1]
+            for statement, parameters in asked
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert [plan for plan in plans if plan.startswith("SCAN") and plan != "SCAN CONSTANT ROW"] == []
 
 
 @pytest.mark.usefixtures("configured")
@@ -112,6 +215,27 @@ def test_the_page_holds_together_without_its_script(aws: Aws, bucket: str) -> No
     texts = Text(page).texts
     assert "11 h 29 min" in " ".join(texts) or "11 h 30 min" in " ".join(texts)
     assert {"falling back", "The last two days", "The timeline as a table", "lambda"} <= set(texts)
+
+
+class Landmarks(HTMLParser):
+    """Keep the accessible name of every landmark, as the ids that it is labelled by."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.names: list[str | None] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "section" or given.get("role") == "region":
+            self.names.append(given.get("aria-labelledby"))
+
+
+@pytest.mark.usefixtures("configured")
+def test_no_two_landmarks_share_a_name(aws: Aws, bucket: str) -> None:
+    aws.put_line(bucket, life=timedelta(hours=11.5))
+    names = Landmarks(render.facts().body).names
+    assert len(names) == len(set(names)) == 2
 
 
 def span(kind: str, begin: float, end: float, by: str | None = None) -> Span:

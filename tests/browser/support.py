@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
 
-    from infra.local.deployment import Deployment
+    from infra.local.demos.deployment import Deployment
 
-VERSION = os.environ.get("AIRFLOW_VERSION", "3.0.6")
+VERSION = os.environ.get("AIRFLOW_VERSION", "3.3.1")
 DAG = "refresh_codeartifact_index_url"
-NAME = "CodeArtifact index-url"
+# As Airflow 2 has it in its menu, and Airflow 3 in its navigation, which cuts what is longer.
+NAME = "CodeArtifact index-url" if VERSION.startswith("2.") else "index-url"
 Scheme = Literal["light", "dark"]
 # A first page of Airflow's may take long on a busy machine.
 _PATIENCE_MILLISECONDS = 60_000
@@ -43,7 +44,7 @@ class People:
 
     def __init__(self, chromium: Browser, deployment: Deployment) -> None:
         self._chromium, self._contexts = chromium, ExitStack()
-        airflow = deployment.wait_until_available()
+        airflow = deployment.running
         self.url, self._user, self._password = airflow.url, airflow.user, airflow.password
 
     def __enter__(self) -> Self:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from infra.deploy.upload import INDEX_URL_KEY
-from infra.local.deployment import BUCKET
 from mwaa_codeartifact.core.config import TOKEN_LIFETIME
 from mwaa_codeartifact.core.index_url import format_time
 from tests.browser.support import DAG, LOOKS, VERSION, Look, find_by_navigation, picture, wait_for_verdict
@@ -16,7 +15,7 @@ from tests.browser.support import DAG, LOOKS, VERSION, Look, find_by_navigation,
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from infra.local.deployment import Deployment
+    from infra.local.demos.deployment import Deployment
     from tests.browser.support import People
 
 _DESK = Look(1280, "light")
@@ -30,7 +29,7 @@ def test_a_stranger_sees_no_fact(people: People, deployment: Deployment) -> None
         page.goto(people.url + path)
         seen = page.content()
         assert facts["token-fingerprint"] not in seen
-        assert BUCKET not in seen
+        assert deployment.bucket not in seen
 
 
 def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deployment: Deployment) -> None:
@@ -44,9 +43,15 @@ def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deplo
     bars = [found.locator(f"rect.{look}") for look in ("dag", "lambda", "startup", "gap", "no-record")]
     assert [bar.count() > 0 for bar in bars] == [True] * len(bars)
     assert found.locator("[role=timer]").inner_text().startswith("11 h 5")
+    picture(page, f"{VERSION}-in-airflow", _DESK)
     page.goto(f"{people.url}/codeartifact/")
     _see_the_countdown_run(page)
     _take_pictures(people, "alive")
+    _read_the_json(page, people.url)
+    deployment.pause(DAG, is_paused=True)
+    wait_for_verdict(page, "at risk", seconds=20)
+    assert "the refresh DAG is paused: unpause it." in page.content()
+    _take_pictures(people, "at-risk")
     _stop_the_refreshers(deployment)
     wait_for_verdict(page, "falling back", seconds=20)
     _take_pictures(people, "falling-back")
@@ -70,9 +75,9 @@ def _remember_two_days(deployment: Deployment) -> None:
 def _put_lines(deployment: Deployment, hours_ago: list[tuple[int, str]]) -> bool:
     """Put these lines instead of what is there; tell whether nobody else has put one meanwhile."""
     s3, now = deployment.client("s3"), datetime.now(UTC)
-    file = {"Bucket": BUCKET, "Key": INDEX_URL_KEY}
+    file = {"Bucket": deployment.bucket, "Key": INDEX_URL_KEY}
     standing = s3.head_object(**file)["Metadata"]
-    for version in s3.list_object_versions(Bucket=BUCKET, Prefix=INDEX_URL_KEY)["Versions"]:
+    for version in s3.list_object_versions(Bucket=deployment.bucket, Prefix=INDEX_URL_KEY)["Versions"]:
         s3.delete_object(**file, VersionId=version["VersionId"])
     for hours, refresher in hours_ago:
         refreshed_at = now - timedelta(hours=hours)
@@ -82,7 +87,7 @@ def _put_lines(deployment: Deployment, hours_ago: list[tuple[int, str]]) -> bool
             "token-expires-at": format_time(refreshed_at + TOKEN_LIFETIME),
         }
         s3.put_object(**file, Body=b"a line of the past", Metadata=metadata)
-    return len(s3.list_object_versions(Bucket=BUCKET, Prefix=INDEX_URL_KEY)["Versions"]) == len(hours_ago)
+    return len(s3.list_object_versions(Bucket=deployment.bucket, Prefix=INDEX_URL_KEY)["Versions"]) == len(hours_ago)
 
 
 def _see_the_countdown_run(page: Page) -> None:
@@ -91,6 +96,13 @@ def _see_the_countdown_run(page: Page) -> None:
     text = page.content()
     assert page.title().startswith("alive, ")
     assert "pip can install with it, and the DAG keeps it so" in text
+
+
+def _read_the_json(page: Page, url: str) -> None:
+    """Follow the page's own link, as a person with a login, and come back."""
+    page.get_by_role("link", name="the same as JSON").click()
+    expect(page.locator("pre").first).to_contain_text('"verdict": "alive"')
+    page.goto(f"{url}/codeartifact/")
 
 
 def _take_pictures(people: People, name: str) -> None:
@@ -108,10 +120,9 @@ def _take_pictures(people: People, name: str) -> None:
 
 
 def _stop_the_refreshers(deployment: Deployment) -> None:
-    """Pause the DAG, and let the Lambda's last line be one that soon dies."""
-    deployment.pause(DAG, is_paused=True)
+    """Let the Lambda's last line be one that soon dies; the DAG is paused already."""
     codeartifact = deployment.server.codeartifact
     codeartifact.token_life_limit = _LIFE
-    deployment.client("s3").delete_object(Bucket=BUCKET, Key=INDEX_URL_KEY)
+    deployment.client("s3").delete_object(Bucket=deployment.bucket, Key=INDEX_URL_KEY)
     deployment.make("refresh")
     codeartifact.token_life_limit = None

@@ -4,7 +4,7 @@ Both are WSGI applications over one ``CodeArtifact`` state, and any threaded WSG
 
     from infra.local.codeartifact.control_plane import control_plane
     from infra.local.codeartifact.index import index
-    from infra.local.codeartifact.pip_settings import read_pip_settings
+    from infra.cli.pip_settings import read_pip_settings
     from infra.local.codeartifact.store import CodeArtifact
     from infra.local.codeartifact.upstream import Upstream
 

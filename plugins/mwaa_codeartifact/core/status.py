@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from mwaa_codeartifact.core.dag_state import Problem, problem_of
 from mwaa_codeartifact.core.destinations import facts_for
 from mwaa_codeartifact.core.index_url import format_time
 
@@ -13,22 +14,50 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.dag_state import DagState
     from mwaa_codeartifact.core.destinations import Standing
     from mwaa_codeartifact.core.index_url import LineFacts
     from mwaa_codeartifact.core.timeline import Span
 
-Verdict = Literal["alive", "falling back", "stale", "unknown"]
+Verdict = Literal["alive", "at risk", "falling back", "stale", "unknown"]
+# The verdicts on a line with which pip can install now.
+USABLE: frozenset[Verdict] = frozenset({"alive", "at risk", "falling back"})
 
-# While its runs succeed the DAG leaves an hour more than this: less tells that it has missed one.
+# While its runs succeed the DAG leaves an hour more than this: less shows that it has missed one.
 DAG_LEAVES = timedelta(hours=10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
-    """Tell how one target's index-url is; holds no secret.
+class Judgement:
+    """What the rule says of a line.
 
-    :param verdict: ``alive``, ``falling back`` (alive, but not by the DAG), ``stale`` or ``unknown``.
+    :param verdict: ``alive``; ``at risk`` (pip can install, but the DAG will not keep it so); ``falling back`` (the
+        same, and another refresher has stepped in already); ``stale`` (pip cannot install); ``unknown``.
+    :param reason: the state's name, a row of docs/status-page.md.
     :param sentence: why, and what to do.
+    :param dag_keeps_it: whether the DAG goes on refreshing the line; None where that is not known.
+    """
+
+    verdict: Verdict
+    reason: str
+    sentence: str
+    dag_keeps_it: bool | None = None
+
+    @classmethod
+    def unknown(cls, reason: str, sentence: str) -> Judgement:
+        """Return the verdict on a line that could not be looked at.
+
+        :param reason: see the class.
+        :param sentence: see the class.
+        """
+        return cls(verdict="unknown", reason=reason, sentence=sentence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How one target's index-url is; holds no secret.
+
+    :param judgement: what the rule says.
     :param asked_at: when the destination was asked, UTC.
     :param destination: URI of the index-url file; empty when that is not set.
     :param repository: ``Target.repository_id``; empty when that is not set.
@@ -37,8 +66,7 @@ class Status:
     :param timeline_problem: why there is no more of it (default: empty, there is all that is kept).
     """
 
-    verdict: Verdict
-    sentence: str
+    judgement: Judgement
     asked_at: datetime
     destination: str = ""
     repository: str = ""
@@ -46,8 +74,18 @@ class Status:
     timeline: tuple[Span, ...] = ()
     timeline_problem: str = ""
 
+    @property
+    def verdict(self) -> Verdict:
+        """The judgement's verdict."""
+        return self.judgement.verdict
+
+    @property
+    def sentence(self) -> str:
+        """The judgement's sentence."""
+        return self.judgement.sentence
+
     def remaining(self, now: datetime) -> timedelta | None:
-        """Give the remaining lifetime: zero where pip cannot use the line, None where nobody knows.
+        """Return the remaining lifetime: zero where pip cannot use the line, None where nobody knows.
 
         :param now: UTC.
         """
@@ -64,9 +102,7 @@ class Status:
         """
         remaining = self.remaining(now)
         line = self.facts.to_metadata() if self.facts else {}
-        return {
-            "verdict": self.verdict,
-            "sentence": self.sentence,
+        return vars(self.judgement) | {
             "asked_at": format_time(self.asked_at),
             "destination": self.destination,
             "repository": self.repository,
@@ -77,34 +113,70 @@ class Status:
         }
 
 
-def judge(target: Target, standing: Standing | None, now: datetime) -> tuple[Verdict, str]:
-    """Tell how a line that was seen is, and in one sentence why and what to do.
+def judge(target: Target, standing: Standing | None, dag: DagState | None, now: datetime) -> Judgement:
+    """Return the verdict on a line that was seen, with its reason and one sentence.
+
+    The only rule: the page, its JSON, `make status` and every other reader take the verdict from here.
 
     :param target: what the line should serve.
     :param standing: what stands at the destination; None when nothing does.
+    :param dag: what Airflow knows of the refresh DAG; None where that is not known, as outside Airflow.
     :param now: UTC.
     """
+    problem = problem_of(dag, now) if dag else None
+    dag_keeps_it = None if dag is None else not problem
     facts = facts_for(target, standing)
     if not facts or facts.token_expires_at <= now:
-        what = _what_is_wrong(target, standing)
-        do = "trigger the refresh DAG, and read its task's log if that fails"
-        return "stale", f"{what}: pip cannot install with it; {do}."
-    if facts.refreshed_by != "dag":
-        what = f"its last refresh came from {facts.refreshed_by}, not from the DAG"
-        do = "see that the DAG is not paused and its runs succeed"
-    elif facts.token_expires_at - now < DAG_LEAVES:
-        what = f"less than {DAG_LEAVES / timedelta(hours=1):g} hours are left, so the DAG has missed a run"
-        do = "see why its last runs are missing or have failed"
+        reason, what = _why_unusable(target, standing)
+        fix = f"{problem.what}: {problem.fix}" if problem else _bring_it_back(dag)
+        sentence = f"{what}: pip cannot install with it; {fix}."
+        return Judgement(verdict="stale", reason=reason, sentence=sentence, dag_keeps_it=dag_keeps_it)
+    problem = problem or _sign_of_missed_runs(facts, dag, now)
+    if problem:
+        return Judgement(
+            verdict="at risk" if facts.refreshed_by == "dag" else "falling back",
+            reason=problem.reason,
+            sentence=f"pip can install with it, but {problem.what}: {problem.fix}.",
+            dag_keeps_it=False if dag else None,
+        )
+    return _alive(dag)
+
+
+def _alive(dag: DagState | None) -> Judgement:
+    if not dag:
+        reason, clause = "kept so far", "the DAG refreshed it last; how the DAG is now is not known here"
+    elif dag.last_success_at:
+        reason, clause = "kept", "the DAG keeps it so: nothing to do"
     else:
-        return "alive", "pip can install with it, and the DAG keeps it so: nothing to do."
-    return "falling back", f"pip can install with it, but {what}: {do}."
+        reason, clause = "first run to come", "the DAG keeps it so from its first run on: nothing to do"
+    sentence = f"pip can install with it, and {clause}."
+    return Judgement(verdict="alive", reason=reason, sentence=sentence, dag_keeps_it=True if dag else None)
 
 
-def _what_is_wrong(target: Target, standing: Standing | None) -> str:
+def _sign_of_missed_runs(facts: LineFacts, dag: DagState | None, now: datetime) -> Problem | None:
+    """Return the problem that the line alone shows: the DAG has not refreshed it in time."""
+    if facts.token_expires_at - now < DAG_LEAVES:
+        what = f"less than {DAG_LEAVES / timedelta(hours=1):g} hours are left, so the DAG has missed a run"
+        fix = "see why its last runs are missing or have failed, and that they refresh this destination"
+        return Problem("few hours left", what, fix)
+    if not dag and facts.refreshed_by != "dag":
+        what = f"its last refresh came from {facts.refreshed_by}, and how the DAG is now is not known here"
+        return Problem("refreshed by another", what, "see on the status page that the DAG is well")
+    return None
+
+
+def _bring_it_back(dag: DagState | None) -> str:
+    if dag and dag.running_since:
+        return "a run of the refresh DAG is under way: wait for its end, and read its task's log if it fails"
+    return "trigger the refresh DAG, and read its task's log if that fails"
+
+
+def _why_unusable(target: Target, standing: Standing | None) -> tuple[str, str]:
     if not standing:
-        return "There is no index-url file"
+        return "no file", "There is no index-url file"
     if not standing.facts:
-        return "No refresher wrote the index-url file, so nobody knows how long it lives"
+        return "by hand", "No refresher wrote the index-url file, so nobody knows how long it lives"
     if standing.facts.repository != target.repository_id:
-        return f"The line serves the repository {standing.facts.repository}, not {target.repository_id}"
-    return "The token in the line has expired"
+        served = f"The line serves the repository {standing.facts.repository}, not {target.repository_id}"
+        return "other repository", served
+    return "expired", "The token in the line has expired"

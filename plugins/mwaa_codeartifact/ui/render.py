@@ -13,17 +13,18 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mwaa_codeartifact.core.status import USABLE
 from mwaa_codeartifact.settings import REFRESH_DAG
 from mwaa_codeartifact.ui import picture
-from mwaa_codeartifact.ui.source import refresh_dag, statuses
+from mwaa_codeartifact.ui.dag import refresh_dag
+from mwaa_codeartifact.ui.source import statuses
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_WORKING = {"alive", "falling back"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Hold what a browser or a monitor is sent.
+    """What a browser or a monitor is sent.
 
     :param body: the content.
     :param media_type: its type.
@@ -36,7 +37,7 @@ class Answer:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Give the headers: nothing is kept, and nothing from elsewhere is loaded or run."""
+        """Return the headers: nothing is kept, and nothing from elsewhere is loaded or run."""
         return {
             "Content-Type": self.media_type,
             "Content-Security-Policy": _content_security_policy(),
@@ -69,9 +70,15 @@ def facts() -> Answer:
 
 def status_json() -> Answer:
     """Render the facts for monitors: 503 unless pip can install with the line of each target."""
-    now, found = datetime.now(UTC), statuses()
-    working = all(status.verdict in _WORKING for status in found)
-    body = {"targets": [status.as_dict(now) for status in found], "dag": refresh_dag().as_dict()}
+    now = datetime.now(UTC)
+    dag, problem = refresh_dag()
+    found = statuses(dag)
+    known = dag.as_dict() if dag else {}
+    body = {
+        "targets": [status.as_dict(now) for status in found],
+        "dag": {"dag_id": REFRESH_DAG, "problem": problem, **known},
+    }
+    working = all(status.verdict in USABLE for status in found)
     return Answer(
         body=json.dumps(body, indent=2) + "\n",
         media_type="application/json",
@@ -80,7 +87,8 @@ def status_json() -> Answer:
 
 
 def _facts() -> dict[str, object]:
-    return {"statuses": statuses(), "dag": refresh_dag(), "now": datetime.now(UTC)}
+    dag, problem = refresh_dag()
+    return {"statuses": statuses(dag), "dag": dag, "dag_problem": problem, "now": datetime.now(UTC)}
 
 
 def _render(template: str, **values: object) -> str:
@@ -119,11 +127,11 @@ def _content_security_policy() -> str:
 
 
 def duration(value: timedelta) -> str:
-    """Say how long, as the page's script does: ``11 h 24 min 05 s``."""
+    """Render how long, as the page's script does: ``11 h 24 min 05 s``."""
     minutes, seconds = divmod(int(value.total_seconds()), 60)
     return f"{minutes // 60} h {minutes % 60:02} min {seconds:02} s"
 
 
 def moment(value: datetime) -> str:
-    """Say when, in UTC."""
+    """Render when, in UTC."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -3,88 +3,57 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Lock
-from typing import Any
-
-import boto3
-from botocore.config import Config
+from typing import TYPE_CHECKING
 
 from mwaa_codeartifact.core.config import Target
 from mwaa_codeartifact.core.errors import ConfigError
-from mwaa_codeartifact.core.index_url import format_time
-from mwaa_codeartifact.core.status import Status
-from mwaa_codeartifact.core.watch import Watch
-from mwaa_codeartifact.settings import REFRESH_DAG, setting_name, target_settings
+from mwaa_codeartifact.core.status import Judgement, Status
+from mwaa_codeartifact.packages import MissingPackageError, needs_amazon_provider
+from mwaa_codeartifact.settings import setting_name, target_settings
 
-# The page is to answer within five seconds, also where S3 does not.
-_CLIENT_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
+if TYPE_CHECKING:
+    from mwaa_codeartifact.core.dag_state import DagState
+    from mwaa_codeartifact.core.watch import Watch
 
 log = logging.getLogger(__name__)
 _one_at_a_time = Lock()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dag:
-    """Tell when the refresh DAG runs next.
+def statuses(dag: DagState | None) -> list[Status]:
+    """Return the status of each target; that it could not be asked for is one, too.
 
-    :param problem: why that is not known (default: empty, it is).
-    :param is_paused: whether it is paused (default: False).
-    :param next_run_at: when its next run is due, UTC; None when none is (default).
+    :param dag: what Airflow knows of the refresh DAG; None where that is not known.
     """
-
-    problem: str = ""
-    is_paused: bool = False
-    next_run_at: datetime | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Render as JSON types."""
-        return {
-            "dag_id": REFRESH_DAG,
-            "is_paused": None if self.problem else self.is_paused,
-            "next_run_at": self.next_run_at and format_time(self.next_run_at),
-            "problem": self.problem,
-        }
-
-
-def statuses() -> list[Status]:
-    """Give the status of each target; that it could not be asked for is one, too."""
     try:
         target = Target.from_settings(target_settings(), named=setting_name)
-        with _one_at_a_time:
+        with _one_at_a_time, needs_amazon_provider():
             watch = _watch(target)
-        return [watch.status()]
+        return [watch.status(dag)]
     except ConfigError as error:
-        sentence = str(error)
+        judgement = Judgement.unknown("settings missing", str(error))
+    except MissingPackageError as error:
+        judgement = Judgement.unknown("package missing", str(error))
     except Exception as error:
         # Whatever it is, who looks gets a sentence, and who operates gets the trace.
         log.exception("The status of the index-url could not be asked for")
         sentence = f"The status could not be asked for ({type(error).__name__}): the web server's log says more."
-    return [Status(verdict="unknown", sentence=sentence, asked_at=datetime.now(UTC))]
-
-
-def refresh_dag() -> Dag:
-    """Ask Airflow's database for the refresh DAG."""
-    from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
-
-    try:
-        with create_session() as session:
-            found = session.get(DagModel, REFRESH_DAG)
-            if found is None:
-                return Dag(
-                    problem=f"Airflow has no DAG {REFRESH_DAG}: see that its file is in dags/ and has no import error."
-                )
-            return Dag(is_paused=bool(found.is_paused), next_run_at=found.next_dagrun_create_after)
-    except Exception as error:
-        log.exception("The refresh DAG could not be asked for")
-        return Dag(problem=f"Airflow's database could not be asked ({type(error).__name__}).")
+        judgement = Judgement.unknown("internal error", sentence)
+    return [Status(judgement=judgement, asked_at=datetime.now(UTC))]
 
 
 @lru_cache(maxsize=8)
 def _watch(target: Target) -> Watch:
+    # Imported here: without boto3 the page still has to say what is missing.
+    import boto3
+    from botocore.config import Config
+
+    from mwaa_codeartifact.core.watch import Watch
+
+    # The page is to answer within five seconds, also where S3 does not.
+    config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
     session = boto3.Session()
     region = session.region_name or target.region
-    return Watch(target, session.client("s3", region_name=region, config=_CLIENT_CONFIG))
+    return Watch(target, session.client("s3", region_name=region, config=config))

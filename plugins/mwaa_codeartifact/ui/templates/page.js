@@ -1,6 +1,7 @@
 
 "use strict";
 const main = document.querySelector("main");
+const isShell = "shell" in main.dataset;
 const notice = document.getElementById("notice");
 const REFRESH_SECONDS = 30;
 const LOG_IN = "You are not logged in to Airflow, or may not see the refresh DAG: log in, then reload this page.";
@@ -20,12 +21,16 @@ function tick() {
   if (performance.now() - asked >= REFRESH_SECONDS * 1000 && !document.hidden) load();
 }
 
+// Airflow 3.0 reads the login from this header only, which a browser does not send by itself.
+function ask(path) {
+  const headers = isShell ? { Authorization: `Bearer ${localStorage.getItem("token")}` } : {};
+  return fetch(path, { headers, cache: "no-store", redirect: "manual" });
+}
+
 async function load() {
   asked = performance.now();
-  const headers = {};
-  if ("shell" in main.dataset) headers.Authorization = `Bearer ${localStorage.getItem("token")}`;
   try {
-    const answer = await fetch("facts", { headers, cache: "no-store", redirect: "manual" });
+    const answer = await ask("facts");
     if (!answer.ok) {
       const lost = answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403;
       if (lost) main.replaceChildren();
@@ -55,6 +60,23 @@ function title() {
   document.title = [...verdicts, "CodeArtifact index-url"].join(", ");
 }
 
+async function showJson(event) {
+  event.preventDefault();
+  const json = document.getElementById("json");
+  try {
+    const answer = await ask("status.json");
+    notice.textContent = answer.status === 401 || answer.status === 403 ? LOG_IN : "";
+    json.textContent = await answer.text();
+    json.hidden = Boolean(notice.textContent);
+    json.focus();
+  } catch {
+    notice.textContent = "Airflow does not answer: the JSON cannot be shown.";
+  }
+}
+
 title();
 setInterval(tick, 1000);
-if ("shell" in main.dataset) load();
+if (isShell) {
+  document.getElementById("json-link").addEventListener("click", showJson);
+  load();
+}

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mwaa_codeartifact.core.dag_state import DagState
 from mwaa_codeartifact.core.refresh import refresh
 from mwaa_codeartifact.core.watch import Watch
+from tests.plugins.mwaa_codeartifact.core.documented_states import documented_states
 from tests.plugins.mwaa_codeartifact.core.support import (
     BY_HAND,
     KEY,
@@ -100,12 +102,22 @@ def test_an_answer_holds_for_five_seconds(aws: Aws, bucket: Bucket, target: Targ
     assert aws.steps.count("get") == 2
 
 
+def test_what_airflow_says_of_the_dag_counts_at_once(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+    publish(bucket, 0)
+    next_run_at = datetime.now(UTC) + HOUR
+    found = [watch.status(DagState(is_paused=paused, next_run_at=next_run_at)) for paused in (False, True, False)]
+    assert [status.verdict for status in found] == ["alive", "at risk", "alive"]
+    assert aws.steps == ["head", "get", "head"]
+
+
 def test_an_s3_that_is_broken_makes_it_unknown_in_one_sentence_and_is_left_alone_for_a_while(
     aws: Aws, watch: Watch
 ) -> None:
     aws.at("head", *[answer(403)] * 3)
     found = [watch.status() for _ in range(3)]
-    assert {status.verdict for status in found} == {"unknown"}
+    state = documented_states()["destination not reached"]
+    assert {(status.judgement.reason, status.verdict) for status in found} == {("destination not reached", "unknown")}
+    assert (state.verdict, state.monitors_get) == ("unknown", 503)
     assert "access denied: allow s3:GetObject and, on the bucket, s3:ListBucket" in found[0].sentence
     assert "\n" not in found[0].sentence
     assert aws.steps == ["head"]

@@ -1,0 +1,35 @@
+"""The Python packages that a plain Airflow lacks and MWAA has: say which one to install where it is missing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The provider, and what it depends on.
+_OF_THE_PROVIDER = ("airflow.providers.amazon", "boto3", "botocore", "urllib3")
+
+
+class MissingPackageError(Exception):
+    """A Python package that this plugin needs is not installed."""
+
+
+@contextmanager
+def needs_amazon_provider(raising: type[Exception] = MissingPackageError) -> Iterator[None]:
+    """Raise one clear sentence where an import fails because the Amazon provider is not installed.
+
+    :param raising: the error (default: MissingPackageError).
+    :raises MissingPackageError: naming the package to install; or ``raising``.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = error.name or ""
+        if not f"{name}.".startswith(tuple(f"{package}." for package in _OF_THE_PROVIDER)):
+            raise
+        raise raising(
+            f"The Python module {name} is missing: install apache-airflow-providers-amazon (with Airflow's "
+            "constraints) where Airflow runs, and restart Airflow"
+        ) from error

@@ -1,0 +1,54 @@
+"""What Airflow's database knows of the refresh DAG: at most three short queries, each by an index."""
+
+from __future__ import annotations
+
+import logging
+
+from mwaa_codeartifact.core.dag_state import UNDER_WAY, DagState, Run
+from mwaa_codeartifact.settings import REFRESH_DAG
+
+# So many of the latest runs are read: among them are the one under way and the last that ended.
+_RUNS = 10
+
+log = logging.getLogger(__name__)
+
+
+def refresh_dag() -> tuple[DagState | None, str]:
+    """Return what Airflow knows of the refresh DAG, or None and why that is not known; raise nothing."""
+    try:
+        return _ask(), ""
+    except Exception as error:
+        # Whatever it is, the page goes on with the line alone, and who operates gets the trace.
+        log.exception("The refresh DAG could not be asked for")
+        return None, f"Airflow's database could not be asked ({type(error).__name__})."
+
+
+def _ask() -> DagState:
+    from airflow.models.dag import DagModel
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        dag = session.get(DagModel, REFRESH_DAG)
+        if dag is None:
+            return DagState(exists=False)
+        columns = (DagRun.run_id, DagRun.state, DagRun.queued_at, DagRun.start_date, DagRun.end_date)
+        newest_first = select(*columns).where(DagRun.dag_id == REFRESH_DAG).order_by(DagRun.id.desc()).limit(_RUNS)
+        runs = session.execute(newest_first).all()
+        under_way = [run.run_id for run in runs if run.state in UNDER_WAY]
+        retrying = select(TaskInstance.run_id).where(
+            TaskInstance.dag_id == REFRESH_DAG,
+            TaskInstance.run_id.in_(under_way),
+            TaskInstance.state == "up_for_retry",
+        )
+        return DagState.from_runs(
+            [Run(str(run.state), run.start_date or run.queued_at, run.end_date) for run in runs],
+            # Airflow 3 calls it stale; what is not known counts as well.
+            is_active=not dag.is_stale if hasattr(DagModel, "is_stale") else dag.is_active is not False,
+            has_import_errors=bool(dag.has_import_errors),
+            is_paused=bool(dag.is_paused),
+            is_retrying=bool(under_way) and session.execute(retrying).first() is not None,
+            next_run_at=dag.next_dagrun_create_after,
+        )

@@ -1,0 +1,213 @@
+"""What status prints and how it ends; the AWS CLI is real, AWS is moto's, and MWAA answers what a test says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+from infra.cli.aws import Aws, AwsError
+from infra.cli.settings import Settings
+from infra.deploy import releases
+from infra.deploy.refresh_dag import refresh_dag
+from infra.deploy.status import StatusError, status
+from mwaa_codeartifact.core.dag_state import DagState
+from mwaa_codeartifact.core.index_url import LineFacts, format_time
+from tests.plugins.mwaa_codeartifact.core.support import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+REGION, OWNER, DAG = "eu-central-1", "123456789012", "refresh_codeartifact_index_url"
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Mwaa:
+    """MWAA with one environment, and its Airflow.
+
+    :param environment: what GetEnvironment says, besides.
+    :param dag: what Airflow says of the refresh DAG, besides; None: Airflow has no such DAG.
+    :param run_state: how its last run ended.
+    :param may_ask: whether the caller may invoke Airflow's REST API.
+    """
+
+    environment: dict[str, Any] = field(default_factory=dict)
+    dag: dict[str, Any] | None = field(default_factory=dict)
+    run_state: str = "success"
+    may_ask: bool = True
+    asked: list[Any] = field(default_factory=list)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._answer(Request(environ))(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        if request.path == "/environments/nothing":
+            return _refuse("ResourceNotFoundException", 404)
+        if request.path.startswith("/environments/"):
+            found = {"Name": "e", "Status": "AVAILABLE", "AirflowVersion": "3.3.1", "WebserverUrl": "web.example"}
+            return _json({"Environment": found | self.environment})
+        if not self.may_ask:
+            return _refuse("AccessDeniedException", 403)
+        asked = json.loads(request.get_data())
+        self.asked.append(asked)
+        now = datetime.now(UTC)
+        if asked["Path"] == "/dags":
+            others = [{"dag_id": f"my_{DAG}", "is_paused": True, "is_stale": False}]
+            dag = {"dag_id": DAG, "is_paused": False, "is_stale": False, "has_import_errors": False}
+            dag |= {"next_dagrun_run_after": format_time(now + HOUR)}
+            answer: dict[str, Any] = {"dags": others if self.dag is None else [*others, dag | self.dag]}
+        else:
+            times = {"start_date": format_time(now), "end_date": format_time(now)}
+            answer = {"dag_runs": [{"state": self.run_state, **times}]}
+        return _json({"RestApiStatusCode": 200, "RestApiResponse": answer})
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(json.dumps(body), mimetype="application/json")
+
+
+def _refuse(code: str, http_status: int) -> Response:
+    return Response(json.dumps({"message": "no"}), http_status, {"x-amzn-errortype": code}, mimetype="application/json")
+
+
+@pytest.fixture
+def mwaa() -> Mwaa:
+    return Mwaa()
+
+
+@pytest.fixture
+def runner(mwaa: Mwaa, environ: dict[str, str]) -> Iterator[Aws]:
+    with serve(mwaa) as url:
+        prefix = {"AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}  # botocore puts env. or api. before MWAA's host
+        yield Aws(REGION, {**environ, **prefix, "AWS_ENDPOINT_URL_MWAA": url})
+
+
+@pytest.fixture
+def deployed(cloudformation: Any, s3: Any, request: pytest.FixtureRequest) -> Callable[..., Settings]:
+    """Deploy what status looks at: the repository's stack with its outputs, and a line."""
+    name = f"e{abs(hash(request.node.name)) % 10**9}"
+    outputs = {"DomainName": "data", "DomainOwner": OWNER, "RepositoryName": "python", "BucketName": f"bucket-{name}"}
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {key: {"Value": value} for key, value in outputs.items()},
+    }
+    cloudformation.create_stack(StackName=f"{name}-repository", TemplateBody=json.dumps(template))
+    s3.create_bucket(Bucket=outputs["BucketName"], CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def put(life: timedelta | None, by: str = "dag", repository: str = "python") -> Settings:
+        if life is not None:
+            facts = LineFacts(
+                token_expires_at=datetime.now(UTC) + life,
+                refreshed_at=datetime.now(UTC),
+                refreshed_by=by,
+                token_fingerprint="0123456789ab",
+                repository=f"{REGION}/{OWNER}/data/{repository}",
+            )
+            line = {"Body": b"--index-url https://aws:canary@x", "Metadata": facts.to_metadata()}
+            s3.put_object(Bucket=outputs["BucketName"], Key="dags/codeartifact.txt", **line)
+        return Settings(REGION, name, {"BucketName": outputs["BucketName"]}, {})
+
+    return put
+
+
+@pytest.mark.long
+def test_it_prints_the_verdict_of_the_status_page_with_what_airflow_knows(
+    runner: Aws, deployed: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = deployed(11.55 * HOUR, by="lambda")
+    status(runner, settings)
+    printed = capsys.readouterr().out
+    name = settings.environment_name
+    assert f"stack {name}-repository: CREATE_COMPLETE\n" in printed
+    assert f"stack {name}-mwaa: not there\n" in printed
+    assert f"environment {name}: AVAILABLE, Airflow 3.3.1, web.example\n" in printed
+    line = (
+        f"index-url s3://bucket-{name}/dags/codeartifact.txt: alive: pip can install with it, and the DAG keeps it so"
+    )
+    assert line in printed
+    assert "\n  11.5 h left, token-expires-at " in printed
+    assert "canary" not in printed
+
+
+@pytest.mark.long
+def test_a_line_that_will_not_be_kept_is_told_and_no_failure(
+    runner: Aws, mwaa: Mwaa, deployed: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    mwaa.dag = {"is_paused": True}
+    status(runner, deployed(11 * HOUR))
+    printed = capsys.readouterr().out
+    assert ": at risk: pip can install with it, but the refresh DAG is paused: unpause it." in printed
+
+
+@pytest.mark.long
+def test_a_failed_update_a_bad_release_and_a_line_that_pip_cannot_use_are_told_and_fail(
+    runner: Aws,
+    mwaa: Mwaa,
+    deployed: Callable[..., Settings],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = {"ErrorCode": "INCORRECT_CONFIGURATION", "ErrorMessage": "requirements.txt is not there"}
+    mwaa.environment = {"LastUpdate": {"Status": "FAILED", "Error": error}}
+    release = {"at": "2030-01-01T00:00:00Z", "verdict": "bad"}
+    monkeypatch.setattr(releases, "last_release", lambda _aws, _bucket: release, raising=False)
+    with pytest.raises(StatusError, match="The index-url is stale: The token in the line has expired") as failed:
+        status(runner, deployed(-HOUR))
+    assert failed.value.exit_status == 1
+    printed = capsys.readouterr().out
+    assert "its LAST UPDATE FAILED, and it runs on with what it had before: requirements.txt is not there" in printed
+    assert ": 2030-01-01T00:00:00Z, bad, pip or the update failed: packages are missing" in printed
+    assert ": stale: The token in the line has expired" in printed
+    assert "\n  EXPIRED, token-expires-at " in printed
+
+
+@pytest.mark.long
+def test_before_a_deployment_nobody_knows(runner: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(
+        StatusError, match="The index-url is unknown: The repository is not deployed: run `make deploy`"
+    ):
+        status(runner, Settings(REGION, "nothing", {"BucketName": "no-such-bucket"}, {}))
+    assert "environment nothing: not there\n" in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_what_cannot_be_found_out_is_told_after_all_the_rest(
+    environ: dict[str, str], deployed: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """moto has no MWAA."""
+    settings = deployed(11 * HOUR)
+    with pytest.raises(AwsError, match="GetEnvironment failed"):
+        status(Aws(REGION, {**environ, "AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}), settings)
+    printed = capsys.readouterr().out
+    assert f"environment {settings.environment_name}: not known\n" in printed
+    assert ": alive: pip can install with it, and the DAG refreshed it last; how the DAG is now is not known" in printed
+    assert "\n  the refresh DAG: not known, Airflow could not be asked: InvokeRestApi failed" in printed
+
+
+def test_airflow_is_asked_once_for_the_dag_and_once_for_its_last_runs(runner: Aws, mwaa: Mwaa) -> None:
+    dag, problem = refresh_dag(runner, "e")
+    assert dag
+    assert (dag.exists, dag.is_active, dag.is_paused, dag.last_run_state, problem) == (True, True, False, "success", "")
+    assert [(asked["Method"], asked["Path"], asked["QueryParameters"]) for asked in mwaa.asked] == [
+        ("GET", "/dags", {"dag_id_pattern": DAG, "limit": 100}),
+        ("GET", f"/dags/{DAG}/dagRuns", {"order_by": "-id", "limit": 10}),
+    ]
+
+
+def test_a_dag_that_airflow_does_not_list_does_not_exist(runner: Aws, mwaa: Mwaa) -> None:
+    mwaa.dag = None
+    assert refresh_dag(runner, "e") == (DagState(exists=False), "")
+
+
+def test_who_may_not_ask_airflow_is_told_why_nothing_is_known(runner: Aws, mwaa: Mwaa) -> None:
+    mwaa.may_ask = False
+    dag, problem = refresh_dag(runner, "e")
+    assert dag is None
+    assert problem.startswith("AWS denied InvokeRestApi")

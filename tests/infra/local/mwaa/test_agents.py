@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.local.moto.vpc import Vpc
 from infra.local.mwaa.agents import ASKS
+from infra.local.mwaa.environments import Environments
 from infra.local.mwaa.surroundings import Open
 from infra.mwaa_facts import MWAA_ENDPOINTS
 from tests.infra.local.mwaa.support import denying
@@ -74,3 +77,14 @@ def test_the_queue_is_in_an_account_of_mwaa_and_its_key_is_asked_for_through_sqs
     key, context = asked["kms:GenerateDataKey"]
     assert key.startswith("arn:aws:kms:eu-west-1:210987654321:key/")
     assert context == {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}
+
+
+# The last one: it connects the account's network.
+def test_a_network_with_all_that_mwaa_needs_is_enough(account: Account) -> None:
+    unconnected = replace(account.around, network=Vpc)
+    environment = Environments(unconnected, run_airflow=False).create(account.properties)
+    expect_failure(environment, account, "s3 cannot be reached: the VPC has no endpoint com.amazonaws.eu-west-1.s3")
+    account.connect()
+    environment = account.environments().create(account.properties)
+    environment.wait(10)
+    assert environment.status == "AVAILABLE", account.said[-1]

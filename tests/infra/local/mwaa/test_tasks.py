@@ -90,6 +90,11 @@ class Running:
         return Path(home).parent.name
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _connected(account: Account) -> None:
+    account.connect()
+
+
 @pytest.fixture
 def running(account: Account, request: pytest.FixtureRequest) -> Iterator[Running]:
     running = Running(account, *request.param)

@@ -127,7 +127,8 @@ class Server:
         self._opened.callback(self.environments.stop)
         self.alarms = alarms.Alarms(REGION, lambda line: self._say("cloudwatch", line))
         self._opened.callback(self.alarms.stop)
-        self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
+        self.schedule = Schedule(REGION, lambda line: self._say("events", line))
+        self._opened.callback(self.schedule.stop)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

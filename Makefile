@@ -14,7 +14,7 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup path tools local demo demo-releases test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh requirements plugins rollback destroy lock clean
+.PHONY: help setup path tools local demo demo-releases test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,13 +120,16 @@ status: tools ## Tell how the stacks, the environment and the index-url are
 refresh: tools ## Let the Lambda refresh the index-url now, if it is due
 	@$(RUN) infra.deploy refresh
 
-requirements: tools ## Check, upload and set requirements.txt, and tell what pip made of it (FORCE=1: unchecked)
+release: tools ## Check, upload and set all that is new, and tell what pip made of it (FORCE=1: unchecked)
+	@$(RUN) infra.deploy release --requirements $(REQUIREMENTS) $(if $(FORCE),--force) $(if $(IF_DEPLOYED),--if-deployed)
+
+requirements: tools ## The same with requirements.txt only (FORCE=1: unchecked)
 	@$(RUN) infra.deploy requirements --requirements $(REQUIREMENTS) $(if $(FORCE),--force)
 
-plugins: tools ## Build, upload and set plugins.zip
+plugins: tools ## The same with plugins.zip and the Lambda's copy of its code only
 	@$(RUN) infra.deploy plugins
 
-rollback: tools ## Set the requirements and plugins again that were there before the last release
+rollback: tools ## Set the last release again that worked; once more: the one before it that did
 	@$(RUN) infra.deploy rollback
 
 destroy: tools ## Delete all that deploy made, after asking (YES=1: without)

@@ -132,6 +132,70 @@ PROTECTED_VARIABLES = frozenset(
     ]
 )
 
+# What pip cannot change in a container: these names are pinned. Image: etc/mwaa_essential_constraints.txt.
+ESSENTIAL_CONSTRAINTS = frozenset(
+    [
+        "apache-airflow",
+        "billiard",
+        "celery",
+        "flask",
+        "flask-appbuilder",
+        "flask-babel",
+        "flask-bcrypt",
+        "flask-caching",
+        "flask-jwt-extended",
+        "flask-limiter",
+        "flask-login",
+        "flask-session",
+        "flask-sqlalchemy",
+        "flask-wtf",
+        "fluent-logger",
+        "gevent",
+        "greenlet",
+        "gunicorn",
+        "kombu",
+        "sqlalchemy",
+        "sqlalchemy-jsonfield",
+        "sqlalchemy-utils",
+        "statsd",
+        "vine",
+        "watchtower",
+    ]
+)
+# The names of these that a version's file leaves out.
+NOT_ESSENTIAL = {
+    "2.11.2": frozenset({"kombu"}),
+    "3.2.1": frozenset({"sqlalchemy-jsonfield"}),
+    "3.3.1": frozenset({"flask-bcrypt", "flask-caching", "sqlalchemy-jsonfield"}),
+}
+# What a startup script exports in vain, besides MWAA__*. Image: setup_environment.py, _is_protected_os_environ.
+PROTECTED_VARIABLES = frozenset(
+    [
+        "AIRFLOW_ENV_ID",
+        "AIRFLOW_ENV_NAME",
+        "AIRFLOW_HOME",
+        "AIRFLOW_TASK_REVISION_ID",
+        "AIRFLOW_VERSION",
+        "AIRFLOW__API__BASE_URL",
+        "AIRFLOW__AWS_MWAA__REDIRECT_URL",
+        "AIRFLOW__CORE__DATABASE_ACCESS_ISOLATION",
+        "AIRFLOW__WEBSERVER__BASE_URL",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_REGION",
+        "CUSTOMER_ACCOUNT_ID",
+        "ECS_AGENT_URI",
+        "ECS_CONTAINER_METADATA_URI",
+        "ECS_CONTAINER_METADATA_URI_V4",
+        "JWT_PUBLIC_KEY",
+        "PYTHONPATH",
+        "PYTHONUNBUFFERED",
+        "USE_NON_CRITICAL_LOGGING",
+        "WATCHTOWER_VERSION",
+    ]
+)
+
 # The components that run the startup script and pip, as their log groups airflow-NAME-COMPONENT call them; mw1.micro's
 # one container for scheduler and worker logs as Worker. Image: logging/config.py, user_requirements.py.
 INSTALLING_COMPONENTS = ("Worker", "Scheduler", "WebServer")

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from infra.cli.aws import AwsError
 from infra.cli.console import say, waiting
 from infra.cli.program import DeployerError
 from infra.deploy.events import newest_events
@@ -42,8 +43,27 @@ def last_change(aws: Aws, stack: str) -> int | None:
     return int(datetime.fromisoformat(began).timestamp() * 1000) if began else None
 
 
+def wait_until_idle(aws: Aws, name: str) -> dict[str, Any] | None:
+    """Wait while MWAA is at work on the environment, and describe it as GetEnvironment does; None if there is none.
+
+    MWAA takes no update meanwhile. Its own maintenance counts as work, too.
+
+    :param aws: the runner.
+    :param name: the environment's name.
+    """
+    with waiting(f"environment {name}"):
+        try:
+            while (environment := _describe(aws, name))["Status"] in BUSY_STATUSES - {"DELETING"}:
+                time.sleep(POLL_SECONDS)
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+            return None
+    return environment
+
+
 def follow(aws: Aws, name: str) -> dict[str, Any]:
-    """Wait for the environment, whose update may outlast the stack's, and describe it as GetEnvironment does.
+    """Wait for the environment, whose update may outlast the stack's, and describe it.
 
     CloudFormation calls an update good as soon as the status is AVAILABLE, whatever LastUpdate says (its handler for
     AWS::MWAA::Environment, UpdateHandler.java); MWAA goes back by itself from an update that failed.
@@ -52,9 +72,7 @@ def follow(aws: Aws, name: str) -> dict[str, Any]:
     :param name: the environment's name.
     :raises EnvironmentFailedError: with MWAA's reason, if the last update failed or the environment is not available.
     """
-    with waiting(f"environment {name}"):
-        while (environment := _describe(aws, name))["Status"] in BUSY_STATUSES - {"DELETING"}:
-            time.sleep(POLL_SECONDS)
+    environment = wait_until_idle(aws, name) or {"Status": "DELETED"}
     update = environment.get("LastUpdate") or {}
     reason = (update.get("Error") or {}).get("ErrorMessage", "MWAA gives no reason")
     if environment["Status"] != "AVAILABLE":

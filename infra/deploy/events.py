@@ -29,7 +29,7 @@ class Events:
 
     def __init__(self, aws: Aws, stack: str, *, new: bool = False) -> None:
         self._aws, self._stack = aws, stack
-        self._seen = set() if new else {event["EventId"] for event in self._newest()}
+        self._seen = set() if new else {event["EventId"] for event in patient(self._newest)}
         self.failures: list[dict[str, Any]] = []
 
     def follow(self, over: Callable[[], bool]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli.console import say
 from infra.cli.program import DeployerError
-from infra.deploy.environment import EnvironmentFailedError, follow, last_change
+from infra.deploy.environment import EnvironmentFailedError, follow, last_change, wait_until_idle
 from infra.deploy.install_log import Installation, await_installation
 from infra.deploy.pip_log import required_names
 from infra.deploy.releases import begin, conclude, last_release, read, released, verdict_of
@@ -54,6 +54,10 @@ def released_and_judged(
     if new:
         begin(aws, bucket, before, after)
     change_before, parameters_before = last_change(aws, stack), parameters_of(aws, stack)
+    if parameters_before:
+        wait_until_idle(aws, settings.environment_name)
+    if {**parameters_before, **settings.parameters}.get("WorkerReplacementStrategy") == "GRACEFUL":
+        say("WORKER_REPLACEMENT_STRATEGY is GRACEFUL: an update waits for running tasks, for up to 12 hours")
     try:
         yield
     except StackError as error:
@@ -108,8 +112,8 @@ def _follow_release(
         )
     required = required_names(_requirements(aws, bucket, environment, release))
     found = await_installation(aws, environment, began, required)
-    if not restarts and not found.outcomes:
-        say("no container was started anew")
+    if not restarts and found.verdict != "bad":
+        say("containers have been started anew, and none failed" if found.outcomes else "no container was started anew")
         return
     conclude(aws, bucket, release, found.verdict, "" if found.verdict == "good" else found.reason)
     _tell(found)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from infra.local.demos.deployment import Deployment
 
-VERSION = os.environ.get("AIRFLOW_VERSION", "3.0.6")
+VERSION = os.environ.get("AIRFLOW_VERSION", "3.3.1")
 DAG = "refresh_codeartifact_index_url"
-NAME = "CodeArtifact index-url"
+# As Airflow 2 has it in its menu, and Airflow 3 in its navigation, which cuts what is longer.
+NAME = "CodeArtifact index-url" if VERSION.startswith("2.") else "index-url"
 Scheme = Literal["light", "dark"]
 # A first page of Airflow's may take long on a busy machine.
 _PATIENCE_MILLISECONDS = 60_000

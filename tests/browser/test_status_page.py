@@ -43,9 +43,15 @@ def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deplo
     bars = [found.locator(f"rect.{look}") for look in ("dag", "lambda", "startup", "gap", "no-record")]
     assert [bar.count() > 0 for bar in bars] == [True] * len(bars)
     assert found.locator("[role=timer]").inner_text().startswith("11 h 5")
+    picture(page, f"{VERSION}-in-airflow", _DESK)
     page.goto(f"{people.url}/codeartifact/")
     _see_the_countdown_run(page)
     _take_pictures(people, "alive")
+    _read_the_json(page, people.url)
+    deployment.pause(DAG, is_paused=True)
+    wait_for_verdict(page, "at risk", seconds=20)
+    assert "the refresh DAG is paused: unpause it." in page.content()
+    _take_pictures(people, "at-risk")
     _stop_the_refreshers(deployment)
     wait_for_verdict(page, "falling back", seconds=20)
     _take_pictures(people, "falling-back")
@@ -92,6 +98,13 @@ def _see_the_countdown_run(page: Page) -> None:
     assert "pip can install with it, and the DAG keeps it so" in text
 
 
+def _read_the_json(page: Page, url: str) -> None:
+    """Follow the page's own link, as a person with a login, and come back."""
+    page.get_by_role("link", name="the same as JSON").click()
+    expect(page.locator("pre").first).to_contain_text('"verdict": "alive"')
+    page.goto(f"{url}/codeartifact/")
+
+
 def _take_pictures(people: People, name: str) -> None:
     """Look at the page in every size and colour: nothing is wider than the window, and no script complains."""
     for look in LOOKS:
@@ -107,8 +120,7 @@ def _take_pictures(people: People, name: str) -> None:
 
 
 def _stop_the_refreshers(deployment: Deployment) -> None:
-    """Pause the DAG, and let the Lambda's last line be one that soon dies."""
-    deployment.pause(DAG, is_paused=True)
+    """Let the Lambda's last line be one that soon dies; the DAG is paused already."""
     codeartifact = deployment.server.codeartifact
     codeartifact.token_life_limit = _LIFE
     deployment.client("s3").delete_object(Bucket=deployment.bucket, Key=INDEX_URL_KEY)

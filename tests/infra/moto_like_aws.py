@@ -32,6 +32,31 @@ class Broken(CloudFormationModel):
         raise ValueError("the thing is broken")
 
 
+class Stubborn(CloudFormationModel):
+    """A resource that cannot be deleted at first."""
+
+    __module__ = "tests.stubborn.models"
+    physical_resource_id = "stubborn"
+    tries = 0
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "Test::Stubborn::Thing"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
+    ) -> Stubborn:
+        del resource_name, cloudformation_json, account_id, region_name, kwargs
+        return cls()
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        del account_id, region_name
+        self.tries += 1
+        if self.tries == 1:
+            raise ValueError("the thing is in use")
+
+
 if __name__ == "__main__":
     s3.install()
     cloudformation.install(str, "eu-central-1")

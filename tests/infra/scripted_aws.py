@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 from moto.cloudformation.models import CloudFormationBackend
 from moto.core.common_models import CloudFormationModel
 from moto.logs.models import logs_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
 from moto.sns.models import Subscription
 from werkzeug.serving import run_simple
@@ -199,6 +199,13 @@ def scripted(moto: WSGIApplication) -> WSGIApplication:
     return app
 
 
+class _Quiet(MotoRequestHandler):
+    """Log no request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
 def serve(port: int) -> None:
     """Serve moto's AWS with what is scripted."""
     replaced: Any = CloudFormationBackend
@@ -209,4 +216,4 @@ def serve(port: int) -> None:
         lambda each: "PendingConfirmation" if each.protocol == "email" else each.arn
     )
     moto = DomainDispatcherApplication(create_backend_app)
-    run_simple("127.0.0.1", port, scripted(moto), threaded=True)
+    run_simple("127.0.0.1", port, scripted(moto), threaded=True, request_handler=_Quiet)

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 # Granted, and yet asked for by nothing that runs here: a statement's Sid, or Sid and one of its actions, to the reason.
 # An entry whose grants are all used is out of date, and `judge` says so.
 NEEDED_BY_AWS = {
-    # The Lambda service acts with the function's role; the stand-in writes its logs and queues without asking.
-    "KeepFailedInvocation": "Lambda sends a failed invocation to the queue with the function's role",
-    "WriteLog": "Lambda writes the function's log with its role",
     # MWAA's agents act with the execution role (MWAA user guide, "Amazon MWAA execution role").
     "PublishHealth": "MWAA reports the environment's health",
     "CheckPublicAccessBlock": "MWAA refuses buckets that are public",

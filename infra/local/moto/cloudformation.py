@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
-from moto.cloudformation.responses import CloudFormationResponse
 
 from infra.local.moto import operation, template_rules
 from infra.local.moto.custom_resource import CustomResource
@@ -50,7 +49,7 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     parsing.DEFAULT_REGION = region
     CustomResource.answers_url = staticmethod(answers_url)
     parsing.CustomModel = CustomResource
-    backend, stack, response = models.CloudFormationBackend, models.Stack, CloudFormationResponse
+    backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
     backend.create_change_set = _checked_change_set
     backend.create_stack = _create_stack
     backend.update_stack = _update_stack
@@ -61,6 +60,7 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     stack.stack_resources = property(_stack_resources)
     response.create_change_set = _acknowledged(response.create_change_set, directly=False)
     response.create_stack = _acknowledged(response.create_stack, directly=True)
+    response.update_stack = _acknowledged(response.update_stack, directly=True)
     responses.get_template_summary_response_from_template = _summary_with_loops
     # A change set without changes is made and fails, as on AWS, instead of being refused.
     response._validate_different_update = lambda *_: None
@@ -81,13 +81,13 @@ def stop() -> None:
 
 
 def _acknowledged(
-    answer: Callable[[CloudFormationResponse], Any], *, directly: bool
-) -> Callable[[CloudFormationResponse], Any]:
+    answer: Callable[[responses.CloudFormationResponse], Any], *, directly: bool
+) -> Callable[[responses.CloudFormationResponse], Any]:
     """Check the capabilities that a request gives, then answer it."""
     if hasattr(answer, "checked"):  # a second server in one process
         return answer
 
-    def checked(response: CloudFormationResponse) -> Any:
+    def checked(response: responses.CloudFormationResponse) -> Any:
         url, body = response._get_param("TemplateURL"), response._get_param("TemplateBody")
         if url:
             body = response._get_stack_from_s3_url(url)
@@ -144,19 +144,30 @@ def _check_types(template: dict[str, Any], region: str) -> None:
 def _create_stack(
     backend: models.CloudFormationBackend, name: str, template: str, parameters: dict[str, Any], **more: Any
 ) -> models.Stack:
-    """Create a stack by a change set that nobody looks at."""
     if any(stack.name == name for stack in backend.stacks.values()):
         raise AlreadyExistsException(f"Stack [{name}] already exists")
-    known = {key: more.get(key) for key in ("notification_arns", "tags", "role_arn")}
+    return _directly(backend, "CREATE", name, template, parameters, more.get("tags"))
+
+
+def _update_stack(
+    backend: models.CloudFormationBackend, name: str, template: str, parameters: list[dict[str, Any]], **more: Any
+) -> models.Stack:
+    stack = backend.get_stack(name)
+    resolved = backend._resolve_update_parameters(stack, parameters)
+    return _directly(backend, "UPDATE", stack.name, template, resolved, more.get("tags") or stack.tags)
+
+
+def _directly(
+    backend: models.CloudFormationBackend, kind: str, name: str, template: str, parameters: dict[str, Any], tags: Any
+) -> models.Stack:
+    """Work on a stack by a change set that nobody looks at."""
     change_set, stack_id = backend.create_change_set(
-        name, "create-stack", template, parameters, description="", change_set_type="CREATE", **known
+        name, "directly", template, parameters, description="", change_set_type=kind, tags=tags
     )
+    if backend.change_sets[change_set].status == "FAILED":
+        raise ValidationError(message="No updates are to be performed.")
     backend.execute_change_set(change_set)
     return backend.stacks[stack_id]
-
-
-def _update_stack(*_: Any, **__: Any) -> None:
-    raise ValidationError(message="This stand-in updates stacks by change sets only.")
 
 
 def _stack_resources(stack: models.Stack) -> list[CloudFormationModel]:

@@ -94,7 +94,7 @@ class Airflow:
         airflow = container.programs / "airflow"
         admin = f"--username {self.user} --role Admin --firstname Local --lastname Admin --email admin@example.org"
         commands = f'{airflow} db migrate && {airflow} users create {admin} "--password=$PASSWORD"'
-        environ = self._environ(container) | {"PASSWORD": self.password}
+        environ = self.environ(container) | {"PASSWORD": self.password}
         return self._processes.start("database", ["sh", "-c", commands], environ)
 
     def start(self) -> None:
@@ -110,9 +110,9 @@ class Airflow:
         self._workers = [name for name, container, _ in programs if container.component in {"Worker", "Hybrid"}]
         for name, container, command in programs:
             self._check_stopped()
-            container.say(f"airflow {' '.join(command[:2])}")
+            container.say(f"airflow {name}")
             arguments = [str(container.programs / "airflow"), *command]
-            self._processes.serve(name, arguments, self._environ(container))
+            self._processes.serve(name, arguments, self.environ(container))
         self._processes.wait_until(self._is_healthy, _START_SECONDS)
 
     def release(self, seconds: float) -> None:
@@ -163,7 +163,7 @@ class Airflow:
         for container in self.containers:
             container.stop()
 
-    def _environ(self, container: Container) -> dict[str, str]:
+    def environ(self, container: Container) -> dict[str, str]:
         """Return a component's variables; what MWAA sets itself prevails over options (image: config/airflow.py)."""
         environ = {
             **container.environ,

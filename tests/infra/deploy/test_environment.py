@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infra.cli.aws import Aws
     from infra.cli.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
 
 TEMPLATE = """
 Parameters: {Name: {Type: String}, Version: {Type: String}, Topic: {Type: String, Default: a}}

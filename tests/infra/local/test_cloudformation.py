@@ -297,6 +297,8 @@ def test_a_stack_follows_the_list_that_its_resources_are_made_from(stack: Stack)
     assert set(stack.events("CREATE_COMPLETE")) == {"Queuea", "Queueb", stack.name}
     assert stack.deploy(FOR_EACH, "UPDATE", values={"Names": "c,b"}, **LIST) == "UPDATE_COMPLETE"
     assert stack.events("DELETE_COMPLETE") == ["Queuea"]
+    summary = stack.client.get_template_summary(StackName=stack.name)  # the AWS CLI asks for it
+    assert [parameter["ParameterKey"] for parameter in summary["Parameters"]] == ["Names"]
     original = stack.client.get_template(StackName=stack.name)["TemplateBody"]
     assert "Fn::ForEach::Queues" in json.dumps(original)
 

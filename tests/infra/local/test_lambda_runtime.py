@@ -37,6 +37,10 @@ def handler(event, context):
 """
 LAMBDA = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST = {"Version": "2012-10-17", "Statement": [LAMBDA]}
+RIGHTS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["logs:*", "sqs:SendMessage"], "Resource": "*"}],
+}
 
 
 def package(code: str) -> bytes:
@@ -54,7 +58,9 @@ def name() -> str:
 @pytest.fixture
 def client(server: Server, name: str) -> Iterator[Any]:
     """Return a client of Lambda, which has the function."""
-    role = server.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam = server.client("iam")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="work", PolicyDocument=json.dumps(RIGHTS))
     client: Any = server.client("lambda")
     client.create_function(
         FunctionName=name,
@@ -144,8 +150,9 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def received(server: Server, queue_url: str) -> list[dict[str, Any]]:
+    sqs: Any = server.client("sqs")
     for _ in range(100):
-        found = server.client("sqs").receive_message(QueueUrl=queue_url).get("Messages", [])
+        found = sqs.receive_message(QueueUrl=queue_url).get("Messages", [])
         if found:
             return [json.loads(message["Body"]) for message in found]
         time.sleep(0.05)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -51,13 +52,19 @@ class Network:
         return Vpc(tuple(self.subnets), (self.group,))
 
 
+@cache
+def ec2_of(server: Server) -> Any:
+    """Make one client for all tests: that takes longer than its calls."""
+    return server.client("ec2")
+
+
 def open_to(port: int, group: str) -> list[dict[str, Any]]:
     return [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": [{"GroupId": group}]}]
 
 
 @pytest.fixture
 def network(server: Server) -> Network:
-    ec2 = server.client("ec2")
+    ec2 = ec2_of(server)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     zones = {"a": "10.0.1.0/24", "b": "10.0.2.0/24"}
@@ -160,7 +167,7 @@ def test_a_private_network_reaches_what_it_has_endpoints_for_and_nothing_else(ne
 def test_each_rule_that_is_broken_closes_the_way(
     server: Server, network: Network, service: str, change: Change, why: str
 ) -> None:
-    change(server.client("ec2"), network)
+    change(ec2_of(server), network)
     assert why in (network.out_of.refusal(service) or "")
 
 
@@ -169,12 +176,12 @@ def test_narrow_outbound_rules_that_lead_to_the_endpoint_are_enough(
     server: Server, network: Network, allowed: Any
 ) -> None:
     rule = {"UserIdGroupPairs": [{"GroupId": network.endpoint_group}]} if allowed == "endpoints" else allowed
-    narrow_egress(**rule)(server.client("ec2"), network)
+    narrow_egress(**rule)(ec2_of(server), network)
     assert network.out_of.refusal("sqs") is None
 
 
 def test_a_nat_gateway_is_a_way_to_everything_and_an_internet_gateway_is_none(server: Server, network: Network) -> None:
-    ec2 = server.client("ec2")
+    ec2 = ec2_of(server)
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.create_route(RouteTableId=network.table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
     assert network.out_of.refusal("sts")
@@ -185,7 +192,7 @@ def test_a_nat_gateway_is_a_way_to_everything_and_an_internet_gateway_is_none(se
 
 
 def test_a_group_of_another_vpc_leads_nowhere(server: Server, network: Network) -> None:
-    stranger = server.client("ec2").create_security_group(GroupName="x", Description="x")["GroupId"]
+    stranger = ec2_of(server).create_security_group(GroupName="x", Description="x")["GroupId"]
     assert "is no security group of vpc-" in (Vpc(network.out_of.subnet_ids, (stranger,)).refusal("sqs") or "")
 
 
@@ -194,7 +201,7 @@ def test_the_members_of_a_group_reach_one_another_only_by_a_rule_that_names_it(
 ) -> None:
     assert "lets in its own members at port 443" in (network.out_of.closed_to_itself or "")
     own = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": network.group}]}]
-    server.client("ec2").authorize_security_group_ingress(GroupId=network.group, IpPermissions=own)
+    ec2_of(server).authorize_security_group_ingress(GroupId=network.group, IpPermissions=own)
     assert network.out_of.closed_to_itself is None
 
 
@@ -212,11 +219,11 @@ def test_an_endpoint_that_ec2_refuses_is_refused(
     if "SubnetIds" in changed:
         changed = changed | {"SubnetIds": [network.subnets[0]] * 2}
     with pytest.raises(ClientError, match=why):
-        interface(server.client("ec2"), network, "sqs", **changed)
+        interface(ec2_of(server), network, "sqs", **changed)
 
 
 def test_private_dns_needs_a_vpc_that_gives_names(server: Server, network: Network) -> None:
-    ec2 = server.client("ec2")
+    ec2 = ec2_of(server)
     ec2.modify_vpc_attribute(VpcId=network.vpc, EnableDnsHostnames={"Value": False})
     with pytest.raises(ClientError, match="enableDnsSupport and enableDnsHostnames"):
         interface(ec2, network, "kms")
@@ -280,7 +287,7 @@ def test_boto3_reaches_s3_and_sqs_but_not_sts(inside: dict[str, str], server: Se
 def test_what_the_network_stops_is_told_once(tmp_path: Path) -> None:
     told: list[str] = []
     with Server(tmp_path / "aws", 0, 0, lambda who, line: told.append(f"{who}: {line}")) as server:
-        ec2 = server.client("ec2")
+        ec2 = ec2_of(server)
         vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
         group = ec2.create_security_group(GroupName="x", Description="x", VpcId=vpc)["GroupId"]
@@ -294,7 +301,7 @@ def test_what_the_network_stops_is_told_once(tmp_path: Path) -> None:
 
 
 def test_mwaas_three_endpoints_are_told_apart(inside: dict[str, str], server: Server, network: Network) -> None:
-    interface(server.client("ec2"), network, "airflow.api")
+    interface(ec2_of(server), network, "airflow.api")
     mwaa = client(inside, "mwaa")
     assert "Environments" in mwaa.list_environments()
     with pytest.raises(ProxyConnectionError):
@@ -334,6 +341,7 @@ def index(inside: dict[str, str], server: Server) -> tuple[str, Token]:
     return f"{endpoint}simple/", token
 
 
+@pytest.mark.long
 def test_pip_installs_through_the_repositories_endpoint_only(
     inside: dict[str, str], server: Server, network: Network, index: tuple[str, Token], tmp_path: Path
 ) -> None:
@@ -347,14 +355,14 @@ def test_pip_installs_through_the_repositories_endpoint_only(
     installed = install()
     assert installed.returncode == 0, installed.stderr
     ids = [network.endpoints["codeartifact.repositories"]]
-    server.client("ec2").delete_vpc_endpoints(VpcEndpointIds=ids)
+    ec2_of(server).delete_vpc_endpoints(VpcEndpointIds=ids)
     assert install().returncode
 
 
 def test_the_cores_own_get_goes_through_the_proxy(
     inside: dict[str, str], server: Server, network: Network, index: tuple[str, Token], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ec2 = server.client("ec2")
+    ec2 = ec2_of(server)
     monkeypatch.setenv("http_proxy", inside["http_proxy"])
     monkeypatch.setenv("no_proxy", "")
     assert http_get(f"{index[0]}mine/", index[1]) == 200

@@ -50,7 +50,7 @@ def test_the_administrators_password_may_begin_with_a_dash(tmp_path: Path) -> No
 
 def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
     container = new_container(tmp_path, "Worker")
-    environ = Airflow([container], new_site(tmp_path))._environ(container)
+    environ = Airflow([container], new_site(tmp_path)).environ(container)
     assert environ["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert environ["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
     assert environ["AIRFLOW__CORE__DAG_CONCURRENCY"] == "9"

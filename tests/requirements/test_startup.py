@@ -325,7 +325,7 @@ def test_it_ends_within_20_seconds_whatever_hangs(
     silent_line = Line(f"--index-url {hanging.replace('//', '//aws:secret@')}/pypi/python/simple/\n".encode(), {})
     # An API whose repositories do not answer.
     api = control_plane(aws.server.codeartifact, lambda: hanging)
-    with ThreadPoolExecutor() as threads, serve(api) as leading_there:
+    with ThreadPoolExecutor(4) as threads, serve(api) as leading_there:
         no_s3_either: Any = {"AWS_ENDPOINT_URL_S3": hanging, "AWS_ENDPOINT_URL_CODEARTIFACT": leading_there}
         said = {
             "S3": threads.submit(start, "s3", AWS_ENDPOINT_URL_S3=hanging),

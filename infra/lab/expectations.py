@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import requests
 from botocore.config import Config
+from moto.core import DEFAULT_ACCOUNT_ID  # type: ignore[attr-defined]  # moto exports it without saying so
 from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 
@@ -22,7 +23,6 @@ from infra.deploy.upload import INDEX_URL_KEY
 from infra.lab.stacks import DeployFailed, Stacks
 from infra.local.codeartifact.package_groups import OriginType
 from infra.local.moto import iam
-from infra.local.moto.iam import DEFAULT_ACCOUNT_ID
 from infra.local.moto.vpc import Vpc
 from infra.local.server import REGION
 
@@ -63,7 +63,7 @@ def the_schedule_brings_the_line_back(stacks: Stacks) -> None:
 def failed_invocations_are_kept_and_ring(stacks: Stacks) -> None:
     """Let all tries of a scheduled refresh fail."""
     _delete_line(stacks)
-    stacks.server.codeartifact.token_life_limit = timedelta(0)
+    stacks.server.codeartifact.token_life_limit = timedelta(hours=-1)  # dead on arrival
     try:
         _fire(stacks)
         queue = _physical_id(stacks, "refresher", "AWS::SQS::Queue")

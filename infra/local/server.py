@@ -92,7 +92,7 @@ class Server:
             executor="celery" if os.environ.get("LOCAL_EXECUTOR") == "celery" else "local",
             assume_role=lambda role_arn, service, context: iam.assume_role(role_arn, service, REGION, context),
             role_may=self.iam.role_may,
-            refusal=lambda subnets, groups, service: vpc.Vpc(tuple(subnets), tuple(groups)).refusal(service),
+            network=vpc.Vpc,
             proxy_url=self.proxy_url,
         )
         self.environments = Environments(around, run_airflow=run_airflow)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 # Twice what is promised: the machine that tests may be busy.
 _STOPPED_SECONDS = 5
+# What `make setup` has built.
+_ENVIRONMENTS = [
+    folder.name for folder in (ROOT / ".local").glob("*") if folder.name.startswith(("image-", "lambda-runtime"))
+]
 
 
 @pytest.fixture
@@ -30,8 +34,8 @@ def clone(tmp_path: Path) -> Path:
     for name in ("Makefile", "infra", "plugins", "dags", "requirements", ".venv"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".local").mkdir()
-    for image in (ROOT / ".local").glob("image-*"):
-        (tmp_path / ".local" / image.name).symlink_to(image.resolve())
+    for name in _ENVIRONMENTS:
+        (tmp_path / ".local" / name).symlink_to((ROOT / ".local" / name).resolve())
     return tmp_path
 
 
@@ -128,8 +132,11 @@ def test_ctrl_c_is_heard_at_once_and_ends_everything(clone: Path, moment: str) -
     assert re.search(r" local     stopping …\n(.*\n)*.* local     stopped\n\Z", said)
     assert "Traceback" not in said
     assert processes_of(clone) == []
-    assert {path.name for path in (clone / ".local").iterdir()} <= {"local.lock", "runs.lock", "preflight"} | {
-        image.name for image in (ROOT / ".local").glob("image-*")
+    assert {path.name for path in (clone / ".local").iterdir()} <= {
+        "local.lock",
+        "runs.lock",
+        "preflight",
+        *_ENVIRONMENTS,
     }
 
 

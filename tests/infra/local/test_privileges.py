@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from infra import ROOT
 from infra.local.demos.privileges import NEEDED_BY_AWS, Grant, calls_of, grants, judge, unused, unused_resources
 from infra.local.moto.iam import Call
+
+if TYPE_CHECKING:
+    import pytest
 
 BUCKET = "arn:aws:s3:::bucket"
 OBJECTS = f"{BUCKET}/*"

@@ -57,7 +57,7 @@ class Running:
         self.environment: Environment = self.environments.create(self.properties)
         self.environment.wait(500)
         if self.environment.status != "AVAILABLE":
-            self.environments.stop()
+            self.environments.delete(account.name)
             pytest.fail(str(account.said[-5:]))
 
     @property
@@ -99,7 +99,7 @@ def _connected(account: Account) -> None:
 def running(account: Account, request: pytest.FixtureRequest) -> Iterator[Running]:
     running = Running(account, *request.param)
     yield running
-    running.environments.stop()
+    running.environments.delete(account.name)
 
 
 @pytest.mark.parametrize("running", [("local", "PUBLIC_ONLY")], indirect=True)

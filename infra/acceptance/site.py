@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _DAG_RUN = timedelta(minutes=5)
 # The shortest that CodeArtifact grants (API: GetAuthorizationToken, durationSeconds).
 _SHORTEST_TOKEN = timedelta(minutes=15)
+# Airflow that has just come up, or whose database is busy, answers a little later.
+_ATTEMPTS, _PAUSE_SECONDS = 6, 5
 PROBE_DAG = ROOT / "infra" / "acceptance" / "probe_dag.py"
 
 
@@ -115,11 +117,18 @@ class Site:
         """
         mwaa = self.client("mwaa")
         more = {name: value for name, value in (("Body", body), ("QueryParameters", query)) if value}
-        try:
-            answer = mwaa.invoke_rest_api(Name=self.name, Method=method, Path=path, **more)
-        except mwaa.exceptions.RestApiClientException as error:
-            raise RuntimeError(f"Airflow refused {method} {path}: {error.response['RestApiResponse']}") from error
-        return answer["RestApiResponse"]
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                answer = mwaa.invoke_rest_api(Name=self.name, Method=method, Path=path, **more)
+            except mwaa.exceptions.RestApiClientException as error:
+                raise RuntimeError(f"Airflow refused {method} {path}: {error.response['RestApiResponse']}") from error
+            except mwaa.exceptions.RestApiServerException as error:
+                if not attempts_left:
+                    raise RuntimeError(f"Airflow failed at {method} {path}: {error}") from error
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return answer["RestApiResponse"]
+        raise AssertionError  # the last attempt has returned or raised
 
     def run_dag(self, dag: str, **params: object) -> str:
         """Wait until a DAG is parsed, unpause and trigger it, wait for its success, and return the run's id.

@@ -32,6 +32,8 @@ _SWITCHES = {
     "RetentionInDays",
     "DestinationConfig",
     "AlarmActions",
+    "OKActions",
+    "InsufficientDataActions",
     "DependsOn",
     "Condition",
 }

@@ -92,7 +92,7 @@ class Server:
             executor="celery" if os.environ.get("LOCAL_EXECUTOR") == "celery" else "local",
             assume_role=lambda role_arn, service, context: iam.assume_role(role_arn, service, REGION, context),
             role_may=self.iam.role_may,
-            refusal=lambda subnets, groups, service: vpc.Vpc(tuple(subnets), tuple(groups)).refusal(service),
+            network=vpc.Vpc,
             proxy_url=self.proxy_url,
         )
         self.environments = Environments(around, run_airflow=run_airflow)
@@ -127,7 +127,8 @@ class Server:
         self._opened.callback(self.environments.stop)
         self.alarms = alarms.Alarms(REGION, lambda line: self._say("cloudwatch", line))
         self._opened.callback(self.alarms.stop)
-        self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
+        self.schedule = Schedule(REGION, lambda line: self._say("events", line))
+        self._opened.callback(self.schedule.stop)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

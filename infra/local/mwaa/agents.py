@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.mwaa_facts import MWAA_ENDPOINTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -88,10 +90,7 @@ ASKS = (
         for action in ("Decrypt", "DescribeKey", "GenerateDataKey", "Encrypt")
     ),
 )
-# Guide, "Creating the required VPC service endpoints …": the name of the endpoint's service, by the action's.
-_ENDPOINTS = {"s3": "s3", "logs": "logs", "cloudwatch": "monitoring", "sqs": "sqs", "kms": "kms"}
-# Guide, "Security in your VPC": the group lets itself in, at least for the database and for the web server.
-_OWN_PORTS = {5432: "the database", 443: "the web server"}
+_ENDPOINTS = ("s3", *MWAA_ENDPOINTS)
 
 
 def check(configuration: Configuration, environment_id: str, around: Surroundings) -> None:
@@ -116,34 +115,14 @@ def _refusals(configuration: Configuration, environment_id: str, around: Surroun
         "id": environment_id,
         "key": configuration.kms_key or queue_key,
     }
-    for service in dict.fromkeys(_ENDPOINTS.values()):
-        if why := around.refusal(configuration.subnets, configuration.groups, service):
+    network = around.network(configuration.subnets, configuration.groups)
+    for service in _ENDPOINTS:
+        if why := network.refusal(service):
             yield f"{service} cannot be reached: {why}"
-    yield from _closed_ports(configuration, around)
+    if why := network.closed_to_itself:
+        yield why
     for ask in ASKS:
         resource = ask.resource.format(**names)
         context = {key: value.format(**names) for key, value in (ask.context or {}).items()}
         if not around.role_may(configuration.role_arn, ask.action, resource, context):
             yield f"{configuration.role_arn} may not {ask.action} on {resource} ({ask.needs})"
-
-
-def _closed_ports(configuration: Configuration, around: Surroundings) -> Iterator[str]:
-    """Return the ports of its own that an environment's components do not reach."""
-    answer = around.client("ec2").describe_security_groups(GroupIds=list(configuration.groups))
-    ranges = [
-        range(65536) if rule["IpProtocol"] == "-1" else range(rule["FromPort"], rule["ToPort"] + 1)
-        for group in answer["SecurityGroups"]
-        for rule in group["IpPermissions"]
-        if rule["IpProtocol"] in {"-1", "tcp"}
-        if {pair["GroupId"] for pair in rule["UserIdGroupPairs"]} & set(configuration.groups)
-    ]
-    for port, part in _OWN_PORTS.items():
-        if not any(port in ports for ports in ranges):
-            yield f"no rule of {', '.join(configuration.groups)} lets the group itself in to {part}, port {port}"
-
-
-def has_way_out(configuration: Configuration, around: Surroundings) -> bool:
-    """Tell whether a subnet of an environment has a route to the internet."""
-    of_subnets = {"Name": "association.subnet-id", "Values": list(configuration.subnets)}
-    tables = around.client("ec2").describe_route_tables(Filters=[of_subnets])["RouteTables"]
-    return any(route.get("DestinationCidrBlock") == "0.0.0.0/0" for table in tables for route in table["Routes"])

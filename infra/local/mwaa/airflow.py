@@ -141,15 +141,16 @@ class Airflow:
         for container in self.containers:
             shutil.rmtree(container.packages, ignore_errors=True)
 
-    def request(self, method: str, path: str, body: Any = None) -> requests.Response:
+    def request(self, method: str, path: str, body: Any = None, query: Any = None) -> requests.Response:
         """Call Airflow's REST API as the administrator.
 
         :param method: HTTP method.
         :param path: below the API's root, such as ``/dags``.
         :param body: JSON types (default: none).
+        :param query: query parameters (default: none).
         """
         with self._major.log_in(self.url, self.user, self.password) as session:
-            return session.request(method, self.url + self._major.api + path, json=body, timeout=60)
+            return session.request(method, self.url + self._major.api + path, json=body, params=query, timeout=60)
 
     def _is_healthy(self) -> bool:
         self._check_stopped()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _STARTUP_SECONDS = STARTUP_SCRIPT_SECONDS
 # Between the startup script's end and pip MWAA verifies the container, for some 4 s (image: setup_environment.py).
 _VERIFICATION_SECONDS = 0.5
+_VERIFICATION = ("Executing post startup script verification", "Post startup script verification completed")
 _PATIENCE_SECONDS = 5
 _GUIDE = "https://docs.aws.amazon.com/mwaa/latest/userguide/working-dags-dependencies.html#working-dags-dependencies-test-create"
 _NOT_SAVED = "[ERROR] An unexpected error occurred: Failed to locate environment variables file from startup script."
@@ -178,7 +179,8 @@ class Container:
         began = time.monotonic()
         lines = self._run(command, _STARTUP_SECONDS)[0]
         seconds = time.monotonic() - began
-        lines += [f"[INFO] - Startup script execution time: {seconds:.2f} seconds.", *self._verify()]
+        lines += [f"[INFO] - Startup script execution time: {seconds:.2f} seconds.", *map(self._line, _VERIFICATION)]
+        self._stopped.wait(_VERIFICATION_SECONDS)
         if not saved.exists():
             lines.append(f"[ERROR] - {_NOT_SAVED}")
         self._keep(STARTUP_STREAM, lines)
@@ -205,12 +207,6 @@ class Container:
         if status:
             self.say(f"pip failed with status {status}; MWAA starts the container all the same, without the packages")
         return status == 0
-
-    def _verify(self) -> list[str]:
-        """Take the time between the startup script and pip, and return what MWAA says meanwhile."""
-        self._stopped.wait(_VERIFICATION_SECONDS)
-        words = ("Executing post startup script verification", "Post startup script verification completed")
-        return [self._line(line) for line in words]
 
     def _run(self, command: list[str], seconds: float, more: dict[str, str] | None = None) -> tuple[list[str], int]:
         """Run a program in the container, for so long at most, and pass its output on, line by line.

@@ -214,7 +214,8 @@ class Environment:
             containers = [
                 self._new_container(each, configuration, self._around.say) for each in configuration.components
             ]
-        reached = configuration.access_mode != "PUBLIC_ONLY" or agents.has_way_out(configuration, self._around)
+        network = self._around.network(configuration.subnets, configuration.groups)
+        reached = configuration.access_mode != "PUBLIC_ONLY" or network.has_way_out
         return Airflow(containers, self._site, workers_reach_web_server=reached)
 
     def _new_container(self, component: str, configuration: Configuration, say: Callable[[str], None]) -> Container:

@@ -92,8 +92,7 @@ class CeleryTasks:
         """Return what runs besides the web server: a name, the container and Airflow's command each."""
         workers = [each for each in containers if each.component in {"Worker", "Hybrid"}]
         scheduler = next(each for each in containers if each.component in {"Scheduler", "Hybrid"})
-        celery = ("celery", "worker", "--skip-serve-logs", "--celery-hostname")
         return [
             *((service[0], scheduler, service) for service in major.services),
-            *((f"celery-{each.host}", each, (*celery, f"celery@{each.host}")) for each in workers),
+            *((f"celery-{each.host}", each, ("celery", "worker", "--skip-serve-logs")) for each in workers),
         ]

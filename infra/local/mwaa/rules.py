@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from infra.local.mwaa.surroundings import Surroundings
 
+    Refusal = Callable[["Request"], str | None]
+
 _PRINCIPALS = ("airflow-env.amazonaws.com", "airflow.amazonaws.com")
 # CloudFormation reference, AWS::MWAA::Environment: another value replaces the environment.
 _REPLACED = ("Name", "KmsKey", "EndpointManagement")
@@ -63,11 +65,13 @@ class Rule:
     :param name: what the rule is about.
     :param source: where it is written.
     :param refusal: returns the sentence of a refusal, or None.
+    :param own_words: whether the sentence stands alone.
     """
 
     name: str
     source: str
-    refusal: Callable[[Request], str | None]
+    refusal: Refusal
+    own_words: bool
 
 
 RULES: list[Rule] = []
@@ -80,18 +84,18 @@ def check(request: Request) -> None:
     """
     for rule in RULES:
         if sentence := rule.refusal(request):
-            raise ValidationError(sentence)
+            raise ValidationError(sentence if rule.own_words else f"Invalid request provided: {sentence}")
 
 
-def _rule(source: str) -> Callable[[Callable[[Request], str | None]], Callable[[Request], str | None]]:
-    def add(refusal: Callable[[Request], str | None]) -> Callable[[Request], str | None]:
-        RULES.append(Rule(refusal.__name__.strip("_").replace("_", " "), source, refusal))
+def _rule(source: str, *, own_words: bool = False) -> Callable[[Refusal], Refusal]:
+    def add(refusal: Refusal) -> Refusal:
+        RULES.append(Rule(refusal.__name__.strip("_").replace("_", " "), source, refusal, own_words))
         return refusal
 
     return add
 
 
-@_rule("model: patterns, lengths, values, what is required; two subnets, one to five security groups")
+@_rule("model: patterns, lengths, values, what is required; two subnets, one to five security groups", own_words=True)
 def _service_model(request: Request) -> str | None:
     return next(model.violations(request.properties), None)
 
@@ -118,7 +122,7 @@ def _replaced_properties(request: Request) -> str | None:
 def _version_to_create(request: Request) -> str | None:
     if (request.before or {}).get("AirflowVersion") == request.version or request.version in CREATABLE_VERSIONS:
         return None
-    return f"Invalid request provided: Airflow version {request.version} is not supported."
+    return f"Airflow version {request.version} is not supported."
 
 
 @_rule("guide, 'Changing the Apache Airflow version': within a major version, and between 2.11 and 3")
@@ -129,14 +133,14 @@ def _version_to_go_to(request: Request) -> str | None:
     majors = {release_of(old)[0], release_of(new)[0]}
     if len(majors) == 1 or any(version.startswith(IN_PLACE_TO_3_FROM) for version in (old, new)):
         return None
-    return f"Invalid request provided: an environment cannot go from Airflow {old} to {new}."
+    return f"an environment cannot go from Airflow {old} to {new}."
 
 
 @_rule("API, WebserverAccessMode: PUBLIC_AND_PRIVATE for 3.2 and later")
 def _access_mode(request: Request) -> str | None:
     mode = request.properties.get("WebserverAccessMode")
     if mode == "PUBLIC_AND_PRIVATE" and release_of(request.version) < (3, 2):
-        return f"Invalid request provided: webserverAccessMode {mode} is not supported for Airflow {request.version}."
+        return f"webserverAccessMode {mode} is not supported for Airflow {request.version}."
     return None
 
 
@@ -144,7 +148,7 @@ def _access_mode(request: Request) -> str | None:
 def _environment_class(request: Request) -> str | None:
     name = request.properties.get("EnvironmentClass", "mw1.small")
     if name not in ENVIRONMENT_CLASSES:
-        return f"Invalid request provided: environmentClass {name} is not one of {', '.join(ENVIRONMENT_CLASSES)}."
+        return f"environmentClass {name} is not one of {', '.join(ENVIRONMENT_CLASSES)}."
     return None
 
 
@@ -154,7 +158,7 @@ def _limits_of_mw1_micro(request: Request) -> str | None:
         return None
     for name, limit in _LIMITS_OF_MICRO.items():
         if request.properties.get(name, limit) != limit:
-            return f"Invalid request provided: {name} of an mw1.micro environment must be {limit}."
+            return f"{name} of an mw1.micro environment must be {limit}."
     return None
 
 
@@ -162,9 +166,9 @@ def _limits_of_mw1_micro(request: Request) -> str | None:
 def _workers(request: Request) -> str | None:
     least, most = request.properties.get("MinWorkers", 1), request.properties.get("MaxWorkers", 10)
     if most > MAX_WORKERS:
-        return f"Invalid request provided: maxWorkers {most} is above the quota of {MAX_WORKERS}."
+        return f"maxWorkers {most} is above the quota of {MAX_WORKERS}."
     if least > most:
-        return f"Invalid request provided: minWorkers {least} is greater than maxWorkers {most}."
+        return f"minWorkers {least} is greater than maxWorkers {most}."
     return None
 
 
@@ -174,13 +178,13 @@ def _schedulers_and_web_servers(request: Request) -> str | None:
         return None
     for name in ("Schedulers", "MinWebservers", "MaxWebservers"):
         if not 2 <= request.properties.get(name, 2) <= 5:  # noqa: PLR2004  (the API's numbers)
-            return f"Invalid request provided: {name} must be a number from 2 to 5."
+            return f"{name} must be a number from 2 to 5."
     if request.properties.get("MinWebservers", 2) > request.properties.get("MaxWebservers", 2):
-        return "Invalid request provided: minWebservers is greater than maxWebservers."
+        return "minWebservers is greater than maxWebservers."
     return None
 
 
-@_rule("guide, 'Execution role', trust policy; words: idealo/terraform-aws-mwaa #156")
+@_rule("guide, 'Execution role', trust policy; words: idealo/terraform-aws-mwaa #156", own_words=True)
 def _trust_of_the_role(request: Request) -> str | None:
     role, name = request.properties["ExecutionRoleArn"], request.properties["Name"]
     for principal in _PRINCIPALS:
@@ -200,16 +204,16 @@ def _bucket_is_there(request: Request) -> str | None:
     try:
         region = s3.get_bucket_location(Bucket=request.bucket)["LocationConstraint"] or "us-east-1"
     except ClientError:
-        return f"Invalid request provided: Provided bucket {request.bucket} does not exist."
+        return f"Provided bucket {request.bucket} does not exist."
     if region != request.around.region:
-        return f"Invalid request provided: Provided bucket {request.bucket} is in the Region {region}."
+        return f"Provided bucket {request.bucket} is in the Region {region}."
     return None
 
 
 @_rule("guide, 'Create an Amazon S3 bucket': Bucket Versioning enabled")
 def _bucket_is_versioned(request: Request) -> str | None:
     if request.around.client("s3").get_bucket_versioning(Bucket=request.bucket).get("Status") != "Enabled":
-        return f"Invalid request provided: Provided bucket {request.bucket} does not have versioning enabled."
+        return f"Provided bucket {request.bucket} does not have versioning enabled."
     return None
 
 
@@ -222,7 +226,7 @@ def _bucket_is_private(request: Request) -> str | None:
     names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     if not all(answer["PublicAccessBlockConfiguration"].get(name) for name in names):
         set_for = f"BlockPublicAccess set for s3 bucket {request.bucket}"
-        return f"Invalid request provided: Provided bucket does not have {set_for}."
+        return f"Provided bucket does not have {set_for}."
     return None
 
 
@@ -232,10 +236,7 @@ def _role_reads_the_bucket(request: Request) -> str | None:
     role_may, role = request.around.role_may, request.properties["ExecutionRoleArn"]
     if role_may(role, "s3:ListBucket", arn, {}) and role_may(role, "s3:GetObject", f"{arn}/{folder}/any.py", {}):
         return None
-    return (
-        "Invalid request provided: Provided role does not have sufficient permissions for s3 location "
-        f"{request.bucket}/{folder}"
-    )
+    return f"Provided role does not have sufficient permissions for s3 location {request.bucket}/{folder}"
 
 
 @_rule("API, RequirementsS3ObjectVersion and its like: the version id that Amazon S3 has assigned")
@@ -248,7 +249,7 @@ def _files_are_there(request: Request) -> str | None:
         try:
             request.around.client("s3").head_object(Bucket=request.bucket, Key=key, **versioned)
         except ClientError:
-            return f"Invalid request provided: Unable to read version {version} of s3 location {request.bucket}/{key}"
+            return f"Unable to read version {version} of s3 location {request.bucket}/{key}"
     return None
 
 
@@ -259,11 +260,11 @@ def _network(request: Request) -> str | None:
         subnets = ec2.describe_subnets(SubnetIds=network["SubnetIds"])["Subnets"]
         groups = ec2.describe_security_groups(GroupIds=network["SecurityGroupIds"])["SecurityGroups"]
     except ClientError as error:
-        return f"Invalid request provided: {error.response['Error']['Message']}"
+        return f"{error.response['Error']['Message']}"
     if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:  # noqa: PLR2004  (two of them)
-        return "Invalid request provided: The subnets must be in two different Availability Zones."
+        return "The subnets must be in two different Availability Zones."
     if len({found["VpcId"] for found in (*subnets, *groups)}) > 1:
-        return "Invalid request provided: The subnets and the security groups must belong to the same VPC."
+        return "The subnets and the security groups must belong to the same VPC."
     return None
 
 

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from infra.local.moto import iam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+
+class Network(Protocol):
+    """Tell what is reached from an environment's subnets with its security groups."""
+
+    def refusal(self, service: str) -> str | None:
+        """Return why an endpoint service, such as sqs, cannot be reached; None if it can."""
+
+    @property
+    def has_way_out(self) -> bool:
+        """Return whether the internet is reached."""
+
+    @property
+    def closed_to_itself(self) -> str | None:
+        """Return why the environment's own parts do not reach one another; None if they do."""
+
+
+class Open:
+    """Be a network that closes nothing but the way to the internet."""
+
+    has_way_out: bool = False
+    closed_to_itself: str | None = None
+
+    def refusal(self, service: str) -> str | None:
+        """Return nothing: every service is reached."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +56,9 @@ class Surroundings:
         the API reference knows UPDATE_FAILED too ("restored to its previous state … and is ready to use").
     :param assume_role: given role ARN, service principal and condition keys: credentials as environment variables.
     :param role_may: given role ARN, action, resource and condition keys: whether the role's policies allow it.
-    :param refusal: given subnets, security groups and the name of a service: why an environment there does not reach
-        it, or None.
-    :param proxy_url: given subnets and security groups: the proxy through which containers there reach AWS; None for
-        containers that reach everything.
+    :param network: given subnets and security groups: what is reached from there.
+    :param proxy_url: given the same: the proxy through which containers there reach AWS; None for containers that
+        reach everything.
     """
 
     folder: Path
@@ -50,8 +74,8 @@ class Surroundings:
     rolls_back_to: Literal["AVAILABLE", "UPDATE_FAILED"] = "AVAILABLE"
     assume_role: Callable[[str, str, Mapping[str, str]], dict[str, str]] | None = None
     role_may: Callable[[str, str, str, Mapping[str, str]], bool] = lambda *_: True
-    refusal: Callable[[Sequence[str], Sequence[str], str], str | None] = lambda *_: None
-    proxy_url: Callable[[Sequence[str], Sequence[str]], str | None] = lambda *_: None
+    network: Callable[[tuple[str, ...], tuple[str, ...]], Network] = lambda *_: Open()
+    proxy_url: Callable[[tuple[str, ...], tuple[str, ...]], str | None] = lambda *_: None
 
     def arn(self, name: str) -> str:
         """Return the ARN of an environment.

@@ -13,7 +13,7 @@ from cfnlint.api import ManualArgs, lint_file
 from infra.cli.rules import broken_rules
 from infra.cli.templates import read_templates
 from infra.mwaa_facts import PYTHON_VERSIONS, REGIONS, access_modes
-from tests.infra.cloudformation.support import FOLDER, STACKS, Stack, load, statements, texts
+from tests.infra.cloudformation.support import FOLDER, STACKS, Stack, expand, load, statements, texts
 
 TEMPLATES = read_templates()
 FROM_DOTENV = {"EnvironmentName", "BucketName", "DomainName", "RepositoryName"}
@@ -152,13 +152,17 @@ def test_a_permissions_boundary_is_optional_and_applied_to_every_role() -> None:
 
 
 @every_stack
-def test_no_loops_list_is_needed_and_each_makes_valid_logical_ids(stack: str) -> None:
+def test_lists_may_be_empty_and_their_loops_make_names_of_their_own(stack: str) -> None:
     lists = [name for name, each in load(stack)["Parameters"].items() if each["Type"] == "CommaDelimitedList"]
     empty = Stack(stack)
     filled = Stack(stack, **dict.fromkeys(lists, "a.b-c,9-x"))
     assert len(filled.resources) >= len(empty.resources) + 2 * len(lists)
     assert all(name.isalnum() for name in filled.resources)
-    assert not set(filled.resources) & set(load(stack)["Parameters"])
+    # Neither a parameter nor a loop may have a resource's name (template reference: Fn::ForEach, UniqueLoopName).
+    prefix = "Fn::ForEach::"
+    loops = {name.removeprefix(prefix) for name in load(stack)["Resources"] if name.startswith(prefix)}
+    unnamed = set(expand(stack, {})["Resources"])
+    assert not (unnamed | set(filled.resources)) & (loops | set(load(stack)["Parameters"]))
 
 
 @every_stack

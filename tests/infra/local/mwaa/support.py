@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from infra.local.moto.vpc import Vpc
 from infra.local.mwaa.environments import Environments
 from infra.local.mwaa.surroundings import Surroundings
 from infra.local.server import REGION
+from infra.mwaa_facts import MWAA_ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,13 +92,28 @@ class Account:
         made = self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=cidr, AvailabilityZone=REGION + zone)
         return str(made["Subnet"]["SubnetId"])
 
-    def group(self, vpc: str = "", *, lets_itself_in: bool = True) -> str:
+    def group(self, vpc: str = "") -> str:
         name = f"group-{uuid.uuid4().hex[:8]}"
-        group = str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc or self.vpc)["GroupId"])
-        if lets_itself_in:
-            rule = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}
-            self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
-        return group
+        return str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc or self.vpc)["GroupId"])
+
+    def connect(self) -> None:
+        """Give the VPC all that MWAA needs of one without a way out, and let environments depend on it."""
+        network = self.properties["NetworkConfiguration"]
+        subnets, (group,) = network["SubnetIds"], network["SecurityGroupIds"]
+        itself = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}
+        self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[itself])
+        self.ec2.modify_vpc_attribute(VpcId=self.vpc, EnableDnsHostnames={"Value": True})
+        table = self.ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"]
+        for subnet in subnets:
+            self.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+        service = f"com.amazonaws.{REGION}."
+        self.ec2.create_vpc_endpoint(VpcId=self.vpc, ServiceName=f"{service}s3", RouteTableIds=[table])
+        interface = {"VpcId": self.vpc, "SubnetIds": subnets, "SecurityGroupIds": [group], "PrivateDnsEnabled": True}
+        for name in MWAA_ENDPOINTS:
+            self.ec2.create_vpc_endpoint(ServiceName=service + name, VpcEndpointType="Interface", **interface)
+        self.around = replace(
+            self.around, network=Vpc, proxy_url=self.server.proxy_url, role_may=self.server.iam.role_may
+        )
 
     def upload(self, key: str, body: bytes) -> str:
         return str(self.s3.put_object(Bucket=self.name, Key=key, Body=body)["VersionId"])

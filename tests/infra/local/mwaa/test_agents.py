@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.local.moto.vpc import Vpc
 from infra.local.mwaa.agents import ASKS
+from infra.local.mwaa.environments import Environments
+from infra.local.mwaa.surroundings import Open
 from infra.mwaa_facts import MWAA_ENDPOINTS
 from tests.infra.local.mwaa.support import denying
 
@@ -37,32 +41,25 @@ def test_without_one_grant_the_creation_fails_as_on_aws(action: str, account: Ac
 
 @pytest.mark.parametrize("service", ["s3", *MWAA_ENDPOINTS])
 def test_without_a_way_to_one_service_the_creation_fails_as_on_aws(service: str, account: Account) -> None:
-    def refusal(subnets: Sequence[str], groups: Sequence[str], asked: str) -> str | None:
-        network = account.properties["NetworkConfiguration"]
-        assert [list(subnets), list(groups)] == [network["SubnetIds"], network["SecurityGroupIds"]]
-        return "no endpoint" if asked == service else None
+    class Without(Open):
+        def refusal(self, service_asked: str) -> str | None:
+            return "no endpoint" if service_asked == service else None
 
-    environment = account.environments(refusal=refusal).create(account.properties)
+    def network(subnets: Sequence[str], groups: Sequence[str]) -> Without:
+        own = account.properties["NetworkConfiguration"]
+        assert [list(subnets), list(groups)] == [own["SubnetIds"], own["SecurityGroupIds"]]
+        return Without()
+
+    environment = account.environments(network=network).create(account.properties)
     expect_failure(environment, account, f"{service} cannot be reached: no endpoint")
 
 
 def test_a_group_that_does_not_let_itself_in_fails_the_creation(account: Account) -> None:
-    network = {**account.properties["NetworkConfiguration"], "SecurityGroupIds": [account.group(lets_itself_in=False)]}
-    environment = account.environments().create(account.properties | {"NetworkConfiguration": network})
-    expect_failure(environment, account, "lets the group itself in to the database, port 5432")
+    class Closed(Open):
+        closed_to_itself = "no inbound rule lets in its own members at port 5432"
 
-
-def test_two_ports_of_its_own_are_enough(account: Account) -> None:
-    group = account.group(lets_itself_in=False)
-    rules = [
-        {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": [{"GroupId": group}]}
-        for port in (443, 5432)
-    ]
-    account.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
-    network = {**account.properties["NetworkConfiguration"], "SecurityGroupIds": [group]}
-    environment = account.environments().create(account.properties | {"NetworkConfiguration": network})
-    environment.wait(10)
-    assert environment.status == "AVAILABLE"
+    environment = account.environments(network=lambda *_: Closed()).create(account.properties)
+    expect_failure(environment, account, "no inbound rule lets in its own members at port 5432")
 
 
 def test_the_queue_is_in_an_account_of_mwaa_and_its_key_is_asked_for_through_sqs(account: Account) -> None:
@@ -80,3 +77,14 @@ def test_the_queue_is_in_an_account_of_mwaa_and_its_key_is_asked_for_through_sqs
     key, context = asked["kms:GenerateDataKey"]
     assert key.startswith("arn:aws:kms:eu-west-1:210987654321:key/")
     assert context == {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}
+
+
+# The last one: it connects the account's network.
+def test_a_network_with_all_that_mwaa_needs_is_enough(account: Account) -> None:
+    unconnected = replace(account.around, network=Vpc)
+    environment = Environments(unconnected, run_airflow=False).create(account.properties)
+    expect_failure(environment, account, "s3 cannot be reached: the VPC has no endpoint com.amazonaws.eu-west-1.s3")
+    account.connect()
+    environment = account.environments().create(account.properties)
+    environment.wait(10)
+    assert environment.status == "AVAILABLE", account.said[-1]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import requests
 from botocore.config import Config
+from moto.core import DEFAULT_ACCOUNT_ID  # type: ignore[attr-defined]  # moto exports it without saying so
 from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 
@@ -22,7 +23,6 @@ from infra.deploy.upload import INDEX_URL_KEY
 from infra.lab.stacks import DeployFailed, Stacks
 from infra.local.codeartifact.package_groups import OriginType
 from infra.local.moto import iam
-from infra.local.moto.iam import DEFAULT_ACCOUNT_ID
 from infra.local.moto.vpc import Vpc
 from infra.local.server import REGION
 
@@ -63,7 +63,7 @@ def the_schedule_brings_the_line_back(stacks: Stacks) -> None:
 def failed_invocations_are_kept_and_ring(stacks: Stacks) -> None:
     """Let all tries of a scheduled refresh fail."""
     _delete_line(stacks)
-    stacks.server.codeartifact.token_life_limit = timedelta(0)
+    stacks.server.codeartifact.token_life_limit = timedelta(hours=-1)  # dead on arrival
     try:
         _fire(stacks)
         queue = _physical_id(stacks, "refresher", "AWS::SQS::Queue")
@@ -91,8 +91,10 @@ def a_fallback_and_a_short_life_ring(stacks: Stacks) -> None:
     _expect_rings(stacks, "index-url-remaining-lifetime", "INSUFFICIENT_DATA", later)
     _expect_rings(stacks, "refresher-fallback", "OK", later)
     _expect_rings(stacks, "refresher-errors", "OK", later)
-    stacks.client("lambda").invoke(FunctionName=stacks.outputs["RefresherFunctionName"], Payload=b"{}")
-    _expect_rings(stacks, "index-url-remaining-lifetime", "OK")
+    datum = {"MetricName": "RemainingLifetime", "Value": 43200, "Timestamp": datetime.now(UTC) + later}
+    datum["Dimensions"] = [{"Name": "EnvironmentName", "Value": stacks.name}]
+    stacks.client("cloudwatch").put_metric_data(Namespace="MwaaCodeArtifact", MetricData=[datum])
+    _expect_rings(stacks, "index-url-remaining-lifetime", "OK", later + timedelta(minutes=1))
 
 
 def pips_errors_ring_and_other_lines_do_not(stacks: Stacks) -> None:
@@ -176,7 +178,10 @@ def roles_may_no_more_than_they_need(stacks: Stacks) -> None:
             continue
         raise Unexpected(f"{execution} is assumed for the environment {source} of {account}")
     name = execution.rpartition("/")[2]
-    everything = {"Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
+    everything = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}],
+    }
     policy = {"RoleName": name, "PolicyName": "more", "PolicyDocument": json.dumps(everything)}
     stacks.client("iam").put_role_policy(**policy)
     expect(not may(execution, "s3:ListAllMyBuckets", "*"), f"{execution} lists buckets once another policy lets it")

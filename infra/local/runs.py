@@ -103,6 +103,7 @@ def new_run(say: Callable[[str], None]) -> Iterator[Run]:
             stop([*own, *(process for child in own for process in _below(child))])
             stop(_processes_of(run.folder))
             if not run.failed:
+                say(f"all processes have ended, removing {run.folder.relative_to(ROOT)}")
                 shutil.rmtree(run.folder, ignore_errors=True)
 
 

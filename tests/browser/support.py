@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
@@ -40,10 +40,11 @@ LOOKS = [Look(width, scheme) for width in (1280, 390) for scheme in ("light", "d
 
 
 class People:
-    """Give logged-in people, each with a browser profile of their own."""
+    """People before the page, each look with a browser profile of its own."""
 
     def __init__(self, chromium: Browser, deployment: Deployment) -> None:
         self._chromium, self._contexts = chromium, ExitStack()
+        self._logged_in: dict[Look, BrowserContext] = {}
         airflow = deployment.running
         self.url, self._user, self._password = airflow.url, airflow.user, airflow.password
 
@@ -53,24 +54,34 @@ class People:
     def __exit__(self, *_: object) -> None:
         self._contexts.close()
 
-    def stranger(self, look: Look, **options: Any) -> Page:
-        """Open a window without a login; whatever goes wrong on a page fails the test."""
-        context: BrowserContext = self._chromium.new_context(
-            viewport={"width": look.width, "height": 900}, color_scheme=look.scheme, reduced_motion="reduce", **options
+    def stranger(self, look: Look) -> Page:
+        """Open a window without a login."""
+        return self._context(look).new_page()
+
+    def person(self, look: Look) -> Page:
+        """Open a window on Airflow's home page, logged in as people do; once per look: Airflow limits logins."""
+        if look not in self._logged_in:
+            context = self._logged_in[look] = self._context(look)
+            self._log_in(context.new_page())
+        page = self._logged_in[look].new_page()
+        page.goto(self.url)
+        return page
+
+    def _context(self, look: Look) -> BrowserContext:
+        context = self._chromium.new_context(
+            viewport={"width": look.width, "height": 900}, color_scheme=look.scheme, reduced_motion="reduce"
         )
         context.set_default_timeout(_PATIENCE_MILLISECONDS)
         self._contexts.callback(context.close)
-        return context.new_page()
+        return context
 
-    def person(self, look: Look) -> Page:
-        """Open a window and log in as people do."""
-        page = self.stranger(look)
+    def _log_in(self, page: Page) -> None:
         page.goto(f"{self.url}/login/" if VERSION.startswith("2.") else f"{self.url}/auth/login/")
         page.fill("#username", self._user)
         page.fill("#password", self._password)
         page.press("#password", "Enter")
         page.wait_for_url(re.compile(r".*(/home|:\d+/)$"))
-        return page
+        page.close()
 
 
 def find_by_navigation(page: Page, url: str) -> Page | FrameLocator:

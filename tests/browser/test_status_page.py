@@ -117,6 +117,7 @@ def _take_pictures(people: People, name: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= look.width
         picture(page, f"{VERSION}-{name}", look)
         assert not complaints
+        page.close()
 
 
 def _stop_the_refreshers(deployment: Deployment) -> None:

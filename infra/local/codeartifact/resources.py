@@ -56,7 +56,6 @@ class Repository:
     region: str
     created: datetime
     folder: Path
-    description: str = ""
     external_connections: tuple[str, ...] = ()
     packages: dict[str, Origin] = field(default_factory=dict)
     pulls: dict[str, tuple[float, int]] = field(default_factory=dict, repr=False)

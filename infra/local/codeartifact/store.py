@@ -72,14 +72,11 @@ class CodeArtifact:
             domain = self._domains[name] = Domain(name, owner, region, self._now())
             return domain
 
-    def create_repository(
-        self, domain: str, name: str, *, description: str = "", external_connections: tuple[str, ...] = ()
-    ) -> Repository:
+    def create_repository(self, domain: str, name: str, *, external_connections: tuple[str, ...] = ()) -> Repository:
         """Create an empty repository.
 
         :param domain: name of the domain
         :param name: 2 to 100 characters (API: RepositoryName)
-        :param description: free text
         :param external_connections: ``("public:pypi",)`` to pull through from the public index
         :raises ValidationError: if the name is malformed or there are two external connections
         :raises ResourceNotFoundError: if the domain does not exist
@@ -102,7 +99,6 @@ class CodeArtifact:
                 parent.region,
                 self._now(),
                 folder,
-                description,
                 external_connections,
             )
             parent.repositories[name] = repository

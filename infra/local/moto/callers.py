@@ -21,12 +21,3 @@ def require(action: str, resource: str, context: Mapping[str, str] | None = None
             f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} because no "
             f"identity-based policy allows the {action} action"
         )
-
-
-def require_pass_role(role_arn: str, service: str) -> None:
-    """Check that the caller may hand a role to a service. Source: IAM guide, "Grant a user permissions to pass a role".
-
-    :param service: its principal, such as lambda.amazonaws.com.
-    :raises PermissionError: in IAM's words.
-    """
-    require("iam:PassRole", role_arn, {"iam:PassedToService": service})

@@ -87,10 +87,6 @@ class CustomResource(CustomModel):
         self, invocation: lambda_runtime.Invocation, answer: queue.Queue[dict[str, Any]], request_id: str
     ) -> dict[str, Any]:
         """Wait for the answer as long as ServiceTimeout lets, or until the last attempt has ended without one."""
-        try:
-            return answer.get(timeout=0.001)
-        except queue.Empty:
-            pass
         left = float(self.properties.get("ServiceTimeout", 3600))
         step = 0.05
         while left > 0:

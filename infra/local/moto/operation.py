@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from moto.core.common_models import CloudFormationModel
 
-# Whose role a resource hands to a service: the property and the service.
+# Whose role a resource hands to a service. IAM guide, "Grant a user permissions to pass a role to an AWS service".
 _PASSED_ROLES = {
     "AWS::Lambda::Function": ("Role", "lambda.amazonaws.com"),
     "AWS::MWAA::Environment": ("ExecutionRoleArn", "airflow.amazonaws.com"),
@@ -202,7 +202,7 @@ class _Resources:
             if json["Type"] in _PASSED_ROLES:
                 role, service = _PASSED_ROLES[json["Type"]]
                 if role in properties:
-                    callers.require_pass_role(properties[role], service)
+                    callers.require("iam:PassRole", properties[role], {"iam:PassedToService": service})
             self._act(name, kind_of, resolved, physical_name, old)
 
         return lambda: self._recorded(kind, name, json["Type"], act), getattr(kind_of, "takes_time", False)

@@ -13,7 +13,7 @@ import types
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto.awslambda.utils import get_backend
 from moto.cloudwatch.models import cloudwatch_backends
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from infra.local.codeartifact.store import CodeArtifact
+    from infra.local.mwaa.environment import Environment
+    from infra.local.mwaa.environments import Environments
 
 # So long CloudFormation waits for an environment, and SQS keeps the name of a deleted queue (API, CreateQueue:
 # QueueDeletedRecently).
@@ -39,35 +41,6 @@ _ENVIRONMENT_SECONDS = 2 * 60 * 60
 _QUEUE_NAME_SECONDS = 60.0
 # So long the creation of a package group is under way, where two at once are to meet a conflict.
 _PACKAGE_GROUP_SECONDS = 0.3
-
-
-class Environment(Protocol):
-    """An MWAA environment."""
-
-    status: str
-    error: str
-
-    def wait(self, seconds: float) -> None:
-        """Return when nothing is under way."""
-
-    def describe(self) -> dict[str, Any]:
-        """Describe it as GetEnvironment does."""
-
-
-class Environments(Protocol):
-    """All MWAA environments."""
-
-    def __getitem__(self, name: str) -> Any:
-        """Return one."""
-
-    def create(self, properties: dict[str, Any]) -> Any:
-        """Begin to create one."""
-
-    def update(self, name: str, properties: dict[str, Any]) -> Any:
-        """Begin to update one."""
-
-    def delete(self, name: str) -> None:
-        """Delete one."""
 
 
 @dataclass
@@ -278,30 +251,26 @@ def _reset_topic_policy(properties: Properties, where: Where) -> None:
 
 def _create_domain(properties: Properties, where: Where) -> Made:
     with _new(properties["DomainName"]):
-        domain = _backends.codeartifact.create_domain(properties["DomainName"], where.account, where.region)
-    return domain.arn, {"Arn": domain.arn, "Name": domain.name, "Owner": where.account}
+        _backends.codeartifact.create_domain(properties["DomainName"], where.account, where.region)
+    return _domain(properties, where)
 
 
-def _keep_domain(properties: Properties, where: Where) -> Made:
+def _domain(properties: Properties, where: Where) -> Made:
     domain = _backends.codeartifact.domain(properties["DomainName"])
     return domain.arn, {"Arn": domain.arn, "Name": domain.name, "Owner": where.account}
 
 
-def _create_repository(properties: Properties, _: Where) -> Made:
-    domain, name = properties["DomainName"], properties["RepositoryName"]
-    with _new(name):
-        repository = _backends.codeartifact.create_repository(
-            domain, name, external_connections=tuple(properties.get("ExternalConnections", []))
-        )
-    names = {"Name": name, "DomainName": domain, "DomainOwner": repository.domain_owner}
-    return repository.arn, {"Arn": repository.arn, **names}
+def _create_repository(properties: Properties, where: Where) -> Made:
+    with _new(properties["RepositoryName"]):
+        _backends.codeartifact.create_repository(properties["DomainName"], properties["RepositoryName"])
+    return _repository(properties, where)
 
 
-def _update_repository(properties: Properties, _: Where) -> Made:
+def _repository(properties: Properties, where: Where) -> Made:
     domain, name = properties["DomainName"], properties["RepositoryName"]
     repository = _backends.codeartifact.repository(domain, name)
     repository.external_connections = tuple(properties.get("ExternalConnections", []))
-    names = {"Name": name, "DomainName": domain, "DomainOwner": repository.domain_owner}
+    names = {"Name": name, "DomainName": domain, "DomainOwner": where.account}
     return repository.arn, {"Arn": repository.arn, **names}
 
 
@@ -328,14 +297,9 @@ def _create_package_group(properties: Properties, where: Where) -> Made:
     return _package_group_made(properties, where)
 
 
-def _replace_package_group(properties: Properties, where: Where) -> Made:
-    domain = _backends.codeartifact.domain(properties["DomainName"])
-    domain.package_groups.replace(_package_group(properties))
-    return _package_group_made(properties, where)
-
-
 def _package_group_made(properties: Properties, _: Where) -> Made:
     domain = _backends.codeartifact.domain(properties["DomainName"])
+    domain.package_groups.replace(_package_group(properties))
     arn = domain.package_group_arn(properties["Pattern"])
     return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": properties["Pattern"]}
 
@@ -392,18 +356,18 @@ def _delete_queue(backend: SQSBackend, queue_name: str) -> None:
 _KINDS = {
     "AWS::CloudWatch::Alarm": _Kind(_create_alarm, _delete_alarm, _put_alarm),
     "AWS::CodeArtifact::Domain": _Kind(
-        _create_domain, lambda p, _: _backends.codeartifact.delete_domain(p["DomainName"]), _keep_domain
+        _create_domain, lambda p, _: _backends.codeartifact.delete_domain(p["DomainName"]), _domain
     ),
     "AWS::CodeArtifact::PackageGroup": _Kind(
         _create_package_group,
         lambda p, _: _backends.codeartifact.domain(p["DomainName"]).package_groups.delete(p["Pattern"]),
-        _replace_package_group,
+        _package_group_made,
         takes_time=True,
     ),
     "AWS::CodeArtifact::Repository": _Kind(
         _create_repository,
         lambda p, _: _backends.codeartifact.delete_repository(p["DomainName"], p["RepositoryName"]),
-        _update_repository,
+        _repository,
     ),
     "AWS::Lambda::EventInvokeConfig": _Kind(
         _put_event_invoke_config,

@@ -141,7 +141,7 @@ def _for_the_first(seconds: float, fault: Fault) -> Fault:
 
 
 @pytest.mark.parametrize("row", AT_THE_BOOTSTRAP, ids=lambda row: row.name)
-def test_a_create_is_patient_with_what_passes(
+def test_a_create_is_patient_with_faults_that_pass(
     impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws, bucket: Bucket, row: BootstrapRow
 ) -> None:
     aws.at(row.step, *[_for_the_first(1.5, row.fault)] * 99)

@@ -139,7 +139,7 @@ class FakeEnvironments(dict[str, FakeEnvironment]):
 
 @pytest.fixture
 def environments(server: Server) -> Iterator[FakeEnvironments]:
-    fake = FakeEnvironments()
+    fake: Any = FakeEnvironments()
     resources.install(resources.Backends(server.codeartifact, fake, server.client))
     yield fake
     resources.install(resources.Backends(server.codeartifact, server.environments, server.client))

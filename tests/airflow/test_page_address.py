@@ -1,0 +1,53 @@
+"""The page's address without its slash on Airflow 3, whose API server mounts the page below the slash only."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mwaa_codeartifact_plugin import SlashAtTheEnd
+
+PASSED_ON = {"status": 404}
+
+
+def answer(**scope: Any) -> dict[str, Any]:
+    """Return the first message with which a request is answered; the application behind answers 404."""
+    sent: list[dict[str, Any]] = []
+
+    async def app(_scope: object, _receive: object, send: Any) -> None:
+        await send(PASSED_ON)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(SlashAtTheEnd(app)({"type": "http", "query_string": b""} | scope, None, send))
+    return sent[0]
+
+
+@pytest.mark.parametrize(
+    ("scope", "location"),
+    [
+        ({"path": "/codeartifact"}, b"codeartifact/"),
+        ({"path": "/codeartifact", "query_string": b"a=b"}, b"codeartifact/?a=b"),
+        ({"path": "/team/codeartifact", "root_path": "/team"}, b"codeartifact/"),
+        ({"path": "/codeartifact", "root_path": "/team"}, b"codeartifact/"),
+    ],
+)
+def test_it_leads_to_the_page_below_every_prefix(scope: dict[str, Any], location: bytes) -> None:
+    found = answer(**scope)
+    assert (found["status"], found["headers"]) == (307, [(b"location", location)])
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"path": "/codeartifact/"},
+        {"path": "/codeartifact/facts"},
+        {"path": "/api/v2/dags/codeartifact"},
+        {"path": "/codeartifact", "type": "websocket"},
+    ],
+)
+def test_everything_else_is_left_to_airflow(scope: dict[str, Any]) -> None:
+    assert answer(**scope) is PASSED_ON

@@ -68,8 +68,6 @@ def _environ_3(url: str, secret: str) -> dict[str, str]:
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        # The one web server here is away while an update replaces it; MWAA has two, and replaces one at a time.
-        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its first answer takes long while all components start
     }
 

@@ -51,7 +51,7 @@ class Running:
             "WebserverAccessMode": mode,
             # With all its retries a task without a web server takes minutes to fail.
             "AirflowConfigurationOptions": {
-                "workers.execution_api_retries": "1" if mode == "PUBLIC_ONLY" else "5",
+                **({"workers.execution_api_retries": "1"} if mode == "PUBLIC_ONLY" else {}),
                 "core.dags_are_paused_at_creation": "False",
             },
         }

@@ -1,6 +1,6 @@
 # Every verb of the project; `make help` lists them.
 
-AIRFLOW_VERSION ?= 3.0.6
+AIRFLOW_VERSION ?= 3.3.1
 REQUIREMENTS ?= requirements/requirements.txt
 # The first Python that is new enough; the environments are made with it.
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11 python3.13,\
@@ -14,23 +14,30 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools local demo demo-releases test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh requirements plugins rollback destroy lock clean
+.PHONY: help setup path tools local demo demo-releases test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: tools ## Install the tools and Airflow below this folder; the other verbs do what they need of it
+setup: path tools ## Install the tools and Airflow below this folder; the other verbs do what they need of it
 	@$(RUN) infra.setup airflow $(AIRFLOW_VERSION)
 
 tools: .venv/bin/uv
 	@$(RUN) infra.setup tools
 
+# Containers run below this folder, and their requirements.txt names files as ${AIRFLOW_HOME}/…
+path:
+	@case "$(CURDIR)" in *[[:space:]]*) \
+		echo "The path of this folder holds a space ($(CURDIR)), and pip cannot follow such a path from a requirements" \
+			"file: move the folder to where no name on the way holds one" >&2; exit 1;; esac
+
 .venv/bin/uv:
+	@test -w . || { echo "This folder cannot be written ($(CURDIR)): copy it to where you may write, or become its owner" >&2; exit 1; }
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or name it (make PYTHON=/path/to/python3.11 …)" >&2; exit 1; }
 	@echo "setup: making .venv with $(PYTHON)"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements/dev.txt)" || \
-		{ echo "Could not install uv: check the network to the package index that pip is set up with (pip config list)" >&2; exit 1; }
+		{ echo "Could not install uv, see above; if no index answered, check the one that pip is set up with (pip config list)" >&2; exit 1; }
 
 local: setup ## Run all of it on this machine: stacks, Lambda, Airflow; stay until Ctrl-C
 	@$(RUN) infra.local
@@ -59,20 +66,20 @@ test-airflow:
 		$(if $(TESTARGS),|| test $$? -eq 5)
 
 # What is in WITHOUT is tested elsewhere: `make test` and `make test-long` have one of the versions.
-test-matrix: tools ## Run Airflow's tests on every version (WITHOUT=3.0.6: but this one)
+test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.0.6: but this one)
 	@$(RUN) infra.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
 
 # The default version, one of Airflow 2, and one whose navigation has plugins' pages.
 BROWSER_VERSIONS := 3.0.6 2.10.3 3.3.1
 
-test-browser: tools ## Look at the status page with Chromium on three versions (SCREENSHOTS=folder: keep the pictures)
+test-browser: path tools ## Look at the status page with Chromium on three versions (SCREENSHOTS=folder: keep the pictures)
 	@for version in $(BROWSER_VERSIONS); do \
 		$(RUN) infra.setup airflow $$version && AIRFLOW_VERSION=$$version $(RUN) pytest tests/browser || exit 1; done
 
-screenshots: tools ## Take the pictures in docs/ anew
+screenshots: path tools ## Take the pictures in docs/ anew
 	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.0.6
 
-bench: tools ## Measure what the plugin and the refresh DAG cost Airflow, on every version
+bench: path tools ## Measure what the plugin and the refresh DAG cost Airflow, on every version
 	@$(RUN) infra.bench
 
 simulate: tools ## Simulate years of operation, and draw the picture in docs/
@@ -113,13 +120,16 @@ status: tools ## Tell how the stacks, the environment and the index-url are
 refresh: tools ## Let the Lambda refresh the index-url now, if it is due
 	@$(RUN) infra.deploy refresh
 
-requirements: tools ## Check, upload and set requirements.txt, and tell what pip made of it (FORCE=1: unchecked)
+release: tools ## Check, upload and set all that is new, and tell what pip made of it (FORCE=1: unchecked)
+	@$(RUN) infra.deploy release --requirements $(REQUIREMENTS) $(if $(FORCE),--force) $(if $(IF_DEPLOYED),--if-deployed)
+
+requirements: tools ## The same with requirements.txt only (FORCE=1: unchecked)
 	@$(RUN) infra.deploy requirements --requirements $(REQUIREMENTS) $(if $(FORCE),--force)
 
-plugins: tools ## Build, upload and set plugins.zip
+plugins: tools ## The same with plugins.zip and the Lambda's copy of its code only
 	@$(RUN) infra.deploy plugins
 
-rollback: tools ## Set the requirements and plugins again that were there before the last release
+rollback: tools ## Set the last release again that worked; once more: the one before it that did
 	@$(RUN) infra.deploy rollback
 
 destroy: tools ## Delete all that deploy made, after asking (YES=1: without)

@@ -21,7 +21,8 @@ def tell_version(package: str) -> str:
     return version(package)
 
 
-# Airflow 2 makes virtual environments with this package, and refuses the task without: name it in requirements.txt.
+# Airflow 2 makes virtual environments with this package, and refuses the task without. MWAA's images hold it;
+# elsewhere, name it in requirements.txt.
 if find_spec("airflow.sdk") or find_spec("virtualenv"):
     with DAG(
         "example_codeartifact_virtualenv",

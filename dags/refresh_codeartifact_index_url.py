@@ -6,6 +6,7 @@ from mwaa_codeartifact.compat import DAG, Asset, Param
 from mwaa_codeartifact.operators import CodeArtifactRefreshIndexUrlOperator
 from mwaa_codeartifact.settings import target_settings
 
+# Paragraphs and lists only: Airflow 3.0 makes a block of each piece of inline code, and cuts tables on narrow screens.
 DOC = """
 ### Refresh the CodeArtifact index-url
 
@@ -14,17 +15,15 @@ repository answers to it, and publish it; so 11 hours are always left, while the
 without the token, is the task's return value (XCom).
 
 **When it is red**, nothing is lost yet: the old line still stands, and the Lambda refresher takes over when
-fewer than 9 hours are left. The last line of the task's log names what failed and how to mend it:
+fewer than 9 hours are left. The last line of the task's log names what failed and how to fix it:
 
-| it says | do |
-|---|---|
-| `Could not read the settings` | correct the named `codeartifact.*` option of the environment |
-| `access denied: allow …` | add the named action to the environment's execution role |
-| `not found` | check domain, owner, repository and region against CodeArtifact |
-| `could not be reached`, `no answer` | check the VPC endpoints `codeartifact.api` and `codeartifact.repositories` |
-| `the repository rejects it` | allow `codeartifact:ReadFromRepository` to the execution role |
+- *Could not read the settings*: correct the named option (codeartifact.…) of the environment.
+- *access denied: allow …*: add the named action to the environment's execution role.
+- *not found*: check domain, owner, repository and region against CodeArtifact.
+- *could not be reached*, *no answer*: check the VPC endpoints codeartifact.api and codeartifact.repositories.
+- *the repository rejects it*: allow codeartifact:ReadFromRepository to the execution role.
 
-**To refresh at once**, trigger the DAG with `min_remaining_hours` = 12.
+**To refresh at once**, trigger the DAG with min_remaining_hours = 12.
 
 **How the index-url is now**, and how it was in the last two days: [status page](/codeartifact/).
 """

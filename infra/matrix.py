@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra import ROOT, setup
-from infra.local.console import Console
+from infra.cli.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,13 +6,22 @@ Sources: "guide" is the Amazon MWAA user guide, "image" the public source of MWA
 
 from __future__ import annotations
 
+import codecs
 import re
 
 # Image: Dockerfile.base of each version.
 PYTHON_VERSIONS = {"2.10.3": "3.11", "2.11.2": "3.12", "3.0.6": "3.12", "3.2.1": "3.12", "3.3.1": "3.12"}
 
-# Guide, "Apache Airflow versions": an environment goes to 3.x in place from these minor versions only.
+# Guide, "Apache Airflow versions": the versions of which a new environment can be made.
+CREATABLE_VERSIONS = ("2.10.3", "2.11.0", "2.11.2", "3.0.6", "3.2.1", "3.3.1")
+# Guide, "Changing the Apache Airflow version": an environment goes to 3.x in place from these minor versions only, and
+# from 3.x back to these only; within a major version it goes up and down.
 IN_PLACE_TO_3_FROM = "2.11."
+
+# CloudFormation reference, AWS::MWAA::Environment, EnvironmentClass.
+ENVIRONMENT_CLASSES = ("mw1.micro", "mw1.small", "mw1.medium", "mw1.large", "mw1.xlarge", "mw1.2xlarge")
+# Guide, "Amazon MWAA service quotas": workers of an environment.
+MAX_WORKERS = 25
 
 # Regions that have both MWAA and CodeArtifact. Schemas of AWS::MWAA::Environment and AWS::CodeArtifact::Domain.
 REGIONS = frozenset(
@@ -49,6 +58,143 @@ PIP_SECONDS = 9 * 60
 SYNC_SECONDS = 30
 # MWAA forces its constraints on a requirements.txt in which no line matches this. Image: user_requirements.py.
 NAMES_CONSTRAINTS = re.compile(r"-c |--constraint ")
+# How MWAA recognizes the encoding of requirements.txt, the first that it begins with: so UTF-32-LE passes for UTF-16.
+# pip, which is asked after it, looks for UTF-32 first. Image: utils/encoding.py.
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+}
+_NAMES_ENCODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
+
+# What pip cannot change in a container: these names are pinned. Image: etc/mwaa_essential_constraints.txt.
+ESSENTIAL_CONSTRAINTS = frozenset(
+    [
+        "apache-airflow",
+        "billiard",
+        "celery",
+        "flask",
+        "flask-appbuilder",
+        "flask-babel",
+        "flask-bcrypt",
+        "flask-caching",
+        "flask-jwt-extended",
+        "flask-limiter",
+        "flask-login",
+        "flask-session",
+        "flask-sqlalchemy",
+        "flask-wtf",
+        "fluent-logger",
+        "gevent",
+        "greenlet",
+        "gunicorn",
+        "kombu",
+        "sqlalchemy",
+        "sqlalchemy-jsonfield",
+        "sqlalchemy-utils",
+        "statsd",
+        "vine",
+        "watchtower",
+    ]
+)
+# The names of these that a version's file leaves out.
+NOT_ESSENTIAL = {
+    "2.11.2": frozenset({"kombu"}),
+    "3.2.1": frozenset({"sqlalchemy-jsonfield"}),
+    "3.3.1": frozenset({"flask-bcrypt", "flask-caching", "sqlalchemy-jsonfield"}),
+}
+# What a startup script exports in vain, besides MWAA__*. Image: setup_environment.py, _is_protected_os_environ.
+PROTECTED_VARIABLES = frozenset(
+    [
+        "AIRFLOW_ENV_ID",
+        "AIRFLOW_ENV_NAME",
+        "AIRFLOW_HOME",
+        "AIRFLOW_TASK_REVISION_ID",
+        "AIRFLOW_VERSION",
+        "AIRFLOW__API__BASE_URL",
+        "AIRFLOW__AWS_MWAA__REDIRECT_URL",
+        "AIRFLOW__CORE__DATABASE_ACCESS_ISOLATION",
+        "AIRFLOW__WEBSERVER__BASE_URL",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_REGION",
+        "CUSTOMER_ACCOUNT_ID",
+        "ECS_AGENT_URI",
+        "ECS_CONTAINER_METADATA_URI",
+        "ECS_CONTAINER_METADATA_URI_V4",
+        "JWT_PUBLIC_KEY",
+        "PYTHONPATH",
+        "PYTHONUNBUFFERED",
+        "USE_NON_CRITICAL_LOGGING",
+        "WATCHTOWER_VERSION",
+    ]
+)
+
+# What pip cannot change in a container: these names are pinned. Image: etc/mwaa_essential_constraints.txt.
+ESSENTIAL_CONSTRAINTS = frozenset(
+    [
+        "apache-airflow",
+        "billiard",
+        "celery",
+        "flask",
+        "flask-appbuilder",
+        "flask-babel",
+        "flask-bcrypt",
+        "flask-caching",
+        "flask-jwt-extended",
+        "flask-limiter",
+        "flask-login",
+        "flask-session",
+        "flask-sqlalchemy",
+        "flask-wtf",
+        "fluent-logger",
+        "gevent",
+        "greenlet",
+        "gunicorn",
+        "kombu",
+        "sqlalchemy",
+        "sqlalchemy-jsonfield",
+        "sqlalchemy-utils",
+        "statsd",
+        "vine",
+        "watchtower",
+    ]
+)
+# The names of these that a version's file leaves out.
+NOT_ESSENTIAL = {
+    "2.11.2": frozenset({"kombu"}),
+    "3.2.1": frozenset({"sqlalchemy-jsonfield"}),
+    "3.3.1": frozenset({"flask-bcrypt", "flask-caching", "sqlalchemy-jsonfield"}),
+}
+# What a startup script exports in vain, besides MWAA__*. Image: setup_environment.py, _is_protected_os_environ.
+PROTECTED_VARIABLES = frozenset(
+    [
+        "AIRFLOW_ENV_ID",
+        "AIRFLOW_ENV_NAME",
+        "AIRFLOW_HOME",
+        "AIRFLOW_TASK_REVISION_ID",
+        "AIRFLOW_VERSION",
+        "AIRFLOW__API__BASE_URL",
+        "AIRFLOW__AWS_MWAA__REDIRECT_URL",
+        "AIRFLOW__CORE__DATABASE_ACCESS_ISOLATION",
+        "AIRFLOW__WEBSERVER__BASE_URL",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_REGION",
+        "CUSTOMER_ACCOUNT_ID",
+        "ECS_AGENT_URI",
+        "ECS_CONTAINER_METADATA_URI",
+        "ECS_CONTAINER_METADATA_URI_V4",
+        "JWT_PUBLIC_KEY",
+        "PYTHONPATH",
+        "PYTHONUNBUFFERED",
+        "USE_NON_CRITICAL_LOGGING",
+        "WATCHTOWER_VERSION",
+    ]
+)
 
 # The components that run the startup script and pip, as their log groups airflow-NAME-COMPONENT call them; mw1.micro's
 # one container for scheduler and worker logs as Worker. Image: logging/config.py, user_requirements.py.
@@ -62,10 +208,23 @@ STARTUP_STREAM = "startup_script_execution"
 # log level. Image: logging/config.py, `_configure`.
 LOG_PREFIX = re.compile(r"\[[A-Z]+\] - ")
 
+# Versions whose images give their containers' component log level to each of these lines; later ones write INFO.
+# Image: subprocess.py, _read_subprocess_log_stream (`always_publish` from 3.2.1 on).
+COMPONENT_LEVEL_BEFORE = (3, 2)
+
 # Status of an environment on which MWAA is at work. Service model mwaa/2020-07-01, EnvironmentStatus.
 BUSY_STATUSES = frozenset(
     {"CREATING", "UPDATING", "CREATING_SNAPSHOT", "PENDING", "ROLLING_BACK", "MAINTENANCE", "DELETING"}
 )
+
+
+def release_of(airflow_version: str) -> tuple[int, int]:
+    """Return a version's major and minor number.
+
+    :param airflow_version: such as 3.3.1.
+    """
+    major, minor = airflow_version.split(".")[:2]
+    return int(major), int(minor)
 
 
 def access_modes(airflow_version: str) -> tuple[str, ...]:
@@ -76,7 +235,23 @@ def access_modes(airflow_version: str) -> tuple[str, ...]:
 
     :param airflow_version: such as 3.3.1.
     """
-    major, minor = (int(part) for part in airflow_version.split(".")[:2])
+    major, minor = release_of(airflow_version)
     if major < 3:  # noqa: PLR2004  (Airflow's major version)
         return ("PUBLIC_ONLY", "PRIVATE_ONLY")
     return ("PUBLIC_AND_PRIVATE", "PRIVATE_ONLY") if (major, minor) >= (3, 2) else ("PRIVATE_ONLY",)
+
+
+def decode_requirements(content: bytes) -> str:
+    """Return requirements.txt as MWAA reads it to look for constraints; see NAMES_CONSTRAINTS.
+
+    MWAA forces its constraints where this fails. Image: utils/encoding.py, user_requirements.py.
+
+    :param content: the file's.
+    :raises UnicodeError: if it is in another encoding.
+    :raises LookupError: if it names an encoding that does not exist.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if content.startswith(mark):
+            return content.removeprefix(mark).decode(encoding)
+    named = [found for line in content.split(b"\n")[:2] if (found := _NAMES_ENCODING.match(line))]
+    return content.decode(named[0][1].decode("ascii") if named else "utf-8")

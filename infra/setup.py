@@ -7,25 +7,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from urllib.parse import quote
 
-from infra import ROOT
-from infra.local.codeartifact.pip_settings import PipSettingsError, read_pip_settings
+from infra import ROOT, pythons
+from infra.cli.console import say, waiting
+from infra.cli.pip_settings import read_pip_settings
+from infra.cli.program import DeployerError, run
+from infra.mwaa_facts import PYTHON_VERSIONS
 
 _REQUIREMENTS = ROOT / "requirements"
 _UV = Path(sys.executable).with_name("uv")
-# The Pythons of MWAA's images.
-_AIRFLOW_PYTHON = ">=3.11,<3.13"
-_HEARTBEAT_SECONDS = 8
+# By what the installer says, what to do; the first that is in it.
+_FIXES = {
+    "No space left on device": "make room on the disk (an Airflow takes about 1 GB)",
+    "Read-only file system": "copy this folder to a disk that can be written",
+    "Permission denied": "see that you may write where it says",
+    "": "check the network to the package index that pip is set up with (`pip config list`)",
+}
 
 
-class SetupError(Exception):
-    """An environment could not be built."""
+class SetupError(DeployerError):
+    """Tell in one sentence why an environment could not be built, and what to do."""
 
 
 def main(what: str, airflow_version: str = "") -> int:
@@ -35,26 +40,41 @@ def main(what: str, airflow_version: str = "") -> int:
     :param airflow_version: such as 3.0.6; for ``airflow`` only.
     :returns: exit status.
     """
-    try:
-        if what == "tools":
-            _build(ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
-        else:
-            _check_path()
-            constraints = _constraints(airflow_version)
-            for name, requirements, use in (
-                ("image", "airflow.in", "as in the image"),
-                ("airflow", "airflow-test.in", "for the tests"),
-            ):
-                folder = ROOT / ".local" / f"{name}-{airflow_version}"
-                _build(
-                    folder,
-                    f"Airflow {airflow_version}, {use}",
-                    ["-r", _REQUIREMENTS / requirements, "-c", constraints],
-                )
-    except (SetupError, PipSettingsError) as error:
-        print(error, file=sys.stderr)  # noqa: T201  (a command line program's output)
-        return 1
-    return 0
+    return run(_tools if what == "tools" else lambda: _airflow(airflow_version))
+
+
+def _tools() -> None:
+    _install(ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
+
+
+def _airflow(version: str) -> None:
+    constraints = _constraints(version)
+    wanted = PYTHON_VERSIONS[version]
+    environments = {
+        ROOT / ".local" / f"image-{version}": (f"Airflow {version}, as in the image", "airflow.in"),
+        ROOT / ".local" / f"airflow-{version}": (f"Airflow {version}, for the tests", "airflow-test.in"),
+    }
+    interpreter, python = "", wanted
+    if any(pythons.version_of_environment(folder) != wanted for folder in environments):
+        interpreter, python = pythons.nearest(version)
+    if python != wanted:
+        say(f"setup: Airflow {version} has Python {wanted} on MWAA; none was found here, so it gets {python}")
+    for folder, (what, requirements) in environments.items():
+        if pythons.version_of_environment(folder) != python:
+            _make(folder, what, interpreter)
+        _install(folder, what, ["-r", _REQUIREMENTS / requirements, "-c", constraints])
+    _lambda_runtime()
+
+
+def _lambda_runtime() -> None:
+    """Build the environment in which the local Lambda runs functions: Python 3.12 where one is installed."""
+    folder, what = ROOT / ".local" / "lambda-runtime", "the libraries of Lambda's runtime python3.12"
+    if pythons.version_of_environment(folder) is None:
+        found = pythons.find("3.12")
+        if not found:
+            say(f"setup: no Python 3.12 was found, so the local Lambda runs {sys.executable}")
+        _make(folder, what, found or sys.executable)
+    _install(folder, what, ["-r", _REQUIREMENTS / "lambda-runtime.txt"])
 
 
 def known_versions() -> list[str]:
@@ -63,39 +83,37 @@ def known_versions() -> list[str]:
     return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
 
 
-def _check_path() -> None:
-    """Refuse a folder in which containers could not run: pip reads ``${AIRFLOW_HOME}`` in their requirements.txt."""
-    if re.search(r"\s", str(ROOT)):
-        raise SetupError(
-            f"The path of this folder holds a space ({ROOT}), and pip cannot follow such a path from a requirements "
-            "file: move the folder to where no name on the way holds one"
-        )
-
-
 def _constraints(airflow_version: str) -> Path:
     if airflow_version not in known_versions():
-        raise SetupError(f"AIRFLOW_VERSION is {airflow_version!r}: give one of {', '.join(known_versions())}")
+        raise SetupError(f"AIRFLOW_VERSION is {airflow_version!r}: set it to one of {', '.join(known_versions())}")
     return _REQUIREMENTS / f"constraints-{airflow_version}.txt"
 
 
-def _build(folder: Path, what: str, arguments: list[str | Path]) -> None:
+def _make(folder: Path, what: str, interpreter: str) -> None:
+    """Make an empty environment, in the place of one whose Python is another or has gone."""
+    say(f"setup: making {folder.relative_to(ROOT)} with Python {interpreter}")
+    if folder.is_symlink():
+        folder.unlink()  # what it points to is not ours to clear
+    _run([_UV, "venv", "--quiet", "--clear", "--python", interpreter, folder], what)
+
+
+def _install(folder: Path, what: str, arguments: list[str | Path]) -> None:
     """Install requirements into an environment, unless they are there already."""
     files = [argument for argument in arguments if isinstance(argument, Path)]
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     stamp = folder / "requirements.sha256"
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print(f"setup: installing {what} into {folder.relative_to(ROOT)}", flush=True)  # noqa: T201  (as above)
-    python = folder / "bin" / "python"
-    if not python.exists():
-        suitable = sys.version_info < (3, 13)
-        _run([_UV, "venv", "--quiet", "--python", sys.executable if suitable else _AIRFLOW_PYTHON, folder], what)
-    _run([_UV, "pip", "install", "--quiet", "--python", python, *arguments], what)
+    say(f"setup: installing {what} into {folder.relative_to(ROOT)}")
+    _run([_UV, "pip", "install", "--quiet", "--python", folder / "bin" / "python", *arguments], what)
     stamp.write_text(wanted)
 
 
 def _run(command: list[str | Path], what: str) -> None:
-    """Run uv with the package index that pip is set up with."""
+    """Run uv with the package index that pip is set up with.
+
+    :raises SetupError: with uv's reason first.
+    """
     settings = read_pip_settings()
     environ = os.environ | {"UV_DEFAULT_INDEX": settings.index_url}
     if settings.credentials:
@@ -103,20 +121,13 @@ def _run(command: list[str | Path], what: str) -> None:
         environ["UV_DEFAULT_INDEX"] = settings.index_url.replace("://", f"://{user}:{password}@", 1)
     if settings.ca_bundle:
         environ["SSL_CERT_FILE"] = settings.ca_bundle
-    done = threading.Event()
-    threading.Thread(target=_heartbeat, args=(done,), daemon=True).start()
-    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    done.set()
+    with waiting(f"installing {what}"):
+        ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise SetupError(
-            f"Could not install {what}: check the network to the package index that pip is set up with "
-            f"(`pip config list`). The installer says: {ended.stderr.strip()}"
-        )
-
-
-def _heartbeat(done: threading.Event) -> None:
-    while not done.wait(_HEARTBEAT_SECONDS):
-        print("setup: …", flush=True)  # noqa: T201  (a command line program's output)
+        said = ended.stderr.strip()
+        reason, fix = next((reason, fix) for reason, fix in _FIXES.items() if reason in said)
+        sentence = f"Could not install {what}" + (f" ({reason})" if reason else "")
+        raise SetupError(f"{sentence}: {fix}. The installer says: {said}")
 
 
 if __name__ == "__main__":

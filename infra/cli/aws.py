@@ -20,16 +20,27 @@ _API_ERROR = re.compile(
     r"(?: \(reached max retries: \d+\))?: (?P<message>.*)",
     re.DOTALL,
 )
+# Errors that pass by themselves: those that botocore repeats (retries/standard.py), and no answer at all.
+_PASSING_CODE = re.compile(
+    r"Throttl|TooManyRequests|RequestLimitExceeded|BandwidthLimitExceeded|SlowDown|RequestTimeout"
+    r"|Internal(Error|Failure|Server)|ServiceUnavailable|^50[0234]$"
+)
+_NO_ANSWER = re.compile(
+    r"Could not connect to the endpoint|[Cc]onnect timeout|Read timeout|Name or service not known"
+    r"|Connection was closed|Connection reset"
+)
+
 # First match wins; the pattern is searched in "code: message". {operation} and {message} are filled in.
 _SENTENCES = {
     r"Unable to locate credentials|Partial credentials": (
         "No AWS credentials were found: run `aws configure`, or set AWS_PROFILE in .env."
     ),
     r"config profile \(.*\) could not be found": (
-        "{message}: set AWS_PROFILE to a profile that `aws configure list-profiles` shows."
+        "{message}: set AWS_PROFILE to the name of a profile in ~/.aws/config or ~/.aws/credentials."
     ),
     r"^ExpiredToken|^RequestExpired|Token has expired|session associated with this profile has expired": (
-        "The AWS credentials have expired: sign in again (for example `aws sso login`) and repeat the command."
+        "The AWS credentials have expired: sign in again (with single sign-on: `aws sso login` of the AWS CLI v2) and "
+        "repeat the command."
     ),
     r"^(InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|InvalidAccessKeyId|AuthFailure):": (
         "AWS does not accept the credentials: check AWS_PROFILE or AWS_ACCESS_KEY_ID and sign in again."
@@ -40,7 +51,7 @@ _SENTENCES = {
     r"^(BucketAlreadyExists|BucketAlreadyOwnedByYou):": (
         "The bucket's name is taken, and bucket names are unique in all of S3: choose another BUCKET_NAME in .env."
     ),
-    r"Could not connect to the endpoint|[Cc]onnect timeout|Read timeout|Name or service not known": (
+    _NO_ANSWER.pattern: (
         "AWS cannot be reached for {operation} ({message}): check AWS_REGION, the network and AWS_ENDPOINT_URL."
     ),
 }
@@ -58,6 +69,11 @@ class AwsError(DeployerError):
         super().__init__(sentence)
         self.operation, self.code = operation, code
 
+    @property
+    def passing(self) -> bool:
+        """Return whether the same command may succeed a moment later: throttling, an outage, no answer."""
+        return bool(_PASSING_CODE.search(self.code) if self.code else _NO_ANSWER.search(str(self)))
+
 
 class Aws:
     """Run AWS CLI commands in one Region.
@@ -71,6 +87,11 @@ class Aws:
         defaults = {"AWS_RETRY_MODE": "standard"}
         self._environ = {**defaults, **environ, "AWS_PAGER": "", "AWS_DEFAULT_OUTPUT": "json"}
         self.region = region
+
+    @property
+    def endpoint_url(self) -> str:
+        """Return the endpoint of all services, empty for AWS's own."""
+        return self._environ.get("AWS_ENDPOINT_URL", "")
 
     def call(self, *arguments: str) -> Any:
         """Run a command to its end and read its output; None when it has none.

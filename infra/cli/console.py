@@ -1,12 +1,12 @@
-"""What the deployer says, and the sign of life while it waits."""
+"""What the command line programs say, and the sign of life while they wait."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,3 +63,34 @@ class _Console:
 _console = _Console()
 say = _console.say
 waiting = _console.waiting
+
+
+class Console:
+    """Say lines with their time and their speaker, and keep them; a context manager that gives signs of life."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._started = time.monotonic()
+        self._waiting = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Begin to give signs of life."""
+        self._waiting.enter_context(waiting("at work"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give no more of them."""
+        self.quiet()
+
+    def quiet(self) -> None:
+        """Let silences be from now on."""
+        self._waiting.close()
+
+    def say(self, speaker: str, line: str) -> None:
+        """Print a line.
+
+        :param speaker: such as ``mwaa``.
+        :param line: the text.
+        """
+        self.lines.append(f"{time.monotonic() - self._started:6.1f} s  {speaker:9} {line}")
+        say(self.lines[-1])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dotenv import dotenv_values
-
+from infra.cli.env_file import read_env_file
 from infra.cli.program import DeployerError
+from infra.cli.rules import broken_rules, in_settings_words
+from infra.mwaa_facts import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,6 @@ UPLOADED = frozenset(
 )
 # What only infra.preflight reads.
 PREFLIGHT = ("PREFLIGHT_INDEX_URL", "PREFLIGHT_CONSTRAINTS")
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 
 
 class SettingsError(DeployerError):
@@ -47,7 +46,7 @@ class SettingsError(DeployerError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Hold valid settings.
+    """Describe valid settings.
 
     :param region: the AWS Region.
     :param environment_name: the MWAA environment's name, also the prefix of the stacks' names.
@@ -61,48 +60,127 @@ class Settings:
     environ: dict[str, str] = field(repr=False)  # may hold credentials
 
     def stack_name(self, stack: str) -> str:
-        """Name a stack.
+        """Return a stack's name.
 
         :param stack: which one, such as `network`.
         """
         return f"{self.environment_name}-{stack}"
 
 
-def load(env_file: Path, environ: Mapping[str, str], templates: Mapping[str, Template]) -> Settings:
-    """Read and judge the settings; the process environment wins over the file.
+def load(
+    env_file: Path, environ: Mapping[str, str], templates: Mapping[str, Template], *, to_deploy: bool = True
+) -> Settings:
+    """Read and check the settings; the process environment wins over the file.
 
     :param env_file: the .env file, which may be missing.
     :param environ: the process environment.
     :param templates: all templates in the order of their deployment.
+    :param to_deploy: whether the values have to go together, too; the preflight also tries what is not deployed.
+    :raises EnvFileError: when the file cannot be read.
     :raises SettingsError: with every problem at once.
     """
     known = settable(templates)
-    in_file = {name: value for name, value in dotenv_values(env_file).items() if value}
+    in_file = read_env_file(env_file)
     values = in_file | {name: value for name, value in environ.items() if value}
     given = {pascal(name): (name, value) for name, value in values.items() if pascal(name) in known}
+    found = _Found(
+        known,
+        values,
+        {name: value for name, (_, value) in given.items()},
+        frozenset(name for name, value in environ.items() if value),
+    )
 
     others = [name for name in in_file if not name.startswith("AWS_") and name not in PREFLIGHT]
     problems = [_unknown(name, known) for name in others if pascal(name) not in known]
-    problems += _region_problems(values.get("AWS_REGION"))
-    for parameter in known.values():
-        name, value = given.get(parameter.name, (parameter.setting, parameter.default))
-        rule = parameter.broken_rule(value) if value is not None and parameter.name in given else None
-        if value is None:
-            problems.append(f"{name} is not set: add it to .env ({_purpose(parameter)}).")
-        elif rule:
-            where = "the environment, which wins over .env" if environ.get(name) else ".env"
-            problems.append(f'{name} is "{value}" but {rule}: change it in {where}.')
+    missing = found.missing()
+    problems += [*missing, *found.wrong_values(), *(found.wrong_together(templates) if to_deploy else ())]
     if problems:
-        no_file = "" if env_file.exists() else "There is no .env: copy .env.example to .env and fill it in."
-        raise SettingsError([no_file, *problems] if no_file else problems)
+        no_file = "There is no .env: copy .env.example to .env and fill it in."
+        raise SettingsError([no_file, *problems] if missing and not env_file.exists() else problems)
 
     aws = {name: value for name, value in values.items() if name.startswith("AWS_")}
-    parameters = {name: value for name, (_, value) in given.items()}
+    parameters = found.parameters
     return Settings(values["AWS_REGION"], parameters["EnvironmentName"], parameters, {**environ, **aws})
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Check what is set.
+
+    :param known: the parameters that a setting fills.
+    :param values: values by setting name.
+    :param parameters: values by parameter name.
+    :param in_shell: names of the process environment.
+    """
+
+    known: Mapping[str, Parameter]
+    values: Mapping[str, str] = field(repr=False)
+    parameters: dict[str, str]
+    in_shell: frozenset[str]
+
+    def missing(self) -> list[str]:
+        """Return a sentence for each setting that is required and not set."""
+        region = {"AWS_REGION": "the AWS Region to deploy to, such as eu-central-1"}
+        required = {
+            parameter.setting: _purpose(parameter)
+            for name, parameter in self.known.items()
+            if parameter.default is None and name not in self.parameters
+        }
+        return [
+            f"{name} is not set: add it to .env ({purpose})."
+            for name, purpose in (region | required).items()
+            if name not in self.values
+        ]
+
+    def wrong_values(self) -> list[str]:
+        """Return a sentence for each value that breaks a rule of its own."""
+        set_here = [(self.known[name], value) for name, value in self.parameters.items()]
+        rules = {parameter.setting: parameter.broken_rule(value) for parameter, value in set_here}
+        region = self.values.get("AWS_REGION")
+        if region and region not in REGIONS:
+            rules["AWS_REGION"] = f"must be a Region that has MWAA and CodeArtifact: {', '.join(sorted(REGIONS))}"
+        for zone in ("AvailabilityZone1", "AvailabilityZone2"):
+            if region and not self.parameters.get(zone, region).startswith(region):
+                rules[self.known[zone].setting] = f"must be a zone of AWS_REGION {region}"
+        return [
+            f'{name} is "{self.values[name]}" but {rule}: change it in {self._where(name)}.'
+            for name, rule in rules.items()
+            if rule
+        ]
+
+    def wrong_together(self, templates: Mapping[str, Template]) -> list[str]:
+        """Return a sentence for each pair of values that does not go together: the templates' Rules, and arithmetic.
+
+        :param templates: all templates.
+        """
+        good = {name: value for name, value in self._effective().items() if not self.known[name].broken_rule(value)}
+        settings = {name: parameter.setting for name, parameter in self.known.items()}
+        broken = [
+            (rule.parameters, in_settings_words(rule.description, settings))
+            for template in templates.values()
+            for rule in broken_rules(template.rules, good)
+        ]
+        # Rules cannot count.
+        if float(good.get("MinWorkers", 0)) > float(good.get("MaxWorkers", "inf")):
+            broken.append((("MinWorkers", "MaxWorkers"), "the minimum must not be greater than the maximum"))
+        return [f"{self._in_words(names, good)}: {why}. Change it in .env." for names, why in broken]
+
+    def _effective(self) -> dict[str, str]:
+        defaults = {name: each.default for name, each in self.known.items() if each.default is not None}
+        return {**defaults, **self.parameters}
+
+    def _in_words(self, names: tuple[str, ...], values: Mapping[str, str]) -> str:
+        return " and ".join(
+            f'{self.known[name].setting} is "{values[name]}"' + ("" if name in self.parameters else " (its default)")
+            for name in names
+        )
+
+    def _where(self, name: str) -> str:
+        return "the environment, which wins over .env" if name in self.in_shell else ".env"
+
+
 def settable(templates: Mapping[str, Template]) -> dict[str, Parameter]:
-    """List the parameters that a setting fills: those that no earlier stack and no upload gives.
+    """Return the parameters that a setting fills: those that no earlier stack and no upload gives.
 
     :param templates: all templates in the order of their deployment.
     """
@@ -117,19 +195,11 @@ def settable(templates: Mapping[str, Template]) -> dict[str, Parameter]:
 
 
 def pascal(name: str) -> str:
-    """Turn a setting's name into the parameter's: BUCKET_NAME is BucketName.
+    """Return the parameter's name for a setting's: BUCKET_NAME is BucketName.
 
     :param name: the setting's name; other than capitals, digits and underscores it is none.
     """
     return "".join(word.capitalize() for word in name.split("_")) if name.isupper() else ""
-
-
-def _region_problems(region: str | None) -> list[str]:
-    if region is None:
-        return ["AWS_REGION is not set: add it to .env (the AWS Region to deploy to, such as eu-central-1)."]
-    if _REGION.fullmatch(region):
-        return []
-    return [f'AWS_REGION is "{region}" but must be the code of an AWS Region, such as eu-central-1: change it in .env.']
 
 
 def _unknown(name: str, known: Mapping[str, Parameter]) -> str:

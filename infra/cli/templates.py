@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -16,14 +16,28 @@ if TYPE_CHECKING:
 TEMPLATES = ROOT / "infra" / "cloudformation"
 STACKS = ("network", "repository", "refresher", "mwaa")
 
-# All scalars stay strings, as CloudFormation takes them; !Ref and its kin matter to CloudFormation only.
-_LOADER = type("_TemplateLoader", (yaml.BaseLoader,), {})
-yaml.add_multi_constructor("!", lambda _loader, _tag, _node: None, _LOADER)
+
+class _Loader(yaml.BaseLoader):
+    """Read all scalars as strings, as CloudFormation takes them, and short forms (!Ref) as what they stand for."""
+
+
+def _spell_out(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    else:
+        value = node.value
+    return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
+
+
+yaml.add_multi_constructor("!", _spell_out, _Loader)
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """Hold a template parameter's rules.
+    """Describe a template parameter.
 
     :param name: the parameter's name, in PascalCase.
     :param rules: its definition in the template (AWS CloudFormation user guide: Parameters).
@@ -34,26 +48,35 @@ class Parameter:
 
     @property
     def setting(self) -> str:
-        """Name the setting that fills the parameter: BucketName is BUCKET_NAME."""
+        """Return the name of the setting that fills the parameter: BucketName is BUCKET_NAME."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name).upper()
 
     @property
     def default(self) -> str | None:
-        """Give the default, None for a required parameter."""
+        """Return the default, None for a required parameter."""
         return self.rules.get("Default")
 
     def broken_rule(self, value: str) -> str | None:
-        """Say which rule a value breaks (`must be …`), None for a good one.
+        """Return the rule that a value breaks (`must be …`), None for a good one.
 
         :param value: the setting's value.
         """
         allowed = self.rules.get("AllowedValues")
         if allowed is not None:
             return None if value in allowed else f"must be one of {', '.join(allowed)}"
-        if self._in_range(value) and re.fullmatch(self.rules.get("AllowedPattern", ".*"), value, re.DOTALL):
-            return None
+        members = value.split(",") if self.is_list else [value]
+        if all(self._in_range(member) and self._fits_pattern(member) for member in members):
+            return _broken_list(members) if self.is_list else None
         rule: str = self.rules.get("ConstraintDescription", self._range_in_words())
         return rule.strip().rstrip(".")
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a list: its members are separated by commas, and each of them has to obey the rules."""
+        return bool(self.rules.get("Type") == "CommaDelimitedList")
+
+    def _fits_pattern(self, value: str) -> bool:
+        return bool(re.fullmatch(self.rules.get("AllowedPattern", ".*"), value, re.DOTALL))
 
     def _in_range(self, value: str) -> bool:
         if self.rules.get("Type") != "Number":
@@ -74,28 +97,44 @@ class Parameter:
         return f"{kind} ({', '.join(limits)})" if limits else kind
 
 
+def _broken_list(members: list[str]) -> str | None:
+    """Return what Fn::ForEach cannot take: it names a resource after each member's letters and digits."""
+    if len(members) > 1 and "" in members:
+        return "must not hold a comma too many"
+    seen: dict[str, str] = {}
+    for member in members:
+        logical_id = re.sub(r"[^A-Za-z0-9]", "", member)
+        if logical_id in seen:
+            again = f"{member} twice" if seen[logical_id] == member else f"both {seen[logical_id]} and {member}"
+            return f"must not name {again}, which CloudFormation tells apart by letters and digits only"
+        seen[logical_id] = member
+    return None
+
+
 @dataclass(frozen=True)
 class Template:
-    """Hold what the deployer needs of a template.
+    """Describe what the deployer needs of a template.
 
     :param path: the template's file.
     :param parameters: its parameters by name.
     :param outputs: its outputs' names.
+    :param rules: its Rules section.
     """
 
     path: Path
     parameters: dict[str, Parameter]
     outputs: frozenset[str]
+    rules: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Template:
-        """Read a template's file.
+        """Read a template's file; loops stay as they are, they hold no parameter and no output.
 
         :param path: the YAML file.
         """
-        content = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - a BaseLoader: strings only
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a BaseLoader: strings only
         parameters = {name: Parameter(name, rules) for name, rules in (content.get("Parameters") or {}).items()}
-        return cls(path, parameters, frozenset(content.get("Outputs") or ()))
+        return cls(path, parameters, frozenset(content.get("Outputs") or ()), content.get("Rules") or {})
 
 
 def read_templates(folder: Path = TEMPLATES) -> dict[str, Template]:

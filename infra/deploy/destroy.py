@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.cli.aws import AwsError
-from infra.cli.console import say
+from infra.cli.console import say, waiting
 from infra.cli.program import DeployerError
 from infra.cli.templates import STACKS
-from infra.deploy.stacks import delete_stack, describe, resources
+from infra.deploy.polling import POLL_SECONDS, patient
+from infra.deploy.stacks import StackError, delete_stack, describe, outputs, resources
 
 if TYPE_CHECKING:
     from infra.cli.aws import Aws
     from infra.cli.settings import Settings
 
 _BUCKET = "AWS::S3::Bucket"
+_LOG_GROUP = "AWS::Logs::LogGroup"
+# How long MWAA's own endpoints and network interfaces are waited for; reports of such leftovers speak of minutes
+# (aws-cloudformation/cloudformation-coverage-roadmap #1327, of another service).
+_LEFTOVER_SECONDS = 900.0
+_AGAIN_SECONDS = 60.0
 # What is worth naming before it goes: the rest is made again by the next deploy.
 _LOSSES = {
     "AWS::MWAA::Environment": "environment with its Airflow database",
@@ -47,7 +55,8 @@ def destroy(aws: Aws, settings: Settings, *, confirmed: bool) -> None:
     held = {stack: resources(aws, name) for stack, name in there.items()}
     for stack, name in there.items():
         _announce(name, held[stack])
-    say(f"CloudWatch log groups airflow-{settings.environment_name}-*, which MWAA itself made, are kept.")
+    if not any(each["ResourceType"] == _LOG_GROUP for each in held.get("mwaa", [])):
+        say(f"CloudWatch log groups airflow-{settings.environment_name}-*, which MWAA itself made, are kept.")
     if not confirmed:
         _ask(settings.environment_name)
     for stack, name in there.items():
@@ -55,8 +64,39 @@ def destroy(aws: Aws, settings: Settings, *, confirmed: bool) -> None:
         for each in held[stack]:
             if each["ResourceType"] == _BUCKET:
                 empty_bucket(aws, each["PhysicalResourceId"])
-        delete_stack(aws, name)
+        delete = _delete_network if stack == "network" else delete_stack
+        delete(aws, name)
     say(f"destroyed: nothing of {settings.environment_name} is left")
+
+
+def _delete_network(aws: Aws, name: str) -> None:
+    """Delete the network, in which MWAA's own endpoints may outlive the environment for minutes.
+
+    They are in no stack: MWAA makes them in the environment's subnets with its security group (guide, "Managing access
+    to service-specific Amazon VPC endpoints on Amazon MWAA").
+    """
+    group = outputs(aws, name).get("SecurityGroupId")
+    if group:
+        _wait_for_leftovers(aws, group)
+    try:
+        delete_stack(aws, name)
+    except StackError as error:
+        say(f"{error}: waiting for what MWAA has left in the network, then once more.")
+        time.sleep(_AGAIN_SECONDS)
+        if group:
+            _wait_for_leftovers(aws, group)
+        delete_stack(aws, name)
+
+
+def _wait_for_leftovers(aws: Aws, group: str) -> None:
+    """Wait until no network interface uses a security group, for some time at most: the deletion tells the rest."""
+    deadline = time.monotonic() + _LEFTOVER_SECONDS
+    filters = ["--filters", f"Name=group-id,Values={group}"]
+    with waiting("network interfaces of MWAA that are still in the network"):
+        while patient(partial(aws.call, "ec2", "describe-network-interfaces", *filters))["NetworkInterfaces"]:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(POLL_SECONDS)
 
 
 def empty_bucket(aws: Aws, bucket: str) -> None:
@@ -105,6 +145,7 @@ def _ask(name: str) -> None:
     try:
         typed = input().strip()
     except EOFError:
-        raise NotConfirmedError("Nothing was deleted: nobody is there to ask (scripts pass --yes).") from None
+        sentence = "Nothing was deleted: nobody is there to ask (scripts say `make destroy YES=1`)."
+        raise NotConfirmedError(sentence) from None
     if typed != name:
         raise NotConfirmedError(f'Nothing was deleted: "{typed}" is not the environment\'s name.')

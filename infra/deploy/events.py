@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli.aws import AwsError
 from infra.cli.console import say, waiting
+from infra.deploy.polling import patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infra.cli.aws import Aws
 
-POLL_SECONDS = 3.0
 _PAGE = "100"  # newest first: more than ever happen between two looks
 # Reasons that follow from another resource's failure; the last is the stack's own summary.
 _CONSEQUENCES = ("resource creation cancelled", "resource update cancelled", "the following resource(s) failed")
@@ -29,7 +29,7 @@ class Events:
 
     def __init__(self, aws: Aws, stack: str, *, new: bool = False) -> None:
         self._aws, self._stack = aws, stack
-        self._seen = set() if new else {event["EventId"] for event in self._newest()}
+        self._seen = set() if new else {event["EventId"] for event in patient(self._newest)}
         self.failures: list[dict[str, Any]] = []
 
     def follow(self, over: Callable[[], bool]) -> None:
@@ -43,7 +43,7 @@ class Events:
 
     def show(self) -> None:
         """Show what has happened since the last look."""
-        for event in reversed(self._newest()):
+        for event in reversed(patient(self._newest)):
             if event["EventId"] not in self._seen:
                 self._seen.add(event["EventId"])
                 say(_line(event))
@@ -51,16 +51,23 @@ class Events:
                     self.failures.append(event)
 
     def _newest(self) -> list[dict[str, Any]]:
-        try:
-            answer = self._aws.call(
-                "cloudformation", "describe-stack-events", "--stack-name", self._stack, "--max-items", _PAGE
-            )
-        except AwsError as error:
-            if is_absent(error):
-                return []
-            raise
-        events: list[dict[str, Any]] = answer["StackEvents"]
-        return events
+        return newest_events(self._aws, self._stack)
+
+
+def newest_events(aws: Aws, stack: str) -> list[dict[str, Any]]:
+    """Return a stack's last events, the newest first; none if there is no such stack.
+
+    :param aws: the runner.
+    :param stack: name or id.
+    """
+    try:
+        answer = aws.call("cloudformation", "describe-stack-events", "--stack-name", stack, "--max-items", _PAGE)
+    except AwsError as error:
+        if is_absent(error):
+            return []
+        raise
+    events: list[dict[str, Any]] = answer["StackEvents"]
+    return events
 
 
 def is_absent(error: AwsError) -> bool:

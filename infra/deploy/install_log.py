@@ -2,88 +2,206 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from infra.cli.aws import AwsError
+from infra.cli.console import waiting
+from infra.deploy.pip_log import PipOutcome, judge
+from infra.deploy.polling import patient
+from infra.mwaa_facts import INSTALLING_COMPONENTS, LOG_PREFIX, PIP_SECONDS, REQUIREMENTS_STREAM
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from infra.cli.aws import Aws
 
-_COMPONENTS = ("Worker", "Scheduler")
-_STREAMS = "requirements_install"
-_INSTALLED = "Successfully installed "
-# pip's own last words mislead: what is found first here is the cause, and its sentence the translation.
-_CAUSES = {
-    "401 Error, Credentials not correct": (
-        "the containers started on a dead index-url token, whatever pip says of conflicting dependencies: run "
-        "`make refresh`, then `make requirements FORCE=1`, which starts them anew."
-    ),
-    "Could not open requirements file": (
-        "the index-url file was not there: see `make status`, run `make refresh`, then `make requirements FORCE=1`."
-    ),
-    "No matching distribution found": (
-        "the repository has no such package or version: correct its line in requirements.txt, or publish it."
-    ),
-    "conflicting dependencies": (
-        "two requirements, or a requirement and a constraint, exclude each other: `make preflight` names them."
-    ),
-}
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for the logs; MWAA sends its lines every 10 s (image: cloudwatch_handlers.py).
+
+    :param missing: seconds until a component without a new stream counts as silent.
+    :param ending: seconds until a stream without a conclusion counts as ended; pip is stopped after 9 minutes.
+    :param settled: seconds without a new line after which a conclusion holds that a later line could change.
+    :param between: seconds between two looks.
+    """
+
+    missing: float = 180
+    ending: float = PIP_SECONDS
+    settled: float = 15
+    between: float = 5
+
+
+PATIENCE = Patience()
 
 
 @dataclass(frozen=True)
 class Installation:
-    """Tell how pip fared.
+    """How pip fared on the containers of an environment.
 
-    :param installed: names with versions, such as numpy-1.26.4.
-    :param errors: pip's error lines.
-    :param told: whether there was any log to read.
+    :param outcomes: by (log group, stream).
+    :param silent: log groups of components that ought to have a stream and have none.
     """
 
-    installed: tuple[str, ...]
-    errors: tuple[str, ...]
-    told: bool
+    outcomes: Mapping[tuple[str, str], PipOutcome]
+    silent: tuple[str, ...] = ()
 
     @property
-    def cause(self) -> str:
-        """Say in one sentence what went wrong, in our words where pip's mislead."""
-        said = "\n".join(self.errors)
-        known = next((sentence for words, sentence in _CAUSES.items() if words in said), None)
-        return known or f"pip says: {self.errors[-1]}"
+    def verdict(self) -> str:
+        """Return good, bad, or none: one failure is bad, and good is only what every container said."""
+        verdicts = {outcome.verdict for outcome in self.outcomes.values()}
+        if "bad" in verdicts:
+            return "bad"
+        return "good" if verdicts == {"good"} and not self.silent else "none"
+
+    @property
+    def installed(self) -> tuple[str, ...]:
+        """Return the names with versions that were installed anywhere."""
+        return tuple(sorted({name for outcome in self.outcomes.values() for name in outcome.installed}))
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Return pip's error lines, each once."""
+        return tuple(dict.fromkeys(line for outcome in self.outcomes.values() for line in outcome.errors))
+
+    @property
+    def reason(self) -> str:
+        """Return one sentence on a verdict that is not good."""
+        if self.verdict == "bad":
+            return next(outcome.cause for outcome in self.outcomes.values() if outcome.verdict == "bad")
+        unfinished = [f"{stream} in {group}" for (group, stream), each in self.outcomes.items() if not _concluded(each)]
+        told = [f"no container has written to a new stream {REQUIREMENTS_STREAM}_… of {group}" for group in self.silent]
+        told += [f"the stream {stream} ends without pip's last line" for stream in unfinished]
+        return "; ".join(told)
 
 
-def read_installation(aws: Aws, environment_name: str, since_milliseconds: int) -> Installation:
-    """Read the requirements-install logs of the containers that started since then.
+_UNKNOWN = PipOutcome("none")
+
+
+@dataclass
+class _Stream:
+    """A stream as far as it was read."""
+
+    lines: list[str] = field(default_factory=list)
+    token: str = ""
+    changed: float = 0
+    outcome: PipOutcome = _UNKNOWN
+
+
+def await_installation(
+    aws: Aws,
+    environment: Mapping[str, Any],
+    since_milliseconds: int,
+    required: Collection[str],
+    patience: Patience | None = None,
+) -> Installation:
+    """Wait until pip's end is in the logs of every container that started since then, and return it.
 
     :param aws: the runner.
-    :param environment_name: whose.
-    :param since_milliseconds: a moment of Unix time, as CloudWatch Logs counts it.
+    :param environment: as GetEnvironment describes it.
+    :param since_milliseconds: a moment of Unix time by AWS's clock; older streams belong to containers of before.
+    :param required: normalized names of the requirements in requirements.txt.
+    :param patience: how long to wait (default: as MWAA needs).
     """
-    lines = [
-        line
-        for component in _COMPONENTS
-        for line in _lines(aws, f"airflow-{environment_name}-{component}", since_milliseconds)
-    ]
-    installed = {
-        name for line in lines if line.startswith(_INSTALLED) for name in line.removeprefix(_INSTALLED).split()
-    }
-    errors = [line for line in lines if re.match(r"ERROR: |WARNING: 401 Error", line)]
-    return Installation(tuple(sorted(installed)), tuple(dict.fromkeys(errors)), told=bool(lines))
+    return _Reader(aws, environment, since_milliseconds, required, patience or PATIENCE).wait()
 
 
-def _lines(aws: Aws, group: str, since: int) -> list[str]:
-    named = ["--log-group-name", group]
-    try:
-        streams = aws.call("logs", "describe-log-streams", *named, "--log-stream-name-prefix", _STREAMS)
-    except AwsError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
-        return []
-    lines = []
-    for stream in streams["logStreams"]:
-        if stream["creationTime"] >= since:
-            name = stream["logStreamName"]
-            answer = aws.call("logs", "get-log-events", *named, "--log-stream-name", name, "--start-from-head")
-            lines += [event["message"].strip() for event in answer["events"]]
-    return lines
+class _Reader:
+    def __init__(
+        self,
+        aws: Aws,
+        environment: Mapping[str, Any],
+        since: int,
+        required: Collection[str],
+        patience: Patience,
+    ) -> None:
+        self._aws, self._since, self._required, self._patience = aws, since, required, patience
+        self._name = environment["Name"]
+        self._judged = _judged(environment)
+        self._expected = _expected(environment)
+        self._streams: dict[tuple[str, str], _Stream] = {}
+
+    def wait(self) -> Installation:
+        """Look until all that is expected has concluded, or time is up."""
+        start = time.monotonic()
+        with waiting(f"pip's verdict in the logs of {self._name}"):
+            while True:
+                self._look()
+                passed = time.monotonic() - start
+                silent = self._silent()
+                late = passed >= (self._patience.missing if silent else self._patience.ending)
+                if late or (not silent and all(map(self._holds, self._streams.values()))):
+                    outcomes = {place: stream.outcome for place, stream in self._streams.items()}
+                    return Installation(outcomes, silent)
+                time.sleep(self._patience.between)
+
+    def _silent(self) -> tuple[str, ...]:
+        speaking = {group for group, _ in self._streams}
+        return tuple(group for group in map(self._group, self._expected) if group not in speaking)
+
+    def _holds(self, stream: _Stream) -> bool:
+        quiet = time.monotonic() - stream.changed >= self._patience.settled
+        return stream.outcome.final or (_concluded(stream.outcome) and quiet)
+
+    def _look(self) -> None:
+        for group in map(self._group, self._judged):
+            for name in patient(partial(self._new_streams, group)):
+                self._read(group, name, self._streams.setdefault((group, name), _Stream(changed=time.monotonic())))
+
+    def _group(self, component: str) -> str:
+        return f"airflow-{self._name}-{component}"
+
+    def _new_streams(self, group: str) -> list[str]:
+        """Return the streams of containers that have started since then; the AWS CLI asks for every page."""
+        options = ["--log-group-name", group, "--log-stream-name-prefix", REQUIREMENTS_STREAM]
+        try:
+            found = self._aws.call("logs", "describe-log-streams", *options)["logStreams"]
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+            return []
+        return [each["logStreamName"] for each in found if each["creationTime"] >= self._since]
+
+    def _read(self, group: str, name: str, stream: _Stream) -> None:
+        """Read what is new in a stream, page by page: its end is where the next page's token stays the same.
+
+        CloudWatch Logs API: GetLogEvents, nextForwardToken; a page may be empty although more follow.
+        """
+        options = ["--log-group-name", group, "--log-stream-name", name, "--start-from-head"]
+        while not stream.outcome.final:
+            page = ["--next-token", stream.token] if stream.token else []
+            answer = patient(partial(self._aws.call, "logs", "get-log-events", *options, *page))
+            if answer["events"]:
+                stream.lines += [_without_prefix(event["message"]) for event in answer["events"]]
+                stream.changed, stream.outcome = time.monotonic(), judge(stream.lines, self._required)
+            before, stream.token = stream.token, answer["nextForwardToken"]
+            if stream.token == before:
+                break
+
+
+def _without_prefix(message: str) -> str:
+    prefix = LOG_PREFIX.match(message)
+    return message[prefix.end() if prefix else 0 :].rstrip()
+
+
+def _judged(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the components whose pip counts.
+
+    A PRIVATE_ONLY web server cannot reach an index-url while it installs (guide, "Installing Python dependencies"), so
+    its pip fails every time.
+    """
+    private = environment.get("WebserverAccessMode") == "PRIVATE_ONLY"
+    return tuple(each for each in INSTALLING_COMPONENTS if not (private and each == "WebServer"))
+
+
+def _expected(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the components that must have a stream; scheduler and worker of mw1.micro are one, a Worker."""
+    micro = environment.get("EnvironmentClass") == "mw1.micro"
+    return ("Worker",) if micro else _judged(environment)
+
+
+def _concluded(outcome: PipOutcome) -> bool:
+    return outcome.verdict == "good" or any(not line.startswith("WARNING: ") for line in outcome.errors)

@@ -1,23 +1,24 @@
-"""Change what a running environment has installed: requirements and plugins, forward and back.
+"""Change what a running environment has installed, forward and back, by one update of each stack that it concerns.
 
-Each sets object versions through the stack's parameters, so that nothing drifts from the template.
+Each release sets object versions through the stacks' parameters, so that nothing drifts from the templates. The other
+parameters keep their deployed values.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from infra import ROOT
 from infra.build import build
-from infra.cli.console import say, waiting
+from infra.cli.announcement import env_file
+from infra.cli.console import say
 from infra.cli.program import DeployerError
-from infra.deploy.events import POLL_SECONDS
-from infra.deploy.install_log import read_installation
-from infra.deploy.releases import previous, record, released
-from infra.deploy.stacks import deploy_stack, parameters_of, settle
-from infra.deploy.upload import put_if_changed, require_versioned
+from infra.deploy.releases import begin, conclude, read, released, way_back
+from infra.deploy.stacks import StackError, deploy_stack, parameters_of, settle
+from infra.deploy.upload import PARTS, REFRESHER_KEY, require_versioned, upload_dags, upload_parts
+from infra.deploy.verdict import released_and_judged
 from infra.preflight import check, read_settings
 
 if TYPE_CHECKING:
@@ -28,128 +29,171 @@ if TYPE_CHECKING:
     from infra.cli.settings import Settings
     from infra.cli.templates import Template
 
-_BUSY = {"CREATING", "UPDATING", "CREATING_SNAPSHOT", "PENDING", "ROLLING_BACK"}
 _STRATEGY = "WorkerReplacementStrategy"
+# The stacks that a release updates, in this order: the Lambda's copy of the protocol is never older than the plugin's.
+_STACKS = ("refresher", "mwaa")
 
 
 class ReleaseError(DeployerError):
-    """Tell what stands in the way of a release, or what became of it."""
+    """What stands in the way of a release."""
 
 
-def release_requirements(aws: Aws, settings: Settings, template: Template, requirements: Path, *, force: bool) -> None:
-    """Check requirements.txt, upload it, set it on the environment, and tell what pip made of it.
+class NotDeployedError(ReleaseError):
+    """There is no environment to release to."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The stacks that releases update, as they are deployed.
 
     :param aws: the runner.
     :param settings: the settings.
-    :param template: the environment's.
+    :param templates: all templates by stack.
+    :param parameters: the deployed parameters by stack.
+    """
+
+    aws: Aws
+    settings: Settings
+    templates: Mapping[str, Template]
+    parameters: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def read(cls, aws: Aws, settings: Settings, templates: Mapping[str, Template]) -> Deployed:
+        """Read the stacks, after what an interrupted run has begun has ended.
+
+        :param aws: the runner.
+        :param settings: the settings.
+        :param templates: all templates by stack.
+        :raises NotDeployedError: if a stack is missing.
+        """
+        for stack in _STACKS:
+            found = settle(aws, settings.stack_name(stack))
+            if not found or not found.get("Outputs"):
+                raise NotDeployedError(f"{settings.stack_name(stack)} is not deployed: run `make deploy` first.")
+        return cls(
+            aws, settings, templates, {stack: parameters_of(aws, settings.stack_name(stack)) for stack in _STACKS}
+        )
+
+    @property
+    def bucket(self) -> str:
+        """Return the environment's bucket."""
+        return self.settings.parameters["BucketName"]
+
+    @property
+    def release(self) -> dict[str, str]:
+        """Return the versions that are set."""
+        return released({name: value for stack in _STACKS for name, value in self.parameters[stack].items()})
+
+    def set(self, versions: Mapping[str, str]) -> None:
+        """Update the stacks whose versions change, and follow the environment until pip's verdict.
+
+        :param versions: the versions to set; none that are not set already: only the verdict is looked at.
+        :raises DeployerError: if an update or pip failed.
+        """
+        release = {**self.release, **versions}
+        with released_and_judged(self.aws, self.settings, self.bucket, self.release, release):
+            for stack in _STACKS:
+                self._update(stack, versions)
+
+    def _update(self, stack: str, versions: Mapping[str, str]) -> None:
+        """Update one stack by its share of the versions."""
+        template, current = self.templates[stack], self.parameters[stack]
+        known = {name: value for name, value in current.items() if name in template.parameters}
+        mine = {name: value for name, value in versions.items() if name in template.parameters}
+        if mine.items() <= known.items():
+            return
+        needed = [each for each in template.parameters.values() if each.default is None]
+        if new := [each.name for each in needed if each.name not in known | mine]:
+            raise StackError(f"{template.path.name} has got new parameters ({', '.join(new)}): run `make deploy`.")
+        settings = self.settings.parameters
+        strategy = {_STRATEGY: settings[_STRATEGY]} if _STRATEGY in settings and stack == "mwaa" else {}
+        name = self.settings.stack_name(stack)
+        deploy_stack(self.aws, name, template, {**known, **strategy, **mine}, self.settings.environment_name)
+
+
+def release_all(deployed: Deployed, requirements: Path, *, force: bool, root: Path = ROOT) -> None:
+    """Check requirements.txt, build, upload all that is new, and bring it by one update of the environment.
+
+    :param deployed: the stacks.
     :param requirements: what is uploaded as requirements.txt.
     :param force: without the check, and even if nothing changed.
-    :raises ReleaseError: when the check finds a problem, or pip failed.
-    """
-    if not force:
-        report = check(requirements, read_settings(ROOT / ".env", os.environ))
-        say(str(report))
-        if report.problems:
-            raise ReleaseError(f"Nothing was uploaded: correct {requirements}, or FORCE=1 if you know better.")
-    _release(aws, settings, template, "RequirementsS3ObjectVersion", requirements, "requirements.txt", force=force)
-
-
-def release_plugins(aws: Aws, settings: Settings, template: Template, *, root: Path = ROOT) -> None:
-    """Build plugins.zip, upload it, set it on the environment, and follow the update.
-
-    :param aws: the runner.
-    :param settings: the settings.
-    :param template: the environment's.
     :param root: the project's directory.
+    :raises DeployerError: when the check finds a problem, or the release failed.
+    """
+    _check(requirements, force=force)
+    build(root)
+    require_versioned(deployed.aws, deployed.bucket)
+    _release(deployed, tuple(PARTS), requirements, root, force=("requirements.txt",) if force else ())
+    # Last: DAGs may import what the release brings, and those of a release that failed would find nothing.
+    upload_dags(deployed.aws, deployed.bucket, root / "dags")
+
+
+def release_requirements(deployed: Deployed, requirements: Path, *, force: bool, root: Path = ROOT) -> None:
+    """Check requirements.txt and bring it, and nothing else.
+
+    :param deployed: the stacks.
+    :param requirements: what is uploaded as requirements.txt.
+    :param force: without the check, and even if nothing changed.
+    :param root: the project's directory.
+    :raises DeployerError: when the check finds a problem, or the release failed.
+    """
+    _check(requirements, force=force)
+    require_versioned(deployed.aws, deployed.bucket)
+    _release(deployed, ("requirements.txt",), requirements, root, force=("requirements.txt",) if force else ())
+
+
+def release_plugins(deployed: Deployed, *, root: Path = ROOT) -> None:
+    """Build and bring plugins.zip, and refresher.zip, which holds a part of the same code.
+
+    :param deployed: the stacks.
+    :param root: the project's directory.
+    :raises DeployerError: when the release failed.
     """
     build(root)
-    _release(aws, settings, template, "PluginsS3ObjectVersion", root / "build" / "plugins.zip", "plugins.zip")
+    require_versioned(deployed.aws, deployed.bucket)
+    _release(deployed, ("plugins.zip", REFRESHER_KEY), root / "requirements" / "requirements.txt", root)
 
 
-def roll_back(aws: Aws, settings: Settings, template: Template) -> None:
-    """Set the requirements and plugins again that the environment had before the last release.
+def roll_back(deployed: Deployed) -> None:
+    """Set the last release again that worked.
 
-    :param aws: the runner.
-    :param settings: the settings.
-    :param template: the environment's.
-    :raises ReleaseError: when no earlier release is known, or pip failed.
+    :param deployed: the stacks.
+    :raises DeployerError: when none is known, or it failed.
     """
-    current = _parameters(aws, settings)
-    versions = previous(aws, settings.parameters["BucketName"], released(current))
-    if versions is None:
-        raise ReleaseError("No earlier release of this environment is known: there is nothing to go back to.")
+    entries = read(deployed.aws, deployed.bucket)
+    target = way_back(entries, deployed.release)
+    if target is None:
+        raise ReleaseError("No earlier release of this environment is known that worked: nothing to go back to.")
+    if target.get("verdict") != "good":
+        say("Whether that release worked was not recorded: it is the last one that is not known to have failed.")
+    versions = released(target)
     for name, version in versions.items():
-        if version != current[name]:
-            say(f"{name}: {current[name]} → {version}")
-    _set(aws, settings, template, current, versions)
-    say("The files here are still those of the later release: correct them before the next `make deploy`.")
+        if version != deployed.release.get(name):
+            say(f"{name}: {deployed.release.get(name)} → {version}")
+    if versions.items() <= deployed.release.items():
+        begin(deployed.aws, deployed.bucket, {}, deployed.release)
+        conclude(deployed.aws, deployed.bucket, deployed.release, target.get("verdict", "none"))
+        say("The environment has that release again already: the update to the later one was taken back.")
+    else:
+        deployed.set(versions)
+    say("The files here are still those of the later release: correct them before the next `make release`.")
+
+
+def _check(requirements: Path, *, force: bool) -> None:
+    if force:
+        return
+    report = check(requirements, read_settings(env_file(os.environ), os.environ))
+    say(str(report))
+    if report.problems:
+        raise ReleaseError(f"Nothing was uploaded: correct {requirements}, or FORCE=1 if you know better.")
 
 
 def _release(
-    aws: Aws, settings: Settings, template: Template, parameter: str, path: Path, key: str, *, force: bool = False
+    deployed: Deployed, keys: tuple[str, ...], requirements: Path, root: Path, *, force: tuple[str, ...] = ()
 ) -> None:
-    """Upload a file if it changed, and set its version as the stack's parameter."""
-    bucket = settings.parameters["BucketName"]
-    current = _parameters(aws, settings)
-    require_versioned(aws, bucket)
-    stored = put_if_changed(aws, bucket, key, path, always=force)
-    say(f"{key}: {'uploaded' if stored.changed else 'unchanged'}")
-    if current.get(parameter) == stored.version_id:
+    """Upload these files where they changed, and set their versions."""
+    uploaded = upload_parts(deployed.aws, deployed.bucket, keys, requirements, root, always=force)
+    versions = released({PARTS[key]: each.version_id for key, each in uploaded.items()})
+    if versions.items() <= deployed.release.items():
         say("nothing changed: the environment has this already")
-        return
-    versions = {parameter: stored.version_id}
-    record(aws, bucket, released(current), released(current | versions))
-    _set(aws, settings, template, current, versions)
-
-
-def _parameters(aws: Aws, settings: Settings) -> dict[str, str]:
-    """Give the parameters of the environment's stack as they are deployed."""
-    name = settings.stack_name("mwaa")
-    stack = settle(aws, name)
-    if not stack or not stack.get("Outputs"):
-        raise ReleaseError(f"{name} is not deployed: run `make deploy` first.")
-    return parameters_of(aws, name)
-
-
-def _set(
-    aws: Aws, settings: Settings, template: Template, current: Mapping[str, str], versions: Mapping[str, str]
-) -> None:
-    """Update the stack by these versions only, follow the environment's update, and tell what pip made of it."""
-    name, stack = settings.environment_name, settings.stack_name("mwaa")
-    strategy = {_STRATEGY: settings.parameters[_STRATEGY]} if _STRATEGY in settings.parameters else {}
-    known = {parameter: value for parameter, value in current.items() if parameter in template.parameters}
-    since_milliseconds = int(time.time() * 1000)
-    deploy_stack(aws, stack, template, {**known, **strategy, **versions}, name)
-    _follow(aws, name)
-    _tell_installation(aws, name, since_milliseconds)
-
-
-def _follow(aws: Aws, name: str) -> None:
-    """Wait for the environment, whose update may outlast the stack's."""
-    with waiting(f"environment {name}"):
-        while (environment := _environment(aws, name))["Status"] in _BUSY:
-            time.sleep(POLL_SECONDS)
-    update = environment.get("LastUpdate") or {}
-    if environment["Status"] != "AVAILABLE" or update.get("Status") == "FAILED":
-        reason = (update.get("Error") or {}).get("ErrorMessage", "MWAA gives no reason")
-        raise ReleaseError(f"The environment {name} is {environment['Status']}: {reason}. `make rollback` goes back.")
-    say(f"environment {name}: AVAILABLE")
-
-
-def _environment(aws: Aws, name: str) -> dict[str, Any]:
-    environment: dict[str, Any] = aws.call("mwaa", "get-environment", "--name", name)["Environment"]
-    return environment
-
-
-def _tell_installation(aws: Aws, name: str, since_milliseconds: int) -> None:
-    found = read_installation(aws, name, since_milliseconds)
-    if found.errors:
-        for line in found.errors:
-            say(f"  {line}")
-        raise ReleaseError(f"pip failed on the containers: {found.cause} `make rollback` goes back.")
-    if not found.told:
-        say(f"No requirements-install log has come yet: read it later in the log group airflow-{name}-Worker.")
-    elif found.installed:
-        say(f"installed: {', '.join(found.installed)}")
-    else:
-        say("installed: nothing new, the image holds all of it")
+    deployed.set(versions)

@@ -1,6 +1,7 @@
-"""What the environment was given, release by release: the way back for `make rollback`.
+"""What the environment was given, release by release, and whether it worked: the way back for `make rollback`.
 
-A release is a pair of object versions. The list stands in the bucket, beside what it names.
+A release is a set of object versions. The list is in the bucket, beside what it names, the newest last; going back is a
+release as well. Entries of before verdicts were kept have two versions and no verdict.
 """
 
 from __future__ import annotations
@@ -19,53 +20,101 @@ if TYPE_CHECKING:
     from infra.cli.aws import Aws
 
 KEY = "releases.json"
-VERSIONS = ("PluginsS3ObjectVersion", "RequirementsS3ObjectVersion")
+VERSIONS = (
+    "PluginsS3ObjectVersion",
+    "RequirementsS3ObjectVersion",
+    "StartupScriptS3ObjectVersion",
+    "RefresherS3ObjectVersion",
+)
 _KEPT = 50
 
 
 def released(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Pick the release out of the parameters of the environment's stack.
+    """Return the release among the parameters of the stacks, or in an entry.
 
     :param parameters: by name; empty where there is no stack yet.
     """
     return {name: parameters[name] for name in VERSIONS if name in parameters}
 
 
-def previous(aws: Aws, bucket: str, current: Mapping[str, str]) -> dict[str, str] | None:
-    """Give the release before the current one; None where none is known.
+def last_release(aws: Aws, bucket: str) -> dict[str, Any] | None:
+    """Return the newest release, None before the first.
+
+    Its keys are the versions, `at` (UTC), `verdict` ("good", "bad", or "none": pip's end is not known) and, where
+    the verdict is not good, `reason`.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
-    :param current: the current release.
     """
-    entries = [released(entry) for entry in _read(aws, bucket)]
-    place = _last(entries, current)
-    return entries[place - 1] if place else None
+    entries = read(aws, bucket)
+    return {"verdict": "none", **entries[-1]} if entries else None
 
 
-def record(aws: Aws, bucket: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Put a release after the one that it replaced; those that were rolled back before it are forgotten.
+def begin(aws: Aws, bucket: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Record a release before it is set, so that one that fails or is interrupted is known, too.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
     :param before: the release until now, empty for a new environment.
     :param after: the release from now on.
     """
-    entries = _read(aws, bucket)
-    place = _last([released(entry) for entry in entries], before)
-    if place is not None:
-        entries = entries[: place + 1]
-    elif before:
-        entries.append(dict(before))
-    entries.append({**after, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"})
-    with tempfile.TemporaryDirectory() as folder:
-        body = Path(folder, KEY)
-        body.write_text(json.dumps(entries[-_KEPT:], indent=2) + "\n", encoding="utf-8")
-        options = ["--key", KEY, "--body", str(body), "--content-type", "application/json"]
-        aws.call("s3api", "put-object", "--bucket", bucket, *options)
+    entries = read(aws, bucket)
+    if before and not any(_same(entry, before) for entry in entries):
+        entries.append(dict(before))  # set by other means; whether it worked is not known
+    entries.append({**after, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "verdict": "none"})
+    _write(aws, bucket, entries)
 
 
-def _read(aws: Aws, bucket: str) -> list[dict[str, Any]]:
+def conclude(aws: Aws, bucket: str, release: Mapping[str, str], verdict: str, reason: str = "") -> None:
+    """Record how a release ended.
+
+    :param aws: the runner.
+    :param bucket: the environment's bucket.
+    :param release: its versions.
+    :param verdict: good, bad or none.
+    :param reason: one sentence, where the verdict is not good (default: none).
+    """
+    entries = read(aws, bucket)
+    if not entries or not _same(entries[-1], release):
+        entries.append({**release, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"})
+    entries[-1].pop("reason", None)
+    entries[-1] |= {"verdict": verdict, **({"reason": reason} if reason else {})}
+    _write(aws, bucket, entries)
+
+
+def way_back(entries: list[dict[str, Any]], current: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the last release before the newest that worked; None where none is known.
+
+    Where none before it has a good verdict, the last one without a verdict is the best that is known. What was released
+    again (by an earlier rollback) counts from where it was first, so that each further step goes further back.
+
+    :param entries: the recorded releases.
+    :param current: the environment's versions.
+    """
+    known = any(_same(entry, current) for entry in entries)
+    first = next(place for place, entry in enumerate(entries) if _same(entry, entries[-1])) if known else len(entries)
+    others = [entry for entry in entries[:first] if entry.get("verdict") != "bad"]
+    return next((entry for entry in reversed(others) if entry.get("verdict") == "good"), others[-1] if others else None)
+
+
+def verdict_of(entries: list[dict[str, Any]], release: Mapping[str, str]) -> tuple[str, str]:
+    """Return the verdict and its reason that are known of a release; the Lambda's part of it plays no role.
+
+    :param entries: the recorded releases.
+    :param release: its versions.
+    """
+    wanted = {name: version for name, version in released(release).items() if name != "RefresherS3ObjectVersion"}
+    same = (entry for entry in reversed(entries) if wanted and wanted.items() <= entry.items())
+    known: dict[str, Any] = next(same, {})
+    return known.get("verdict", "none"), known.get("reason", "")
+
+
+def read(aws: Aws, bucket: str) -> list[dict[str, Any]]:
+    """Return all recorded releases, the newest last.
+
+    :param aws: the runner.
+    :param bucket: the environment's bucket.
+    """
     with tempfile.TemporaryDirectory() as folder:
         body = Path(folder, KEY)
         try:
@@ -78,6 +127,15 @@ def _read(aws: Aws, bucket: str) -> list[dict[str, Any]]:
         return entries
 
 
-def _last(entries: list[dict[str, str]], wanted: Mapping[str, str]) -> int | None:
-    found = [place for place, entry in enumerate(entries) if entry == wanted]
-    return found[-1] if found else None
+def _write(aws: Aws, bucket: str, entries: list[dict[str, Any]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        body = Path(folder, KEY)
+        body.write_text(json.dumps(entries[-_KEPT:], indent=2) + "\n", encoding="utf-8")
+        options = ["--key", KEY, "--body", str(body), "--content-type", "application/json"]
+        aws.call("s3api", "put-object", "--bucket", bucket, *options)
+
+
+def _same(entry: Mapping[str, Any], release: Mapping[str, str]) -> bool:
+    """Return whether an entry is a release: an old entry knows fewer of its versions."""
+    shared = released(entry).keys() & released(release).keys()
+    return bool(shared) and all(entry[name] == release[name] for name in shared)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from infra.cli.aws import AwsError
 from infra.cli.console import say
 from infra.cli.program import DeployerError
-from infra.deploy.events import POLL_SECONDS, Events, is_absent
+from infra.deploy.change_set import refusals
+from infra.deploy.events import Events, is_absent
+from infra.deploy.polling import POLL_SECONDS, patient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from infra.cli.templates import Template
 
 # What a failed creation leaves behind; CloudFormation cannot update it (user guide: stack status codes).
-_STILLBORN = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
+STILLBORN = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
@@ -37,7 +39,7 @@ def deploy_stack(aws: Aws, name: str, template: Template, parameters: Mapping[st
     :raises StackError: if the stack fails.
     """
     stack = settle(aws, name)
-    if stack and stack["StackStatus"] in _STILLBORN:
+    if stack and stack["StackStatus"] in STILLBORN:
         say(f"{name} is in {stack['StackStatus']} from an earlier failed creation: it is deleted first.")
         delete_stack(aws, name)
         stack = None
@@ -135,7 +137,8 @@ def settle(aws: Aws, name: str) -> dict[str, Any] | None:
 
 def _options(name: str, template: Template, parameters: Mapping[str, str], environment: str) -> list[str]:
     options = ["--stack-name", name, "--template-file", str(template.path), "--no-fail-on-empty-changeset"]
-    options += ["--capabilities", "CAPABILITY_IAM"]
+    # The second is for Transform: AWS::LanguageExtensions, which a change set is created with only so.
+    options += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     options += ["--tags", "Project=mwaa-codeartifact", f"Environment={environment}"]
     if parameters:
         options += ["--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
@@ -149,11 +152,12 @@ def _outcome(aws: Aws, name: str, process: subprocess.Popen[str], events: Events
     except AwsError as error:
         if "No updates are to be performed" in str(error):  # an empty change set that is refused at once
             return False
-        # The CLI stops looking at the first failure, before the rollback, and after an hour.
-        gave_up = "Failed to create/update the stack" in str(error)
+        # The CLI stops looking at the first failure, before the rollback, after an hour, and when AWS does not answer.
+        gave_up = "Failed to create/update the stack" in str(error) or (error.passing and _goes_on(aws, name))
         stack = _watch(aws, name, events) if gave_up else None
         if not stack or stack["StackStatus"] not in _DEPLOYED:
-            raise StackError(_sentence(name, events.failures) if gave_up else f"{name}: {error}") from error
+            causes = events.failures if gave_up else refusals(aws, name, str(error))
+            raise StackError(_sentence(name, causes) if gave_up or causes else f"{name}: {error}") from error
         return True
     if changed:
         events.show()
@@ -166,7 +170,7 @@ def _watch(aws: Aws, stack: str, events: Events) -> dict[str, Any] | None:
 
     def over() -> bool:
         nonlocal last
-        last = describe(aws, stack)
+        last = patient(lambda: describe(aws, stack))
         if last and _in_progress(last):
             time.sleep(POLL_SECONDS)
             return False
@@ -175,6 +179,11 @@ def _watch(aws: Aws, stack: str, events: Events) -> dict[str, Any] | None:
     events.follow(over)
     events.show()
     return last
+
+
+def _goes_on(aws: Aws, name: str) -> bool:
+    stack = patient(lambda: describe(aws, name))
+    return bool(stack and _in_progress(stack))
 
 
 def _in_progress(stack: dict[str, Any]) -> bool:

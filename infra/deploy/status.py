@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infra.cli.aws import AwsError
 from infra.cli.console import say
 from infra.cli.program import DeployerError
 from infra.cli.templates import STACKS
-from infra.deploy import releases
 from infra.deploy.refresh_dag import refresh_dag
+from infra.deploy.releases import last_release
 from infra.deploy.stacks import describe
 from infra.deploy.upload import INDEX_URL_KEY
 from mwaa_codeartifact.core.config import Target
@@ -97,12 +97,10 @@ def _environment(aws: Aws, name: str) -> str:
 
 def _release(aws: Aws, bucket: str) -> str:
     """Say how the last release went, where releases are recorded with a verdict."""
-    last_release: Callable[[Aws, str], dict[str, Any] | None] | None = getattr(releases, "last_release", None)
-    release = last_release(aws, bucket) if last_release else None
+    release = last_release(aws, bucket)
     if not release:
         return "none is recorded"
-    verdict = release.get("verdict", "none")
-    return f"{release.get('at', 'at an unknown time')}, {_RELEASES.get(verdict, verdict)}"
+    return f"{release.get('at', 'at an unknown time')}, {_RELEASES[release['verdict']]}"
 
 
 def _target(region: str, bucket: str, outputs: dict[str, str]) -> Target | None:

@@ -11,6 +11,7 @@ from infra.cli.aws import AwsError
 from infra.cli.console import say
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from infra.cli.aws import Aws
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 DAGS = "dags/"
 INDEX_URL_KEY = "dags/codeartifact.txt"
 REFRESHER_KEY = "lambda/refresher.zip"
+# What is given to MWAA and Lambda by its version: the object's key and the template parameter.
+PARTS = {
+    "plugins.zip": "PluginsS3ObjectVersion",
+    "requirements.txt": "RequirementsS3ObjectVersion",
+    "startup.sh": "StartupScriptS3ObjectVersion",
+    REFRESHER_KEY: "RefresherS3ObjectVersion",
+}
 
 
 class Stored(NamedTuple):
@@ -42,23 +50,34 @@ def upload(aws: Aws, bucket: str, requirements: Path, root: Path) -> tuple[dict[
     """
     require_versioned(aws, bucket)
     dags_changed = upload_dags(aws, bucket, root / "dags")
+    stored = upload_parts(aws, bucket, PARTS, requirements, root)
+    parameters = {PARTS[key]: each.version_id for key, each in stored.items()}
+    parameters["RefresherS3Key"] = REFRESHER_KEY
+    return parameters, dags_changed or any(each.changed for each in stored.values())
+
+
+def upload_parts(
+    aws: Aws, bucket: str, keys: Iterable[str], requirements: Path, root: Path, *, always: Collection[str] = ()
+) -> dict[str, Stored]:
+    """Upload some of PARTS, and return what holds them by key.
+
+    :param aws: the runner.
+    :param bucket: the environment's bucket.
+    :param keys: which.
+    :param requirements: what is uploaded as requirements.txt.
+    :param root: the project's directory.
+    :param always: which of them get a new version even if their content is the same (default: none).
+    """
     files = {
         "plugins.zip": root / "build" / "plugins.zip",
         "requirements.txt": requirements,
         "startup.sh": root / "requirements" / "startup.sh",
         REFRESHER_KEY: root / "build" / "refresher.zip",
     }
-    stored = {key: put_if_changed(aws, bucket, key, path) for key, path in files.items()}
+    stored = {key: put_if_changed(aws, bucket, key, files[key], always=key in always) for key in keys}
     for key, each in stored.items():
         say(f"{key}: {'uploaded' if each.changed else 'unchanged'}")
-    parameters = {
-        "PluginsS3ObjectVersion": stored["plugins.zip"].version_id,
-        "RequirementsS3ObjectVersion": stored["requirements.txt"].version_id,
-        "StartupScriptS3ObjectVersion": stored["startup.sh"].version_id,
-        "RefresherS3ObjectVersion": stored[REFRESHER_KEY].version_id,
-        "RefresherS3Key": REFRESHER_KEY,
-    }
-    return parameters, dags_changed or any(each.changed for each in stored.values())
+    return stored
 
 
 def upload_dags(aws: Aws, bucket: str, folder: Path) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from mwaa_codeartifact.core.index_url import LineFacts
 
 logging.getLogger().setLevel(logging.INFO)
+log = logging.getLogger(__name__)
+
+# How long a Create tries, which is cheaper than rolling the stack back. The function has 5 minutes, and CloudFormation
+# gets its answer 10 s before their end in any case.
+PATIENCE_SECONDS = 120.0
+PAUSE_SECONDS = 5.0
 
 _SETTINGS = {
     "domain": "CODEARTIFACT_DOMAIN",
@@ -52,11 +59,40 @@ def bootstrap(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Publish the first line on Create and Update; leave the file alone on Delete.
 
     :returns: physical resource id and attributes.
+    :raises CodeArtifactError: when it failed, on Create only after what may pass has been tried for two minutes.
     """
     if event["RequestType"] == "Delete":
         return event["PhysicalResourceId"], {}
-    destination = refresh_index_url(steps_in=False)["destination"]
+    patience = PATIENCE_SECONDS if event["RequestType"] == "Create" else 0
+    destination = _refresh_patiently(patience)["destination"]
     return destination, {"Destination": destination}
+
+
+class _StillError(CodeArtifactError):
+    """An error that might have passed, and has not."""
+
+    def __init__(self, error: CodeArtifactError, seconds: float) -> None:
+        Exception.__init__(self, f"{error}, still after {seconds:.0f} seconds of trying")
+        self.code = error.code
+
+
+def _refresh_patiently(patience: float) -> dict[str, Any]:
+    """Refresh, and again while the error is one that may pass: role, repository and token are seconds old.
+
+    :param patience: for how long it is begun again (s).
+    """
+    started = time.monotonic()
+    while True:
+        try:
+            return refresh_index_url(steps_in=False)
+        except CodeArtifactError as error:
+            tried = time.monotonic() - started
+            if not error.may_pass or not patience:
+                raise
+            if tried >= patience:
+                raise _StillError(error, tried) from error
+            log.warning("%s: trying again, for %.0f more seconds", error, patience - tried)
+        time.sleep(PAUSE_SECONDS)
 
 
 def refresh_index_url(*, steps_in: bool) -> dict[str, Any]:

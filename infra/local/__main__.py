@@ -1,82 +1,77 @@
-"""Run the stacks on this machine: ``python -m infra.local`` stays until Ctrl-C; ``demo`` and ``releases`` end."""
+"""Run the stacks on this machine: ``python -m infra.local`` stays until Ctrl-C; its other verbs end by themselves.
+
+This process only watches over the one that does the work (:mod:`infra.local.run`): so Ctrl-C is heard at every moment,
+and whatever has been started ends.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
+import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from contextlib import ExitStack
 
 from infra import ROOT
-from infra.local.codeartifact.pip_settings import PipSettingsError
-from infra.local.console import Console
-from infra.local.demo import demo
-from infra.local.deployment import Deployment
-from infra.local.releases import releases
-from infra.local.server import Server
-from infra.local.steps import DemoError
+from infra.cli.console import Console
+from infra.cli.program import run
+from infra.local.runs import LOCAL, RunError, new_run, only_one
 
 
 def main(verb: str) -> int:
-    """Run one verb, ``stay``, ``demo`` or ``releases``.
+    """Run one verb, ``stay``, ``demo``, ``releases`` or ``acceptance``.
 
-    :returns: exit status: 0 done, 1 something failed, 2 a setting is wrong.
+    :returns: exit status: 0 done, or stopped where nothing else ends it; 1 something failed; 2 it cannot begin; 130 a
+        demonstration was stopped.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell lets what it starts with & ignore it
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell lets what it starts with & ignore SIGINT
         signal.signal(number, signal.default_int_handler)
-    try:
-        airflow_port = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0")
-        aws_port = _port("LOCAL_AWS_PORT", "0")
-    except ValueError as error:
-        print(error, file=sys.stderr)  # noqa: T201  (a command line program's output)
-        return 2
-    (ROOT / ".local").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=ROOT / ".local"))
-    with Console() as console:
+    console = Console()
+    stopped = []
+
+    def watch() -> int:
         try:
-            with Server(folder / "aws", aws_port, airflow_port, console.say) as server:
-                deployment = Deployment(server, console, ROOT)
-                {"demo": demo, "releases": releases, "stay": stay}[verb](deployment, folder)
-        except (DemoError, PipSettingsError, RuntimeError) as error:
-            console.say("failed", f"{error} (logs: {folder})")
-            return 1
+            return _watch(verb, console)
         except KeyboardInterrupt:
             console.say("local", "stopped")
-    shutil.rmtree(folder)
-    return 0
+            stopped.append(verb)
+            raise
+
+    status = run(watch)
+    return 0 if stopped == ["stay"] else status
 
 
-def stay(deployment: Deployment, _: Path) -> None:
-    """Deploy, tell how to look around, and stay until Ctrl-C."""
-    deployment.deploy()
-    airflow = deployment.wait_until_available()
-    say = deployment.console.say
-    settings = deployment.write_settings(ROOT / ".local" / "aws.env")
-    say("local", f"Airflow is at {airflow.url}, user {airflow.user}, password {airflow.password}")
-    say("local", "Watch the DAG refresh_codeartifact_index_url; trigger example_codeartifact to see numpy at work")
-    say("local", f"In another shell: `. {settings}`, then `make status`, `make refresh`, `make deploy` or `aws …`")
-    say("local", "Ctrl-C stops everything")
-    deployment.console.quiet()
-    signal.pause()
+def _watch(verb: str, console: Console) -> int:
+    LOCAL.mkdir(exist_ok=True)
+    with ExitStack() as held:
+        tell_address = held.enter_context(only_one()) if verb == "stay" else None
+        this = held.enter_context(new_run(lambda line: console.say("local", line)))
+        airflow_port = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0")
+        if tell_address:
+            tell_address(f"Airflow at http://127.0.0.1:{airflow_port}")
+        command = [sys.executable, "-m", "infra.local.run", verb, str(this.folder), str(airflow_port)]
+        command.append(str(_port("LOCAL_AWS_PORT", "0")))
+        # A session of its own: Ctrl-C of the terminal comes here only.
+        status = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True).wait()
+        this.failed = status != 0
+    return status
 
 
 def _port(setting: str, default: str) -> int:
-    """Read a port from the environment and see that it is free; 0 gives a free one.
+    """Return the port that a setting names if it is free, or a free one for 0.
 
-    :raises ValueError: with one sentence on how to mend it.
+    :raises RunError: with one sentence on how to fix it.
     """
     value = os.environ.get(setting, default)
     if not value.isdecimal() or int(value) > 65535:  # noqa: PLR2004  (the highest port)
-        raise ValueError(f"{setting} is {value!r}: give a port number, or 0 for a free one")
+        raise RunError(f"{setting} is {value!r}: set it to a port number, or to 0 for a free one")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", int(value)))
         except OSError as error:
-            raise ValueError(f"{setting} {value} is in use: set {setting} to a free port, or 0") from error
+            raise RunError(f"{setting} {value} is in use: set {setting} to a free port, or 0") from error
         return int(probe.getsockname()[1])
 
 

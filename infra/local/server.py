@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import io
 import json
-import re
+import os
 import threading
 import uuid
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from infra.cli.pip_settings import read_pip_settings
 from infra.local.codeartifact.control_plane import control_plane as codeartifact_control_plane
 from infra.local.codeartifact.index import index
-from infra.local.codeartifact.pip_settings import read_pip_settings
 from infra.local.codeartifact.resources import CALLER
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from infra.local.moto import cloudformation, ec2, iam, lambda_runtime, resources, s3
-from infra.local.moto.iam import Iam, RefusedError, service_of
+from infra.local.moto import (
+    alarms,
+    cloudformation,
+    ec2,
+    filter_pattern,
+    iam,
+    lambda_runtime,
+    propagation,
+    resources,
+    s3,
+    vpc,
+)
+from infra.local.moto.iam import Iam, RefusedError, caller_of_request
+from infra.local.moto.requested import service_of
 from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
+from infra.local.mwaa.environments import Environments
+from infra.local.mwaa.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,18 +50,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from infra.local.mwaa.environment import Environment
-
 REGION = "eu-west-1"
-_INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
 _ANSWERS_PATH = "/custom-resource-answers/"
-
-
-class _QuietHandler(MotoRequestHandler):
-    """Log no request: a URL can carry what is nobody's business."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
 
 
 class Server:
@@ -56,18 +61,41 @@ class Server:
     :param port: of the endpoint on 127.0.0.1 (0: a free one).
     :param airflow_port: of an environment's UI.
     :param say: told every line of progress, with the name of who speaks.
+    :param run_airflow: whether environments have containers with Airflow (default), or MWAA's checks only.
     """
 
-    def __init__(self, folder: Path, port: int, airflow_port: int, say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        airflow_port: int,
+        say: Callable[[str, str], None],
+        *,
+        run_airflow: bool = True,
+    ) -> None:
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
-        self.environments: dict[str, Environment] = {}
-        self._folder, self._airflow_port, self._say = folder, airflow_port, say
+        self._folder, self._say = folder, say
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
         self._keys = self.iam.administrator_keys(REGION)
         self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
-        self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=_QuietHandler)
+        self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=vpc.Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
         self._opened = ExitStack()
+        self._proxies = vpc.Proxies(self.endpoint_url, self._dispatch, lambda line: say("vpc", line))
+        around = Surroundings(
+            folder=folder / "environments",
+            endpoint_url=lambda: self.endpoint_url,
+            client=cache(self.client),  # it takes a while to make, and serves every thread
+            say=lambda line: say("mwaa", line),
+            region=REGION,
+            port=airflow_port,
+            executor="celery" if os.environ.get("LOCAL_EXECUTOR") == "celery" else "local",
+            assume_role=lambda role_arn, service, context: iam.assume_role(role_arn, service, REGION, context),
+            role_may=self.iam.role_may,
+            network=vpc.Vpc,
+            proxy_url=self.proxy_url,
+        )
+        self.environments = Environments(around, run_airflow=run_airflow)
 
     def __enter__(self) -> Self:
         """Start serving."""
@@ -77,18 +105,11 @@ class Server:
         ec2.install()
         iam.install()
         s3.install()
-        lambda_runtime.install(lambda: self.endpoint_url)
-        resources.install(
-            resources.Backends(
-                codeartifact=self.codeartifact,
-                environments=self.environments,
-                folder=folder / "environments",
-                endpoint_url=lambda: self.endpoint_url,
-                client=self.client,
-                airflow_port=self._airflow_port,
-                say=lambda line: self._say("mwaa", line),
-            )
-        )
+        alarms.install()
+        filter_pattern.install()
+        propagation.install()
+        lambda_runtime.install(lambda: self.endpoint_url, self.iam.role_may)
+        resources.install(resources.Backends(self.codeartifact, self.environments, self.client))
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))
         self._services: dict[str, WSGIApplication] = {
             "codeartifact": codeartifact_control_plane(self.codeartifact, lambda: self.endpoint_url),
@@ -100,8 +121,14 @@ class Server:
         self._opened.callback(thread.join)
         self._opened.callback(self._http.server_close)
         self._opened.callback(self._http.shutdown)
-        self._opened.callback(self._stop_environments)
-        self._opened.callback(Schedule(REGION, lambda line: self._say("events", line)).stop)
+        self._opened.callback(lambda_runtime.stop)
+        self._opened.callback(cloudformation.stop)
+        self._opened.callback(self._proxies.close)
+        self._opened.callback(self.environments.stop)
+        self.alarms = alarms.Alarms(REGION, lambda line: self._say("cloudwatch", line))
+        self._opened.callback(self.alarms.stop)
+        self.schedule = Schedule(REGION, lambda line: self._say("events", line))
+        self._opened.callback(self.schedule.stop)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -129,24 +156,32 @@ class Server:
         )
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(inject_host_prefix=False))
 
-    def _stop_environments(self) -> None:
-        for environment in self.environments.values():
-            environment.stop()
+    def proxy_url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:
+        """Return the address of the forward proxy through which what runs in these subnets reaches AWS.
+
+        :param subnet_ids: of the environment.
+        :param group_ids: its security groups.
+        """
+        return self._proxies.url(vpc.Vpc(tuple(subnet_ids), tuple(group_ids)))
 
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path.startswith(_ANSWERS_PATH):
             return _take_answer(environ, start_response)
-        if _INDEX_PATH.match(path):
+        if vpc.INDEX_PATH.match(path):
             return self._index(environ, start_response)
         request = Request(environ)
         environ["wsgi.input"] = io.BytesIO(request.get_data())
         try:
-            environ[CALLER] = self.iam.caller(request)
+            caller = environ[CALLER] = self.iam.caller(request)
+            vpc.expect_proxy(environ, caller)
         except RefusedError as error:
             return error.response(request)(environ, start_response)
-        service = self._services.get(service_of(request), self._moto)
-        return service(environ, start_response)
+        asking = caller_of_request.set(caller)
+        try:
+            return self._services.get(service_of(request), self._moto)(environ, start_response)
+        finally:
+            caller_of_request.reset(asking)
 
 
 def _take_answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -7,10 +7,11 @@ import os
 import sys
 from pathlib import Path
 
-from infra import ROOT
+from infra.cli.announcement import announce, env_file
 from infra.cli.console import say
 from infra.cli.program import run
-from infra.preflight import check, read_settings
+from infra.cli.templates import read_templates
+from infra.preflight import Repository, check, read_settings
 
 _PROBLEMS, _CANNOT_CHECK = 1, 2
 
@@ -22,7 +23,10 @@ def main() -> int:
     arguments = parser.parse_args()
 
     def command() -> int:
-        report = check(arguments.requirements, read_settings(ROOT / ".env", os.environ))
+        settings = read_settings(env_file(os.environ), os.environ)
+        if isinstance(settings.source, Repository):
+            announce(settings.source.aws, os.environ, read_templates())
+        report = check(arguments.requirements, settings)
         say(str(report))
         return _PROBLEMS if report.problems else 0
 

@@ -68,7 +68,7 @@ def trouble_with(files: list[DistributionPackage], container: Container, *, exac
     live = fitting if exact else [file for file in fitting if not file.is_yanked]
     if not live:
         return Trouble(f"is yanked ({fitting[0].yanked_reason or 'no reason given'}): choose another version")
-    if any(_is_wheel_for(container, file) for file in live):
+    if any(fits(container, file) for file in live):
         return None
     if any(file.package_type == "sdist" for file in live):
         sentence = (
@@ -81,14 +81,19 @@ def trouble_with(files: list[DistributionPackage], container: Container, *, exac
     return Trouble(f"has no wheel for Python {python} on Linux x86-64 (only {only}): choose a version that has one")
 
 
-def _allows(requires_python: str | None, python: str) -> bool:
-    with suppress(InvalidSpecifier):
-        return SpecifierSet(requires_python or "").contains(python)
-    return True
+def fits(container: Container, file: DistributionPackage) -> bool:
+    """Say whether a file is a wheel for the container's Python and platform.
 
-
-def _is_wheel_for(container: Container, file: DistributionPackage) -> bool:
+    :param container: any.
+    :param file: of any project.
+    """
     try:
         return not container.tag_set.isdisjoint(parse_wheel_filename(file.filename)[3])
     except InvalidWheelFilename:
         return False
+
+
+def _allows(requires_python: str | None, python: str) -> bool:
+    with suppress(InvalidSpecifier):
+        return SpecifierSet(requires_python or "").contains(python)
+    return True

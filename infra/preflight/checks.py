@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from infra.cli.console import waiting
+from infra.preflight import hashes
 from infra.preflight.constraints import Constraints, Pin, airflow_constraints
 from infra.preflight.container import Container
 from infra.preflight.diagnosis import Diagnosis
@@ -86,6 +87,9 @@ def _resolve(report: Report, found: RequirementsFile, constraints: Constraints, 
         return
     report.rows = [Row(package, "") for package in _sized(result, resolver.index) if package.name != AIRFLOW]
     report.problems += diagnosis.built_from_source(result)
+    problems, notes = hashes.judge(found, [row.package for row in report.rows], resolver.index, resolver.container)
+    report.problems += problems
+    report.notes += notes
     for name, reason in result.yanked.items():
         version = result.packages[name].version
         withdrawn = f"{name} {version} is yanked ({reason})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import requests
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from infra.mwaa_facts import ESSENTIAL_CONSTRAINTS, NOT_ESSENTIAL
 from infra.preflight.problems import CannotCheckError
 
 if TYPE_CHECKING:
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 OFFICIAL_URL = "https://raw.githubusercontent.com/apache/airflow/constraints-{airflow}/constraints-{python}.txt"
 _TIMEOUT_SECONDS = 3
 _FRESH_SECONDS = 24 * 3600
-# What MWAA always constrains, by its image's source: to the versions of Airflow's constraints, whatever a
-# requirements.txt says. Airflow itself comes to it.
-_ESSENTIAL = re.compile(
-    r"billiard|celery|fluent-logger|gevent|greenlet|gunicorn|kombu|statsd|vine|watchtower"
-    r"|flask(-(appbuilder|babel|bcrypt|caching|jwt-extended|limiter|login|session|sqlalchemy|wtf))?"
-    r"|sqlalchemy(-(jsonfield|utils))?"
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +85,8 @@ def airflow_constraints(container: Container, local: Path | None, cache: Path, u
         label, text = pinned.name, _read(pinned, "AIRFLOW_VERSION")
     pins = list(_parse(text, label, container))
     core = Pin(Requirement(f"apache-airflow=={container.airflow_version}"), "MWAA's image")
-    return Constraints(source, [*pins, core], [*(pin for pin in pins if _ESSENTIAL.fullmatch(pin.name)), core])
+    essential = ESSENTIAL_CONSTRAINTS - NOT_ESSENTIAL.get(container.airflow_version, frozenset())
+    return Constraints(source, [*pins, core], [*(pin for pin in pins if pin.name in essential), core])
 
 
 def _read(path: Path, setting: str) -> str:

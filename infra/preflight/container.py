@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
+from infra.mwaa_facts import AIRFLOW_HOME, PYTHON_VERSIONS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.markers import Environment
     from packaging.requirements import Requirement
 
-# AIRFLOW_HOME in MWAA's images (MWAA user guide: DAG folder).
-AIRFLOW_HOME = "/usr/local/airflow"
 # The image's constraints; where they really are does not matter here.
 CONSTRAINTS_FILE = f"{AIRFLOW_HOME}/AIRFLOW_CONSTRAINTS_FILE"
 INDEX_URL_FILE = f"{AIRFLOW_HOME}/dags/codeartifact.txt"
@@ -38,8 +38,9 @@ class Container:
 
     @property
     def python(self) -> tuple[int, int]:
-        """Give the Python of the image (MWAA user guide: Apache Airflow versions)."""
-        return (3, 11) if self.airflow_version.startswith("2.10.") else (3, 12)
+        """Give the Python of the image."""
+        major, minor = PYTHON_VERSIONS[self.airflow_version].split(".")
+        return int(major), int(minor)
 
     @property
     def python_version(self) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from pip._internal.req import req_file
 
 _OPTIONS = (
-    "index_url", "extra_index_urls", "no_index", "find_links", "requirements", "constraints", "editables", "pre"
+    "index_url", "extra_index_urls", "no_index", "find_links", "requirements", "constraints", "editables", "pre",
+    "require_hashes"
 )  # fmt: skip
 
 
@@ -24,6 +25,8 @@ def _read(line: str) -> dict[str, Any]:
         return {"error": error.msg.strip().splitlines()[-1].removeprefix("Usage: ")}
     given = {name: getattr(options, name) for name in _OPTIONS if getattr(options, name, None)}
     given["no_binary"] = sorted(options.format_control.no_binary) if options.format_control else []
+    hashes = getattr(options, "hashes", None) or {}
+    given["hashes"] = [f"{algorithm}:{digest}" for algorithm, digests in hashes.items() for digest in digests]
     return {"requirement": requirement, **given}
 
 

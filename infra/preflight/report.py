@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infra.mwaa_facts import PIP_SECONDS
+
 if TYPE_CHECKING:
     from infra.preflight.problems import Problem
     from infra.preflight.resolver import Package
 
-# MWAA ends pip after so long (its image's source).
-INSTALL_LIMIT_SECONDS = 9 * 60
 # An assumption, not a measurement: what a small container downloads and unpacks of wheels in a second.
 ASSUMED_BYTES_PER_SECOND = 5_000_000
 
@@ -72,7 +72,7 @@ class Report:
         missing = f", {unknown} of unknown size not counted" if unknown else ""
         return (
             f"{many}, {_megabytes(self.size)}{missing}: about {_duration(self.seconds)} of "
-            f"MWAA's {_duration(INSTALL_LIMIT_SECONDS)}, assuming {ASSUMED_BYTES_PER_SECOND / 1e6:.0f} MB a second to "
+            f"MWAA's {_duration(PIP_SECONDS)}, assuming {ASSUMED_BYTES_PER_SECOND / 1e6:.0f} MB a second to "
             "download and unpack"
         )
 
@@ -82,13 +82,13 @@ def too_large(report: Report) -> str | None:
 
     :param report: with its rows.
     """
-    if report.seconds <= INSTALL_LIMIT_SECONDS:
+    if report.seconds <= PIP_SECONDS:
         return None
     heaviest = max(report.rows, key=lambda row: row.package.size or 0).package
     return (
         f"{heaviest.name} ({_megabytes(heaviest.size or 0)}) brings the total to {_megabytes(report.size)}, which "
         f"would take pip about {_duration(report.seconds)}, and MWAA ends it after "
-        f"{_duration(INSTALL_LIMIT_SECONDS)}: choose a smaller build of it, or run what needs it outside the workers."
+        f"{_duration(PIP_SECONDS)}: choose a smaller build of it, or run what needs it outside the workers."
     )
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
-from infra.preflight.container import AIRFLOW_HOME, CONSTRAINTS_FILE, INDEX_URL_FILE
+from infra.mwaa_facts import AIRFLOW_HOME, NAMES_CONSTRAINTS, decode_requirements
+from infra.preflight.container import CONSTRAINTS_FILE, INDEX_URL_FILE
 from infra.preflight.problems import CannotCheckError, Problem
 
 if TYPE_CHECKING:
     from infra.preflight.container import Container
 
-# MWAA forces Airflow's constraints on a requirements.txt in which no line matches this: its image's source.
-_NAMES_CONSTRAINTS = re.compile(r"-c |--constraint ")
 _READ_INDEX_URL = "-r ${AIRFLOW_HOME}/dags/codeartifact.txt"
 _URL = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://|git\+", re.IGNORECASE)
 _FILE = re.compile(r"(?:file://)?(?P<path>[./~][^\[;]*|[^\s\[;]+\.(?:whl|zip|tar\.gz))(?P<rest>.*)")
@@ -34,12 +34,19 @@ class Line:
     :param number: where in it, from 1.
     :param requirement: what it says; None for a local wheel.
     :param text: what the resolver is given.
+    :param hashes: such as sha256:00…, of the files that pip may take.
     """
 
     path: str
     number: int
     requirement: Requirement | None
     text: str
+    hashes: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """Return the normalized name of the package; none for a local wheel."""
+        return canonicalize_name(self.requirement.name) if self.requirement else ""
 
     def problem(self, sentence: str) -> Problem:
         """Say what is wrong with the line.
@@ -65,6 +72,7 @@ class RequirementsFile:
     airflow_constraints: bool = False
     pre: bool = False
     no_index: bool = False
+    require_hashes: bool = False
     find_links: list[Path] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
@@ -79,21 +87,34 @@ def read(path: Path, container: Container) -> RequirementsFile:
     """
     reader = _Reader(container)
     try:
-        raw = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        content = path.read_bytes()
         reader.read(path)
     except OSError as error:
         raise CannotCheckError(
             f"{path} cannot be read ({error.strerror}): name a requirements file, as in "
             "`make preflight REQUIREMENTS=requirements/requirements.txt`."
         ) from error
-    reader.judge_constraints([number for number, line in enumerate(raw, 1) if _NAMES_CONSTRAINTS.search(line)])
-    reader.judge_index()
+    if reader.understood:
+        reader.judge_constraints(_constraints_seen_by_mwaa(content))
+        reader.judge_index()
     return reader.found
+
+
+def _constraints_seen_by_mwaa(content: bytes) -> list[int] | None:
+    """Return the lines of requirements.txt by which MWAA sees constraints; None if it does not understand the file."""
+    try:
+        text = decode_requirements(content)
+    except (UnicodeError, LookupError):
+        return None
+    if "\0" in text:
+        return None
+    return [number for number, line in enumerate(text.splitlines(), 1) if NAMES_CONSTRAINTS.search(line)]
 
 
 class _Reader:
     def __init__(self, container: Container) -> None:
         self.found = RequirementsFile()
+        self.understood = True
         self._container = container
         self._main = ""
         self._reads_index_url = False
@@ -104,8 +125,17 @@ class _Reader:
         """Read a file and those that it names."""
         shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
         self._main = self._main or shown
+        lines = _pip_lines(path)
+        if lines is None:
+            sentence = (
+                "pip cannot decode the file from here on, and then installs nothing: save it as UTF-8, or name its "
+                "encoding in its first line, as in `# coding: latin-1`."
+            )
+            self._problem(shown, _first_line_that_is_not_utf_8(path.read_bytes()), sentence)
+            self.understood = bool(self._open)
+            return
         self._open.append(path)
-        for line in _pip_lines(path):
+        for line in lines:
             self._line(shown, line, constraint=constraint)
         self._open.pop()
 
@@ -115,13 +145,14 @@ class _Reader:
             reason = line["error"].rpartition("error: ")[2]
             self._problem(path, number, f"pip cannot read the line ({reason}): write `name==version` or a pip option.")
         elif line["requirement"]:
-            self._requirement(path, number, line["requirement"].strip(), constraint=constraint)
+            self._requirement(path, line, constraint=constraint)
         elif "editables" in line:
             self._unreachable(path, number, "-e", line["editables"][0])
         else:
             self._options(path, number, line, constraint=constraint)
 
-    def _requirement(self, path: str, number: int, text: str, *, constraint: bool) -> None:
+    def _requirement(self, path: str, line: dict[str, Any], *, constraint: bool) -> None:
+        number, text = line["line"], line["requirement"].strip()
         if _URL.match(text):
             self._unreachable(path, number, "the requirement", text)
             return
@@ -140,7 +171,7 @@ class _Reader:
             return
         if self._container.applies(requirement):
             (self.found.constraints if constraint else self.found.requirements).append(
-                Line(path, number, requirement, text)
+                Line(path, number, requirement, text, frozenset(line["hashes"]))
             )
 
     def _url(self, path: str, number: int, requirement: Requirement) -> None:
@@ -187,6 +218,7 @@ class _Reader:
             self._problem(path, number, f"`--no-binary {names}` makes the container build from source: remove it.")
         self.found.pre |= "pre" in line
         self.found.no_index |= "no_index" in line
+        self.found.require_hashes |= "require_hashes" in line
 
     def _nested(self, path: str, number: int, option: str, place: str, *, constraint: bool) -> None:
         if place == CONSTRAINTS_FILE and option == "-c":
@@ -252,12 +284,16 @@ class _Reader:
     def _problem(self, path: str, number: int, sentence: str) -> None:
         self.found.problems.append(Problem(path, number, sentence))
 
-    def judge_constraints(self, matches: list[int]) -> None:
+    def judge_constraints(self, matches: list[int] | None) -> None:
         """Compare what pip takes for constraints with what MWAA takes for some.
 
-        :param matches: the lines of requirements.txt by which MWAA sees constraints.
+        :param matches: the lines of requirements.txt by which MWAA sees constraints; None if it cannot tell.
         """
-        if not matches:
+        if matches is None:
+            sentence = "MWAA does not know this encoding and forces Airflow's constraints: save the file as UTF-8."
+            self._problem(self._main, 1, sentence)
+            self.found.airflow_constraints = True
+        elif not matches:
             misread = {(problem.path, problem.line) for problem in self.found.problems}
             for path, number in [line for line in self._constraint_lines if line not in misread]:
                 where = "`--constraint FILE` or `-c FILE`" + ("" if path == self._main else f" in {self._main} itself")
@@ -284,12 +320,18 @@ class _Reader:
             self._problem(self._main, 1, sentence)
 
 
-def _pip_lines(path: Path) -> list[dict[str, Any]]:
-    """Let pip read a file."""
+def _pip_lines(path: Path) -> list[dict[str, Any]] | None:
+    """Let pip read a file; None if it cannot decode it."""
     environ = {"AIRFLOW_HOME": AIRFLOW_HOME, "AIRFLOW_CONSTRAINTS_FILE": CONSTRAINTS_FILE, "PATH": os.defpath}
     command = [sys.executable, "-I", str(Path(__file__).with_name("pip_parser.py"))]
     # The output may hold what nobody should see: nothing is passed on from a failure.
     answer = subprocess.run(command, input=path.read_bytes(), env=environ, capture_output=True, check=False)
-    if answer.returncode:
-        raise CannotCheckError(f"{path} cannot be decoded by pip: save it as UTF-8.")
-    return [json.loads(line) for line in answer.stdout.splitlines()]
+    return None if answer.returncode else [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+def _first_line_that_is_not_utf_8(content: bytes) -> int:
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1
+    return 1

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dotenv import dotenv_values
-
 from infra import ROOT
 from infra.cli.aws import Aws
+from infra.cli.env_file import read_env_file
 from infra.cli.settings import SettingsError, load, settable
 from infra.cli.templates import read_templates
 from infra.preflight.constraints import OFFICIAL_URL
@@ -67,13 +66,13 @@ def read_settings(env_file: Path, environ: Mapping[str, str]) -> Settings:
     :param environ: the process environment, which wins.
     :raises SettingsError: with every problem at once.
     """
-    values = {name: value for name, value in {**dotenv_values(env_file), **environ}.items() if value}
+    values = {name: value for name, value in {**read_env_file(env_file), **environ}.items() if value}
     templates = read_templates()
     version = settable(templates)["AirflowVersion"]
     airflow = values.get("AIRFLOW_VERSION") or version.default or ""
     source: Repository | str = values.get("PREFLIGHT_INDEX_URL", "")
     if not source:
-        deployed = load(env_file, environ, templates)
+        deployed = load(env_file, environ, templates, to_deploy=False)
         aws = Aws(deployed.region, deployed.environ)
         source = Repository(aws, deployed.parameters["DomainName"], deployed.parameters["RepositoryName"])
     elif rule := version.broken_rule(airflow):

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra import ROOT
+from infra.cli.announcement import announce, env_file
 from infra.cli.aws import Aws
 from infra.cli.program import run
 from infra.cli.settings import load
@@ -24,9 +24,12 @@ def main() -> int:
     arguments = parser.parse_args()
 
     def command() -> None:
-        settings = load(ROOT / ".env", os.environ, read_templates())
+        templates = read_templates()
+        settings = load(env_file(os.environ), os.environ, templates)
+        aws = Aws(settings.region, settings.environ)
+        announce(aws, os.environ, templates)
         with tempfile.TemporaryDirectory() as folder:
-            publish(Aws(settings.region, settings.environ), settings, distribution(arguments.dist, Path(folder)))
+            publish(aws, settings, distribution(arguments.dist, Path(folder)))
 
     return run(command)
 

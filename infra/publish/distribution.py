@@ -40,13 +40,14 @@ class Distribution:
         """Learn name and version from a file's name (packaging user guide: binary and source distribution format).
 
         :param path: the file.
-        :raises PublishError: if the name is neither a wheel's nor a source distribution's.
+        :raises PublishError: if the name is neither a wheel's nor a source distribution's, or the content is broken.
         """
         try:
             parse = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
             name, version = parse(path.name)[:2]
         except (InvalidWheelFilename, InvalidSdistFilename) as error:
             raise PublishError(f"DIST={path} is neither a wheel nor a source distribution: {error}.") from error
+        _require_metadata(path)
         return cls(path, str(name), str(version))
 
     @property
@@ -74,6 +75,16 @@ def distribution(dist: str, folder: Path) -> Distribution:
     if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
         raise PublishError(f"DIST={dist} holds no pyproject.toml: name the folder of a package's source.")
     return _build(path, folder)
+
+
+def _require_metadata(path: Path) -> None:
+    """Read a file's metadata as twine will, which ends with a traceback where the file is broken."""
+    from twine.package import PackageFile  # noqa: PLC0415  (half a second that no other part of `make publish` needs)
+
+    try:
+        PackageFile.from_filename(str(path), comment=None)
+    except Exception as error:
+        raise PublishError(f"DIST={path} is broken ({error}): build it again, or name its source tree.") from error
 
 
 def _build(source: Path, folder: Path) -> Distribution:

@@ -96,7 +96,7 @@ class World:
         if self._fault == "verify":
             self._now += TIMEOUT
             raise TimeoutError
-        return 401 if self._fault == "rejected" else 404
+        return 401 if self._fault == "rejected" else 200
 
     def get_repository_endpoint(self, **_: str) -> dict[str, str]:
         """Answer as CodeArtifact."""

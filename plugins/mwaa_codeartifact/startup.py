@@ -1,7 +1,7 @@
 """The startup script's refresher: see that pip finds a live index-url before it runs.
 
-Thin, and free of Airflow: looks at the container's copy of the index-url file, else lets the refresh protocol run with
-the container's role; where S3 is of no use, on that copy alone.
+Thin, and free of Airflow: looks at a copy of the container's index-url file, else lets the refresh protocol run with
+the container's role; where S3 is of no use, on that copy alone. requirements/startup.sh puts the copy in place.
 """
 
 from __future__ import annotations
@@ -36,13 +36,17 @@ if TYPE_CHECKING:
 _MIN_REMAINING = timedelta(minutes=10)
 # Both S3 and CodeArtifact may hang and yet it ends by itself, before the script's 17 s are over.
 _CLIENT_CONFIG = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+_http_get = partial(http_get, tries=2, patience=2)
 _INDEX_URL = re.compile(r"^\s*(?:-i|--index-url)[\s=]+(\S+)", re.MULTILINE)
 
 
 def ensure_index_url(environ: Mapping[str, str]) -> str:
-    """See that pip finds a live line; tell in one sentence, without the token, what was done.
+    """See that pip finds a live line, and return what was done in one sentence, without the token.
 
-    :param environ: environment variables: AIRFLOW_HOME, AIRFLOW__CODEARTIFACT__DOMAIN and the like, and boto3's own.
+    The startup script goes by how it begins: "index-url alive", "fetched", "refreshed" or "not refreshed".
+
+    :param environ: environment variables: AIRFLOW_HOME, in which dags/codeartifact.txt may be written, and
+        AIRFLOW__CODEARTIFACT__DOMAIN and the like; those of boto3 count as the process has them.
     """
     path = Path(environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
     try:
@@ -57,7 +61,7 @@ def ensure_index_url(environ: Mapping[str, str]) -> str:
 
 
 def _look(path: Path, target: Target) -> str | None:
-    """Tell why the container's copy counts as alive; None when it does not."""
+    """Return why the container's copy counts as alive; None when it does not."""
     body = path.read_text(errors="replace") if path.exists() else ""
     facts = LineFacts.from_body(body)
     if not facts:
@@ -76,7 +80,7 @@ def _answers(body: str) -> bool:
         index = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
         if not token.value:
             return False
-        verify(partial(http_get, tries=1), index.rstrip("/").removesuffix("/simple"), token)
+        verify(partial(_http_get, tries=1), index.rstrip("/").removesuffix("/simple"), token)
     except (ValueError, VerifyError):
         return False
     return True
@@ -89,6 +93,7 @@ def _mend(path: Path, target: Target) -> str:
     clients = Clients(
         codeartifact=session.client("codeartifact", region_name=target.region, config=_CLIENT_CONFIG),
         s3=session.client("s3", config=_CLIENT_CONFIG),
+        http_get=_http_get,
     )
     try:
         result = _refresh(target, clients)

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mwaa_codeartifact.core.codeartifact import PROBE
 from tests.airflow.airflow_commands import MARK
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class CannedAws:
         self.answers |= {
             "/v1/authorization-token": (200, {"authorizationToken": token, "expiration": expires_at}),
             "/v1/repository/endpoint": (200, {"repositoryEndpoint": f"{self.url}/pypi/{REPOSITORY}/"}),
-            f"/pypi/{REPOSITORY}/simple/pip/": (verdict, {}),
+            f"/pypi/{REPOSITORY}/simple/{PROBE}/": (verdict, {}),
         }
 
 

@@ -74,7 +74,7 @@ def runs(aws: Aws, airflow_home: Callable[[], AirflowHome]) -> Runs:
     settings: dict[str, str | None] = dict(aws.environ | section(aws.bucket("dag-runs")))
     settings |= {"AWS_ENDPOINT_URL_CODEARTIFACT": None, "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"}
     with CannedAws().served() as nobody, CannedAws().served() as giving, CannedAws().served() as rejecting:
-        giving.gives_token(CANARY, verdict=404)
+        giving.gives_token(CANARY, verdict=200)
         rejecting.gives_token(REJECTED, verdict=401)
         malformed = settings | {"AIRFLOW__CODEARTIFACT__DOMAIN_OWNER": "1234", "AWS_ENDPOINT_URL": nobody.url}
         elsewhere = {"AIRFLOW__CODEARTIFACT__DESTINATION": "s3://dag-runs/careless.txt"}

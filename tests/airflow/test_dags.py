@@ -107,7 +107,12 @@ def test_it_uses_the_environments_own_role(refresh_task: Any) -> None:
 def test_its_page_says_what_to_do_when_it_is_red(refresh_dag: Any) -> None:
     assert "**When it is red**" in refresh_dag.doc_md
     assert "The last line of the task's log names what failed" in refresh_dag.doc_md
-    assert "trigger the DAG with `min_remaining_hours` = 12" in refresh_dag.doc_md
+    assert "trigger the DAG with min_remaining_hours = 12" in refresh_dag.doc_md
+
+
+def test_its_page_has_nothing_that_airflow_3_0_tears_apart(refresh_dag: Any) -> None:
+    assert "`" not in refresh_dag.doc_md
+    assert "|" not in refresh_dag.doc_md
 
 
 @pytest.mark.parametrize(

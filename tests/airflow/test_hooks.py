@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from mwaa_codeartifact.core.codeartifact import PROBE
 from mwaa_codeartifact.core.config import Target
 from mwaa_codeartifact.core.errors import DestinationError, MintError, TokenRejectedError
 from mwaa_codeartifact.hooks import CodeArtifactHook
@@ -146,5 +147,5 @@ def test_verify_holds_for_all_that_is_asked(trust: str, certificate: Path, tls_a
         "HEAD /bucket/dags/codeartifact.txt",
         "GET /v1/repository/endpoint",
         "POST /v1/authorization-token",
-        f"GET /pypi/{REPOSITORY}/simple/pip/",
+        f"GET /pypi/{REPOSITORY}/simple/{PROBE}/",
     ]

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from infra import ROOT
-from infra.local.console import Console
-from infra.local.deployment import Deployment
+from infra.cli.console import Console
+from infra.local.demos.deployment import Deployment
 from infra.local.server import Server
 from tests.browser.support import People
 
@@ -37,8 +37,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     folder = tmp_path_factory.mktemp("local")
     with Console() as console, Server(folder / "aws", 0, _free_port(), console.say) as server:
         deployment = Deployment(server, console, ROOT)
-        deployment.deploy()
-        deployment.wait_until_available()
+        deployment.make("deploy")
         yield deployment
 
 

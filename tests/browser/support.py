@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
 
-    from infra.local.deployment import Deployment
+    from infra.local.demos.deployment import Deployment
 
 VERSION = os.environ.get("AIRFLOW_VERSION", "3.3.1")
 DAG = "refresh_codeartifact_index_url"
@@ -45,7 +45,7 @@ class People:
     def __init__(self, chromium: Browser, deployment: Deployment) -> None:
         self._chromium, self._contexts = chromium, ExitStack()
         self._logged_in: dict[Look, BrowserContext] = {}
-        airflow = deployment.wait_until_available()
+        airflow = deployment.running
         self.url, self._user, self._password = airflow.url, airflow.user, airflow.password
 
     def __enter__(self) -> Self:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from infra.deploy.upload import INDEX_URL_KEY
-from infra.local.deployment import BUCKET
 from mwaa_codeartifact.core.config import TOKEN_LIFETIME
 from mwaa_codeartifact.core.index_url import format_time
 from tests.browser.support import DAG, LOOKS, VERSION, Look, find_by_navigation, picture, wait_for_verdict
@@ -16,7 +15,7 @@ from tests.browser.support import DAG, LOOKS, VERSION, Look, find_by_navigation,
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from infra.local.deployment import Deployment
+    from infra.local.demos.deployment import Deployment
     from tests.browser.support import People
 
 _DESK = Look(1280, "light")
@@ -30,7 +29,7 @@ def test_a_stranger_sees_no_fact(people: People, deployment: Deployment) -> None
         page.goto(people.url + path)
         seen = page.content()
         assert facts["token-fingerprint"] not in seen
-        assert BUCKET not in seen
+        assert deployment.bucket not in seen
 
 
 def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deployment: Deployment) -> None:
@@ -76,9 +75,9 @@ def _remember_two_days(deployment: Deployment) -> None:
 def _put_lines(deployment: Deployment, hours_ago: list[tuple[int, str]]) -> bool:
     """Put these lines instead of what is there; tell whether nobody else has put one meanwhile."""
     s3, now = deployment.client("s3"), datetime.now(UTC)
-    file = {"Bucket": BUCKET, "Key": INDEX_URL_KEY}
+    file = {"Bucket": deployment.bucket, "Key": INDEX_URL_KEY}
     standing = s3.head_object(**file)["Metadata"]
-    for version in s3.list_object_versions(Bucket=BUCKET, Prefix=INDEX_URL_KEY)["Versions"]:
+    for version in s3.list_object_versions(Bucket=deployment.bucket, Prefix=INDEX_URL_KEY)["Versions"]:
         s3.delete_object(**file, VersionId=version["VersionId"])
     for hours, refresher in hours_ago:
         refreshed_at = now - timedelta(hours=hours)
@@ -88,7 +87,7 @@ def _put_lines(deployment: Deployment, hours_ago: list[tuple[int, str]]) -> bool
             "token-expires-at": format_time(refreshed_at + TOKEN_LIFETIME),
         }
         s3.put_object(**file, Body=b"a line of the past", Metadata=metadata)
-    return len(s3.list_object_versions(Bucket=BUCKET, Prefix=INDEX_URL_KEY)["Versions"]) == len(hours_ago)
+    return len(s3.list_object_versions(Bucket=deployment.bucket, Prefix=INDEX_URL_KEY)["Versions"]) == len(hours_ago)
 
 
 def _see_the_countdown_run(page: Page) -> None:
@@ -125,6 +124,6 @@ def _stop_the_refreshers(deployment: Deployment) -> None:
     """Let the Lambda's last line be one that soon dies; the DAG is paused already."""
     codeartifact = deployment.server.codeartifact
     codeartifact.token_life_limit = _LIFE
-    deployment.client("s3").delete_object(Bucket=BUCKET, Key=INDEX_URL_KEY)
+    deployment.client("s3").delete_object(Bucket=deployment.bucket, Key=INDEX_URL_KEY)
     deployment.make("refresh")
     codeartifact.token_life_limit = None

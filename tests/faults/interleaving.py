@@ -150,7 +150,7 @@ class Run:
     def http_get(self, _: str, token: Token) -> int:
         if self._pause("verify"):
             raise OSError
-        return 404 if token.expires_at > self.bucket.now else 401
+        return 200 if token.expires_at > self.bucket.now else 401
 
     def put(self, file: IndexUrlFile, *, replacing: Standing | None) -> str:
         if self._pause("put"):

@@ -19,6 +19,7 @@ import urllib3
 from botocore.config import Config
 from werkzeug.wrappers import Response
 
+from infra.local.codeartifact.resources import Origin
 from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients
 from mwaa_codeartifact.core.refresh import refresh
 from tests.plugins.mwaa_codeartifact.core.support import (
@@ -190,6 +191,17 @@ class Scene:
 
     def limit_tokens(self, life: timedelta) -> None:
         self.aws.state.token_life_limit = life
+
+    def hide_from_bad_tokens(self, *, but_has: str = "") -> None:
+        """Answer 404 to bad tokens.
+
+        :param but_has: a package that the repository has.
+        """
+        self.aws.state.hides_from_bad_tokens = True
+        if but_has:
+            repository = self.aws.state.repository(DOMAIN, REPOSITORY)
+            (repository.folder / f"{but_has}-1.0.tar.gz").touch()
+            repository.packages[but_has] = Origin.INTERNAL
 
     def clock_is(self, ahead: timedelta, standing: timedelta = STALE - START) -> None:
         """Set the clock here wrong.

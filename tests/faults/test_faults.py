@@ -105,10 +105,11 @@ def _seconds_of_a_call() -> float:
 
 
 def _seconds_of_verify() -> float:
+    """Return the longest that its three GETs take."""
     tries = int(_RETRIES.total or 0) + 1
     waits = sum(_RETRIES.backoff_factor * float(2**wait) for wait in range(1, tries - 1))
     timeout: Any = _TIMEOUT
-    return float(tries * (timeout.connect_timeout + timeout.read_timeout) + waits)
+    return 3 * float(tries * (timeout.connect_timeout + timeout.read_timeout) + waits)
 
 
 def _number(path: Path, pattern: str) -> int:

@@ -32,7 +32,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 def test_the_pipeline_runs_the_targets_that_it_is_to_run_and_no_other_command() -> None:
     commands = [step["run"] for path in WORKFLOWS for step in steps(path) if "run" in step]
     ran = {command.split()[1] for command in commands if command.startswith("make ")}
-    assert ran == {"check", "test", "preflight", "publish", "requirements", "plugins", "deploy"}
+    assert ran == {"check", "test", "preflight", "publish", "release", "deploy"}
     assert ran <= TARGETS
     assert {command for command in commands if not command.startswith("make ")} == {SETTINGS}
 

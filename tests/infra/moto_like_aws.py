@@ -1,4 +1,4 @@
-"""Run a moto server with the CloudFormation of infra/local and one resource type that always fails."""
+"""Run a moto server with the CloudFormation of infra/local and what tests have ordered."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from moto.cloudformation.models import Event, cloudformation_backends
 from moto.core.common_models import CloudFormationModel
-from moto.server import main
 
 from infra.local.moto import cloudformation, s3
+from tests.infra import scripted_aws
 
 
 class Broken(CloudFormationModel):
@@ -32,7 +32,32 @@ class Broken(CloudFormationModel):
         raise ValueError("the thing is broken")
 
 
+class Stubborn(CloudFormationModel):
+    """A resource that cannot be deleted at first."""
+
+    __module__ = "tests.stubborn.models"
+    physical_resource_id = "stubborn"
+    tries = 0
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "Test::Stubborn::Thing"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
+    ) -> Stubborn:
+        del resource_name, cloudformation_json, account_id, region_name, kwargs
+        return cls()
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        del account_id, region_name
+        self.tries += 1
+        if self.tries == 1:
+            raise ValueError("the thing is in use")
+
+
 if __name__ == "__main__":
     s3.install()
     cloudformation.install(str, "eu-central-1")
-    main(["-H", "127.0.0.1", "-p", sys.argv[1]])
+    scripted_aws.serve(int(sys.argv[1]))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from infra import ROOT, matrix, setup
-from infra.local.console import Console
+from infra.cli.console import Console
 from tests.infra.cloudformation.support import load
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_make_and_the_template_have_the_same_default() -> None:
 def test_an_unknown_version_is_told_the_known_ones_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert setup.main("airflow", "2.7.1") == 1
     known = ", ".join(setup.known_versions())
-    assert capsys.readouterr().err == f"AIRFLOW_VERSION is '2.7.1': give one of {known}\n"
+    assert capsys.readouterr().err == f"AIRFLOW_VERSION is '2.7.1': set it to one of {known}\n"
 
 
 def test_each_version_runs_in_its_own_environment_and_one_that_fails_tells_why(

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -21,9 +23,6 @@ from mwaa_codeartifact.core.clients import Clients
 from mwaa_codeartifact.core.config import Target
 from mwaa_codeartifact.core.refresh import refresh
 from tests.infra.local.codeartifact.support import OWNER
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SCRIPT = ROOT / "requirements" / "startup.sh"
 # As MWAA runs it, and on top of that under `set -e`, which a command before it may have left on.
@@ -94,11 +93,15 @@ def clients_of(server: Server) -> Clients:
 
 @dataclass
 class LikeAContainer:
-    """Run the startup script with bash where it finds no more of a container than it may rely on."""
+    """Run the startup script with bash where it finds no more of a container than it may rely on.
+
+    :param user: the command by which a program runs as another user.
+    """
 
     root: Path
     aws: Aws
     environ: dict[str, str] = field(default_factory=dict)
+    user: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.airflow_home = self.root / "airflow"
@@ -131,9 +134,9 @@ class LikeAContainer:
         self.file.write_bytes(line.body)
 
     def start(self) -> str:
-        """Run the script; check what must hold whatever happens; give its one line without the name in front."""
+        """Run the script; check what must hold whatever happens; return its one line without the name in front."""
         saved = self.root / "saved"
-        command = ["/bin/bash", "-c", _SOURCE, "bash", str(SCRIPT), str(saved)]
+        command = [*self.user, "/bin/bash", "-c", _SOURCE, "bash", str(SCRIPT), str(saved)]
         started = time.monotonic()
         ended = subprocess.run(
             command, cwd=self.airflow_home, env=self.environ, capture_output=True, text=True, check=False
@@ -148,6 +151,15 @@ class LikeAContainer:
         assert said.startswith("startup: ")
         assert said.count("\n") == 1, said
         return said.removeprefix("startup: ").rstrip()
+
+    def guards(self) -> list[Path]:
+        """Return the /proc folders of the processes that the script has left behind."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (process / "cmdline").read_bytes().endswith(f"\0{self.file}\0".encode()):
+                    found.append(process)
+        return found
 
     def works(self) -> bool:
         """Tell whether the repository answers to the line."""

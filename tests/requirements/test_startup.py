@@ -11,11 +11,13 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra import ROOT
+from infra.local.codeartifact.control_plane import control_plane
+from tests.infra.local.codeartifact.support import serve
 from tests.requirements.support import LikeAContainer, Line
 
 if TYPE_CHECKING:
@@ -320,10 +322,16 @@ def test_it_ends_within_20_seconds_whatever_hangs(
         return container.start()
 
     no_answer = "index-url not refreshed: python3 ended with status "
-    with ThreadPoolExecutor() as threads:
+    silent_line = Line(f"--index-url {hanging.replace('//', '//aws:secret@')}/pypi/python/simple/\n".encode(), {})
+    # An API whose repositories do not answer.
+    api = control_plane(aws.server.codeartifact, lambda: hanging)
+    with ThreadPoolExecutor(4) as threads, serve(api) as leading_there:
+        no_s3_either: Any = {"AWS_ENDPOINT_URL_S3": hanging, "AWS_ENDPOINT_URL_CODEARTIFACT": leading_there}
         said = {
             "S3": threads.submit(start, "s3", AWS_ENDPOINT_URL_S3=hanging),
             "CodeArtifact": threads.submit(start, "codeartifact", AWS_ENDPOINT_URL_CODEARTIFACT=hanging),
+            "repositories": threads.submit(start, "repositories", AWS_ENDPOINT_URL_CODEARTIFACT=leading_there),
+            "all": threads.submit(start, "all", line=silent_line, **no_s3_either),
             "both": threads.submit(start, "both", AWS_ENDPOINT_URL=hanging),
             "both, no plugins": threads.submit(start, "none", without="plugins", AWS_ENDPOINT_URL=hanging),
             "repository": threads.submit(start, "repository", line=Line(endless_repository, {})),
@@ -331,6 +339,10 @@ def test_it_ends_within_20_seconds_whatever_hangs(
         }
         assert said["S3"].result().startswith("index-url refreshed in this container only, ")
         assert said["CodeArtifact"].result().startswith("index-url not refreshed, the line that is there is kept: ")
+        for silence in ("repositories", "all"):
+            told = said[silence].result()
+            assert told.startswith("index-url not refreshed, the line that is there is kept: ")
+            assert "no answer (ReadTimeoutError): check the VPC endpoint codeartifact.repositories" in told
         assert said["both"].result().startswith("index-url not refreshed")
         assert said["both, no plugins"].result().startswith("index-url not refreshed")
         assert said["repository"].result().startswith(f"{no_answer}124 ")

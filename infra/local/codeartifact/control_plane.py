@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, jsonify, request
-from packaging.utils import canonicalize_name
 from werkzeug.exceptions import HTTPException
 
 from infra.local.codeartifact.errors import AccessDeniedError, CodeArtifactError, ValidationError
-from infra.local.codeartifact.package_groups import OriginType
 from infra.local.codeartifact.resources import CALLER, Domain, Origin, Repository
 from infra.local.codeartifact.store import MAX_TOKEN_SECONDS, CodeArtifact
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from infra.local.codeartifact.package_groups import PackageGroup
     from infra.local.codeartifact.resources import Caller
 
 
@@ -34,15 +31,8 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
     for method, path, view in (
         ("POST", "/v1/authorization-token", operations.get_authorization_token),
         ("GET", "/v1/repository/endpoint", operations.get_repository_endpoint),
-        ("GET", "/v1/domain", operations.describe_domain),
-        ("GET", "/v1/repository", operations.describe_repository),
         ("POST", "/v1/domains", operations.list_domains),
-        ("POST", "/v1/repositories", operations.list_repositories),
-        ("POST", "/v1/domain/repositories", operations.list_repositories_in_domain),
         ("POST", "/v1/packages", operations.list_packages),
-        ("POST", "/v1/package-groups", operations.list_package_groups),
-        ("GET", "/v1/package-group", operations.describe_package_group),
-        ("GET", "/v1/get-associated-package-group", operations.get_associated_package_group),
     ):
         app.add_url_rule(path, endpoint=f"{method} {path}", view_func=view, methods=[method])
     app.before_request(operations.authorize)
@@ -120,50 +110,17 @@ class _Operations:
         host = f"{repository.domain_name}-{repository.domain_owner}"
         return {"repositoryEndpoint": f"{self._index_url_base()}/{host}/pypi/{repository.name}/"}
 
-    def describe_domain(self) -> dict[str, Any]:
-        domain = self._domain()
-        return {"domain": _domain_summary(domain) | {"repositoryCount": len(domain.repositories)}}
-
-    def describe_repository(self) -> dict[str, Any]:
-        repository = self._repository()
-        connections = [
-            {"externalConnectionName": name, "packageFormat": "pypi", "status": "Available"}
-            for name in repository.external_connections
-        ]
-        return {"repository": _repository_summary(repository) | {"upstreams": [], "externalConnections": connections}}
-
     def list_domains(self) -> dict[str, Any]:
         return {"domains": [_domain_summary(domain) for domain in self._state.domains()]}
-
-    def list_repositories(self) -> dict[str, Any]:
-        return {"repositories": [s for d in self._state.domains() for s in _repository_summaries(d)]}
-
-    def list_repositories_in_domain(self) -> dict[str, Any]:
-        return {"repositories": _repository_summaries(self._domain())}
 
     def list_packages(self) -> dict[str, Any]:
         repository = self._repository()
         with repository.lock:
             packages = sorted(repository.packages.items())
-        return {"packages": [_package_summary(name, origin) for name, origin in packages]}
-
-    def list_package_groups(self) -> dict[str, Any]:
-        domain = self._domain()
-        prefix = request.args.get("prefix", "")
-        groups = [group for group in domain.package_groups.all() if group.pattern.startswith(prefix)]
-        return {"packageGroups": [_package_group_summary(domain, group) for group in groups]}
-
-    def describe_package_group(self) -> dict[str, Any]:
-        domain = self._domain()
-        return {"packageGroup": _package_group_summary(domain, domain.package_groups.get(_parameter("package-group")))}
-
-    def get_associated_package_group(self) -> dict[str, Any]:
-        domain = self._domain()
-        if _parameter("format") != "pypi":
-            raise ValidationError("This stand-in has packages of the format pypi only.")
-        group = domain.package_groups.associated(canonicalize_name(_parameter("package")))
-        # A weak match would be a variation of the name, and names of this format have none.
-        return {"packageGroup": _package_group_summary(domain, group), "associationType": "STRONG"}
+        found = [_package_summary(name, origin) for name, origin in packages]
+        # API: ListPackages, publish and upstream.
+        asked = {way: request.args[way] for way in ("publish", "upstream") if way in request.args}
+        return {"packages": [item for item in found if asked.items() <= _restrictions(item).items()]}
 
 
 def _domain_summary(domain: Domain) -> dict[str, Any]:
@@ -176,27 +133,6 @@ def _domain_summary(domain: Domain) -> dict[str, Any]:
     }
 
 
-def _repository_summaries(domain: Domain) -> list[dict[str, Any]]:
-    prefix = request.args.get("repository-prefix", "")
-    return [
-        _repository_summary(repository)
-        for repository in list(domain.repositories.values())
-        if repository.name.startswith(prefix)
-    ]
-
-
-def _repository_summary(repository: Repository) -> dict[str, Any]:
-    return {
-        "name": repository.name,
-        "administratorAccount": repository.domain_owner,
-        "domainName": repository.domain_name,
-        "domainOwner": repository.domain_owner,
-        "arn": repository.arn,
-        "description": repository.description,
-        "createdTime": repository.created.timestamp(),
-    }
-
-
 def _package_summary(name: str, origin: Origin) -> dict[str, Any]:
     internal = origin is Origin.INTERNAL
     restrictions = {
@@ -206,21 +142,6 @@ def _package_summary(name: str, origin: Origin) -> dict[str, Any]:
     return {"format": "pypi", "package": name, "originConfiguration": {"restrictions": restrictions}}
 
 
-def _package_group_summary(domain: Domain, group: PackageGroup) -> dict[str, Any]:
-    def restriction(origin_type: OriginType) -> dict[str, Any]:
-        effective, source = domain.package_groups.origin(group, origin_type)
-        mode = group.modes.get(origin_type, "INHERIT")
-        inherited = {} if source is group else {"inheritedFrom": _package_group_reference(domain, source)}
-        return {"mode": mode, "effectiveMode": effective, **inherited}
-
-    return {
-        **_package_group_reference(domain, group),
-        "domainName": domain.name,
-        "domainOwner": domain.owner,
-        "description": group.description,
-        "originConfiguration": {"restrictions": {origin_type: restriction(origin_type) for origin_type in OriginType}},
-    }
-
-
-def _package_group_reference(domain: Domain, group: PackageGroup) -> dict[str, str]:
-    return {"arn": domain.package_group_arn(group.pattern), "pattern": group.pattern}
+def _restrictions(package: dict[str, Any]) -> dict[str, str]:
+    restrictions: dict[str, str] = package["originConfiguration"]["restrictions"]
+    return restrictions

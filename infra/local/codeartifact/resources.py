@@ -46,6 +46,7 @@ class Repository:
     :param folder: where the files that were published here are kept
     :param external_connections: at most one name such as ``public:pypi``; without it no upstream is asked
     :param packages: normalized name to origin, for every package that holds a version
+    :param pulls: normalized name to the time when the upstream was first asked for it, and how often since
     :param lock: held while the origin of a package is decided
     """
 
@@ -55,9 +56,9 @@ class Repository:
     region: str
     created: datetime
     folder: Path
-    description: str = ""
     external_connections: tuple[str, ...] = ()
     packages: dict[str, Origin] = field(default_factory=dict)
+    pulls: dict[str, tuple[float, int]] = field(default_factory=dict, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property

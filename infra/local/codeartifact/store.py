@@ -36,12 +36,19 @@ class CodeArtifact:
     :param packages_dir: the folder below which every repository gets one of its own
     :ivar token_life_limit: longest life of the tokens minted from now on, to watch them expire (default None:
         as long as was asked)
+    :ivar hides_from_bad_tokens: whether a bad token gets 404 where CodeArtifact is mostly seen to answer 401; reports
+        differ (astral-sh/uv #11899 against actions/setup-python #733) (default: False)
+    :ivar first_pull_seconds: how long a repository takes over an upstream's name that it has never seen (default: 0)
+    :ivar first_pull_failures: how often it answers 500 for such a name at first (astral-sh/uv #8957; default: 0)
     :ivar minted: every token minted so far, for a search for leaks
     """
 
     def __init__(self, now: Callable[[], datetime], packages_dir: Path) -> None:
         """Start empty."""
         self.token_life_limit: timedelta | None = None
+        self.hides_from_bad_tokens = False
+        self.first_pull_seconds = 0.0
+        self.first_pull_failures = 0
         self.minted: list[str] = []
         self._now = now
         self._packages_dir = packages_dir
@@ -65,14 +72,11 @@ class CodeArtifact:
             domain = self._domains[name] = Domain(name, owner, region, self._now())
             return domain
 
-    def create_repository(
-        self, domain: str, name: str, *, description: str = "", external_connections: tuple[str, ...] = ()
-    ) -> Repository:
+    def create_repository(self, domain: str, name: str, *, external_connections: tuple[str, ...] = ()) -> Repository:
         """Create an empty repository.
 
         :param domain: name of the domain
         :param name: 2 to 100 characters (API: RepositoryName)
-        :param description: free text
         :param external_connections: ``("public:pypi",)`` to pull through from the public index
         :raises ValidationError: if the name is malformed or there are two external connections
         :raises ResourceNotFoundError: if the domain does not exist
@@ -95,7 +99,6 @@ class CodeArtifact:
                 parent.region,
                 self._now(),
                 folder,
-                description,
                 external_connections,
             )
             parent.repositories[name] = repository

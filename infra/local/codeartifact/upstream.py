@@ -16,7 +16,7 @@ from urllib3 import Retry
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage
 
-    from infra.local.codeartifact.pip_settings import PipSettings
+    from infra.cli.pip_settings import PipSettings
 
 log = logging.getLogger(__name__)
 

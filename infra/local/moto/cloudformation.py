@@ -1,26 +1,43 @@
-"""What moto's CloudFormation lacks: events for each resource, rollback, and custom resources that are answered."""
+"""CloudFormation as AWS runs it: checked first, in the background, side by side, with clean-up and rollback.
+
+moto keeps the stacks and knows how most types are made; how a stack is worked on is in operation.py.
+"""
 
 from __future__ import annotations
 
+import contextvars
 import json
-import queue
-import uuid
-from contextlib import contextmanager
+import os
+import threading
 from typing import TYPE_CHECKING, Any
 
-from moto.awslambda.utils import get_backend
-from moto.cloudformation import models, parsing
-from moto.cloudformation.custom_model import CustomModel
-from moto.cloudformation.responses import CloudFormationResponse
+from moto.cloudformation import models, parsing, responses
+from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
+
+from infra.local.moto import operation, template_rules
+from infra.local.moto.custom_resource import CustomResource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from moto.core.common_models import CloudFormationModel
 
-_create_resource = parsing.parse_and_create_resource
-_update_resource = parsing.parse_and_update_resource
-_build_resource_diff = parsing.ResourceMap.build_resource_diff
+__all__ = ["CustomResource", "install", "stop"]
+
+# ExecuteChangeSet and DeleteStack answer when the work is done, but no later than this: the AWS CLI looks at once and
+# then every 30 s only.
+_PATIENCE_SECONDS = 10.0
+_LAST_WORK_SECONDS = 5.0
+
+_create_change_set = models.CloudFormationBackend.create_change_set
+_summary = responses.get_template_summary_response_from_template
+_works: set[threading.Thread] = set()
+
+
+class InvalidChangeSetStatusError(CloudFormationError):
+    """The change set cannot be executed."""
+
+    code = "InvalidChangeSetStatus"
 
 
 def install(answers_url: Callable[[], str], region: str) -> None:
@@ -32,181 +49,131 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     parsing.DEFAULT_REGION = region
     CustomResource.answers_url = staticmethod(answers_url)
     parsing.CustomModel = CustomResource
-    parsing.parse_and_create_resource = _create_with_events
-    parsing.parse_and_update_resource = _update_with_events
-    parsing.ResourceMap.build_resource_diff = _resource_diff
-    models.CloudFormationBackend.execute_change_set = _execute_change_set
-    models.CloudFormationBackend.delete_stack = _delete_stack
-    models.Stack.has_parameters = _has_parameters
-    models.Stack.stack_resources = property(_stack_resources)
+    backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
+    backend.create_change_set = _checked_change_set
+    backend.create_stack = _create_stack
+    backend.update_stack = _update_stack
+    backend.execute_change_set = _execute_change_set
+    backend.delete_stack = _delete_stack
+    stack.has_parameters = lambda self, others: self.parameters == others
+    stack.has_template = lambda self, other: self.template_dict == self.parse_template(other)
+    stack.stack_resources = property(_stack_resources)
+    response.create_change_set = _acknowledged(response.create_change_set, directly=False)
+    response.create_stack = _acknowledged(response.create_stack, directly=True)
+    response.update_stack = _acknowledged(response.update_stack, directly=True)
+    responses.get_template_summary_response_from_template = _summary_with_loops
     # A change set without changes is made and fails, as on AWS, instead of being refused.
-    CloudFormationResponse._validate_different_update = lambda *_: None
+    response._validate_different_update = lambda *_: None
+    operation.begin(os.environ.get("LOCAL_CLOUDFORMATION_SEED"))
 
 
-class ResourceFailed(BaseException):
-    """A resource failed, and its event is recorded. Not an Exception: moto tries after those again, five times."""
+def _summary_with_loops(template_body: str) -> dict[str, Any]:
+    """Answer GetTemplateSummary: moto takes a loop of resources for a resource."""
+    template = models.Stack.parse_template(template_body)
+    return _summary(json.dumps({**template, "Resources": template_rules.all_resources(template)}, default=str))
 
 
-class CustomResource(CustomModel):
-    """Ask the Lambda function behind ServiceToken, and wait for its answer at the response URL."""
-
-    answers: dict[str, queue.Queue[dict[str, Any]]] = {}  # noqa: RUF012  (shared by design: request id to its answer)
-    answers_url: Callable[[], str]
-    account_id: str
-    stack_id: str
-    type: str
-    properties: dict[str, Any]
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> CustomResource:
-        """Create it."""
-        resource = cls(region_name, "", kwargs["LogicalId"], resource_name)
-        resource.account_id, resource.stack_id, resource.type = account_id, kwargs["StackId"], kwargs["ResourceType"]
-        resource.properties = cloudformation_json["Properties"]
-        resource._request("Create")
-        return resource
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls, original_resource: CustomResource, *, cloudformation_json: dict[str, Any], **_: Any
-    ) -> CustomResource:
-        """Update it, and delete the old one if its id changed."""
-        old_id, old_properties = original_resource.resource_name, original_resource.properties
-        original_resource.properties = cloudformation_json["Properties"]
-        original_resource._request("Update", PhysicalResourceId=old_id, OldResourceProperties=old_properties)
-        if original_resource.resource_name != old_id:
-            original_resource._request("Delete", PhysicalResourceId=old_id)
-        return original_resource
-
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Delete it."""
-        del account_id, region_name
-        self._request("Delete", PhysicalResourceId=self.resource_name)
-
-    def _request(self, request_type: str, **more: Any) -> None:
-        request_id = str(uuid.uuid4())
-        answer: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.answers[request_id] = answer
-        event = {
-            "RequestType": request_type,
-            "ResponseURL": type(self).answers_url() + request_id,
-            "StackId": self.stack_id,
-            "RequestId": request_id,
-            "LogicalResourceId": self.logical_id,
-            "ResourceType": self.type,
-            "ResourceProperties": self.properties,
-            **more,
-        }
-        function = get_backend(self.account_id, self.region_name).get_function(self.properties["ServiceToken"])
-        function.invoke(json.dumps(event), {}, {})
-        try:
-            # The function has ended: what it had to say, it has said.
-            body = answer.get(timeout=1)
-        except queue.Empty:
-            raise RuntimeError("the custom resource sent no answer") from None
-        finally:
-            del self.answers[request_id]
-        if body["Status"] != "SUCCESS":
-            raise RuntimeError(
-                f"Received response status [FAILED] from custom resource. Message returned: {body['Reason']}"
-            )
-        if request_type != "Delete":
-            self.resource_name = body["PhysicalResourceId"]
-            self.set_data(body.get("Data", {}))
+def stop() -> None:
+    """Begin nothing more, and wait for what is under way, but not for long."""
+    operation.stop()
+    for work in list(_works):
+        work.join(_LAST_WORK_SECONDS)
 
 
-def _create_with_events(
-    logical_id: str, resource_json: dict[str, Any], resources_map: parsing.ResourceMap, **where: str
-) -> CloudFormationModel | None:
-    dependencies = resource_json.get("DependsOn", [])
-    for dependency in [dependencies] if isinstance(dependencies, str) else dependencies:
-        resources_map[dependency]  # creates it; moto's change sets forget about DependsOn
-    return _with_events("CREATE", _create_resource, logical_id, resource_json, resources_map, where)
+def _acknowledged(
+    answer: Callable[[responses.CloudFormationResponse], Any], *, directly: bool
+) -> Callable[[responses.CloudFormationResponse], Any]:
+    """Check the capabilities that a request gives, then answer it."""
+    if hasattr(answer, "checked"):  # a second server in one process
+        return answer
+
+    def checked(response: responses.CloudFormationResponse) -> Any:
+        url, body = response._get_param("TemplateURL"), response._get_param("TemplateBody")
+        if url:
+            body = response._get_stack_from_s3_url(url)
+        if body:
+            capabilities = response._get_param("Capabilities", [])
+            template_rules.check_capabilities(models.Stack.parse_template(body), capabilities, directly=directly)
+        return answer(response)
+
+    checked.checked = True
+    return checked
 
 
-def _update_with_events(
-    logical_id: str, resource_json: dict[str, Any], resources_map: parsing.ResourceMap, **where: str
-) -> CloudFormationModel | None:
-    made, condition = resources_map._parsed_resources, resource_json.get("Condition")
-    wanted, resource = not condition or resources_map.lazy_condition_map[condition], made.get(logical_id)
-    if wanted and resource is None:
-        made.pop(logical_id, None)
-        return resources_map[logical_id]  # creates it
-    if resource is not None and not wanted:
-        stack = models.cloudformation_backends[where["account_id"]][where["region_name"]].get_stack(
-            resources_map.stack_id
+def _checked_change_set(
+    backend: models.CloudFormationBackend,
+    stack_name: str,
+    change_set_name: str,
+    template: str,
+    parameters: dict[str, Any],
+    **more: Any,
+) -> tuple[str, str]:
+    """Check the template and its parameters and expand it before moto sees it."""
+    for stack in backend.stacks.values():
+        # Source: guide, "Stack status codes": such a stack cannot be updated, or not now.
+        if stack.name == stack_name and (
+            stack.status in {"ROLLBACK_COMPLETE", "DELETE_FAILED"} or stack.status.endswith("_IN_PROGRESS")
+        ):
+            if stack.status == "REVIEW_IN_PROGRESS":
+                continue
+            message = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+            raise ValidationError(message=message)
+    parsed = models.Stack.parse_template(template)
+    values = template_rules.check_parameters(parsed, parameters, backend.account_id, backend.region_name)
+    expanded = template_rules.expand(parsed, values, backend.region_name)
+    _check_types(expanded, backend.region_name)
+    template_rules.dependencies(expanded, backend.region_name)
+    text = json.dumps(expanded, default=str)
+    change_set_id, stack_id = _create_change_set(backend, stack_name, change_set_name, text, values, **more)
+    backend.change_sets[change_set_id].original = template
+    return change_set_id, stack_id
+
+
+def _check_types(template: dict[str, Any], region: str) -> None:
+    """Refuse types that CloudFormation does not know, or that nobody has taught to moto, which would leave them out."""
+    types = {resource["Type"] for resource in template["Resources"].values()}
+    untaught = sorted(name for name in types if not name.startswith("Custom::") and name not in parsing.get_model_map())
+    if unknown := [name for name in untaught if template_rules.schema(name, region) is None]:
+        raise ValidationError(message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
+    if untaught:
+        raise ValidationError(
+            message=f"This stand-in has no resource types {', '.join(untaught)}: teach them in resources.py"
         )
-        with _recorded(stack, "DELETE", logical_id, resource_json["Type"]):
-            resources_map._delete_resource(resource, resource_json)
-        return None
-    return _with_events("UPDATE", _update_resource, logical_id, resource_json, resources_map, where)
 
 
-def _resource_diff(
-    resources_map: parsing.ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None
-) -> dict[str, list[str]]:
-    """Count as modified, too, what a changed parameter puts in or out by its condition."""
-    diff: dict[str, list[str]] = _build_resource_diff(resources_map, template, parameters)
-    changed = {name for name, value in (parameters or {}).items() if resources_map.input_parameters.get(name) != value}
-    conditions = template.get("Conditions", {})
-    for name, resource in template["Resources"].items():
-        references = parsing.get_references_from_template(conditions.get(resource.get("Condition"), {}))
-        if changed.intersection(references) and name not in diff["Add"] + diff["Modify"]:
-            diff["Modify"].append(name)
-    return diff
+def _create_stack(
+    backend: models.CloudFormationBackend, name: str, template: str, parameters: dict[str, Any], **more: Any
+) -> models.Stack:
+    if any(stack.name == name for stack in backend.stacks.values()):
+        raise AlreadyExistsException(f"Stack [{name}] already exists")
+    return _directly(backend, "CREATE", name, template, parameters, more.get("tags"))
 
 
-def _with_events(
-    kind: str,
-    act: Callable[..., CloudFormationModel | None],
-    logical_id: str,
-    resource_json: dict[str, Any],
-    resources_map: parsing.ResourceMap,
-    where: dict[str, str],
-) -> CloudFormationModel | None:
-    condition = resource_json.get("Condition")
-    if condition and not resources_map.lazy_condition_map[condition]:
-        return None
-    stack = models.cloudformation_backends[where["account_id"]][where["region_name"]].get_stack(resources_map.stack_id)
-
-    with _recorded(stack, kind, logical_id, resource_json["Type"]):
-        return act(logical_id, resource_json, resources_map, **where)
+def _update_stack(
+    backend: models.CloudFormationBackend, name: str, template: str, parameters: list[dict[str, Any]], **more: Any
+) -> models.Stack:
+    stack = backend.get_stack(name)
+    resolved = backend._resolve_update_parameters(stack, parameters)
+    return _directly(backend, "UPDATE", stack.name, template, resolved, more.get("tags") or stack.tags)
 
 
-@contextmanager
-def _recorded(stack: models.Stack, kind: str, logical_id: str, resource_type: str) -> Iterator[None]:
-    """Record a resource's events around what is done to it.
-
-    :raises ResourceFailed: when that fails.
-    """
-
-    def record(status: str, reason: str | None = None) -> None:
-        resource = (logical_id, "", resource_type)
-        stack.events.append(models.Event(stack.stack_id, stack.name, *resource, f"{kind}_{status}", reason, None))
-
-    record("IN_PROGRESS")
-    try:
-        yield
-    except Exception as error:
-        record("FAILED", str(error))
-        raise ResourceFailed(logical_id) from error
-    record("COMPLETE")
+def _directly(
+    backend: models.CloudFormationBackend, kind: str, name: str, template: str, parameters: dict[str, Any], tags: Any
+) -> models.Stack:
+    """Work on a stack by a change set that nobody looks at."""
+    change_set, stack_id = backend.create_change_set(
+        name, "directly", template, parameters, description="", change_set_type=kind, tags=tags
+    )
+    if backend.change_sets[change_set].status == "FAILED":
+        raise ValidationError(message="No updates are to be performed.")
+    backend.execute_change_set(change_set)
+    return backend.stacks[stack_id]
 
 
 def _stack_resources(stack: models.Stack) -> list[CloudFormationModel]:
-    """List what is there: moto lists what a condition has left out, too, without a name or a type."""
-    return [resource for resource in stack.resource_map.values() if resource is not None]
-
-
-def _has_parameters(stack: models.Stack, others: dict[str, Any]) -> bool:
-    """Compare by effective value: moto takes a default and the same value given for different ones."""
-
-    def text(value: Any) -> str:
-        return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-    return all(text(stack.stack_parameters.get(name)) == text(value) for name, value in others.items())
+    """List what is there: moto lists, and thereby makes, what is not there yet."""
+    made = stack.resource_map._parsed_resources
+    return [made[name] for name in list(stack.resource_map._resource_json_map) if made.get(name) is not None]
 
 
 def _execute_change_set(
@@ -214,52 +181,52 @@ def _execute_change_set(
 ) -> None:
     del stack_name
     change_set = backend.describe_change_set(change_set_name)
+    if change_set.execution_status != "AVAILABLE":
+        message = f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current status"
+        raise InvalidChangeSetStatusError(f"{message} of [{change_set.status}]")
     stack, kind = backend.stacks[change_set.stack_id], change_set.change_set_type
-    before = (stack.resource_map._template, stack.resource_map.input_parameters)
-    stack.status = f"{kind}_IN_PROGRESS"
-    stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
-    try:
-        change_set.apply()
-    except ResourceFailed as failure:
-        stack._add_stack_event(f"{kind}_FAILED", f"The following resource(s) failed: [{failure}].")
-        if kind == "CREATE":
-            _delete_resources(stack)
-            stack.status = "ROLLBACK_COMPLETE"
-        else:
-            stack.resource_map.update(*before)
-            stack.status = "UPDATE_ROLLBACK_COMPLETE"
-    else:
-        stack.template, stack.parameters = change_set.template, change_set.parameters
-        stack._parse_template()
-        stack.output_map = stack._create_output_map()
-        stack.status = f"{kind}_COMPLETE"
-    change_set.execution_status = "EXECUTE_COMPLETE"
-    stack._add_stack_event(stack.status)
+    change_set.execution_status = "EXECUTE_IN_PROGRESS"
+    _set_status(stack, f"{kind}_IN_PROGRESS", "User Initiated")
+
+    def work() -> None:
+        outcome = operation.change(stack, change_set.template_dict, change_set.parameters, kind)
+        if not outcome.failed:
+            stack.template, stack.template_dict = change_set.original, change_set.template_dict
+            stack.parameters, stack.tags = change_set.parameters, change_set.tags or {}
+            stack.description = stack.template_dict.get("Description")
+            stack.output_map = stack._create_output_map()
+        change_set.execution_status = "EXECUTE_FAILED" if outcome.failed else "EXECUTE_COMPLETE"
+        _set_status(stack, outcome.status)
+
+    _in_background(work)
 
 
 def _delete_stack(backend: models.CloudFormationBackend, name_or_stack_id: str) -> None:
     for stack in [stack for stack in backend.stacks.values() if name_or_stack_id in {stack.name, stack.stack_id}]:
-        stack.status = "DELETE_IN_PROGRESS"
-        stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
-        try:
-            _delete_resources(stack)
-        except ResourceFailed as failure:
-            stack.status = "DELETE_FAILED"
-            stack._add_stack_event(stack.status, f"The following resource(s) failed to delete: [{failure}].")
-        else:
-            stack.status = "DELETE_COMPLETE"
-            stack._add_stack_event(stack.status)
+        _set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
+
+        def work(stack: models.Stack = stack) -> None:
+            if failed := operation.delete(stack):
+                _set_status(
+                    stack, "DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}]."
+                )
+                return
+            _set_status(stack, "DELETE_COMPLETE")
             backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
 
+        _in_background(work)
 
-def _delete_resources(stack: models.Stack) -> None:
-    """Delete in reverse order of creation, which moto leaves to chance."""
-    made, templates = stack.resource_map._parsed_resources, stack.resource_map._resource_json_map
-    for logical_id in reversed([name for name in made if name in templates]):
-        template = templates[logical_id]
-        resource = made[logical_id]
-        if resource is None or template.get("DeletionPolicy") == "Retain":
-            continue
-        with _recorded(stack, "DELETE", logical_id, template["Type"]):
-            stack.resource_map._delete_resource(resource, template)
-        del made[logical_id]
+
+def _set_status(stack: models.Stack, status: str, reason: str | None = None) -> None:
+    # The event first: who sees the status may look for the events at once.
+    stack._add_stack_event(status, resource_status_reason=reason)
+    stack.status = status
+
+
+def _in_background(work: Callable[[], None]) -> None:
+    """Begin work in the name of the request's caller; wait for a moment whether it is soon done."""
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="cloudformation", daemon=True)
+    _works.add(thread)
+    thread.start()
+    thread.join(_PATIENCE_SECONDS)
+    _works.difference_update([work for work in _works if not work.is_alive()])

@@ -1,52 +1,91 @@
 """Who may do what: every request is checked against its caller's IAM policies, and the answer is kept.
 
-Signatures and policies are moto's to judge (moto.iam.access_control). What it lacks is here: trust policies, and S3's
-rule for objects that are not there. The resources of services other than S3, CodeArtifact and STS are not told apart;
-only the administrator, who may do everything, calls those.
+Signatures are moto's to judge (moto.iam.access_control). What it lacks is here: conditions, boundaries, the policies of
+roles' trust, of buckets, functions and topics, and S3's rule for objects that are not there.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.exceptions import ServiceException
-from moto.iam.access_control import IAMPolicy, IAMRequest, PermissionResult, S3IAMRequest
+from moto.iam.access_control import AssumedRoleAccessKey, IAMPolicy, IAMRequest, S3IAMRequest
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import Role, iam_backends
-from moto.s3.responses import ACTION_MAP
+from moto.iam.models import IAMBackend, Role, iam_backends
+from moto.logs.models import LogGroup
+from moto.s3.models import s3_backends
+from moto.sns.models import sns_backends
 from moto.sts.models import sts_backends
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from infra.local.codeartifact.resources import CALLER
+from infra.local.moto.policy import Question, decide
+from infra.local.moto.requested import question_of, service_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from moto.awslambda.models import LambdaFunction
 
 _PARTITION = "aws"
-_SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 _EVERYTHING = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
 _ADMINISTRATORS_POLICY = json.dumps({"Version": "2012-10-17", "Statement": _EVERYTHING})
+# What runs inside an environment, as sessions of its role are called.
+INSIDE_VPC = "airflow-env"
 
+# The caller of the request that this thread answers.
+caller_of_request: ContextVar[Caller | None] = ContextVar("caller_of_request", default=None)
 
-_put_role_policy = Role.put_policy
+_put_role_policy, _create_role = Role.put_policy, IAMBackend.create_role
 
 
 def install() -> None:
     """Mend what is lacking."""
     Role.put_policy = _put_policy
+    Role.update_from_cloudformation_json = classmethod(_update_role)
+    IAMBackend.create_role = _create_bounded_role
+    # With all its streams. CloudFormation, AWS::Logs::LogGroup, "Return values".
+    LogGroup.get_cfn_attribute = lambda group, _: f"{group.arn}:*"
 
 
 def _put_policy(role: Role, name: str, document: Any) -> None:
     """Keep a policy as JSON: moto's CloudFormation leaves it as it comes out of the template."""
     _put_role_policy(role, name, document if isinstance(document, str) else json.dumps(document))
+
+
+def _update_role(_: type[Role], original_resource: Role, cloudformation_json: dict[str, Any], **__: Any) -> Role:
+    """Update a role's policies, trust and boundary: moto updates its description only."""
+    role = original_resource
+    properties = cloudformation_json["Properties"]
+    role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
+    role.permissions_boundary_arn = properties.get("PermissionsBoundary", "")
+    role.description, role.policies = properties.get("Description", ""), {}
+    for policy in properties.get("Policies", []):
+        role.put_policy(policy["PolicyName"], policy["PolicyDocument"])
+    return role
+
+
+def _create_bounded_role(
+    backend: IAMBackend,
+    role_name: str,
+    assume_role_policy_document: str,
+    path: str,
+    permissions_boundary: str | None,
+    *args: Any,
+    **kw: Any,
+) -> Role:
+    """Create a role, with a boundary that exists. IAM API, CreateRole: NoSuchEntity."""
+    if permissions_boundary and permissions_boundary not in backend.managed_policies:
+        raise NotFoundException(f"Scope ARN: {permissions_boundary} does not exist or is not attachable.")
+    role: Role = _create_role(backend, role_name, assume_role_policy_document, path, permissions_boundary, *args, **kw)
+    return role
 
 
 class RefusedError(Exception):
@@ -89,40 +128,73 @@ class Call:
 
 @dataclass(frozen=True)
 class Caller:
-    """Say what the sender of a signed request may do.
+    """Say what the sender of a request may do.
 
+    :param arn: of the user, or of the role's session.
     :param access_key: whose policies count.
     :param calls: where every answer is kept.
+    :param session_policy: JSON that narrows the session (default: none).
     """
 
+    arn: str
     access_key: Any = field(repr=False)
     calls: set[Call] = field(repr=False)
+    session_policy: str = ""
 
-    def may(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
+    def may(self, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
         """Evaluate the policies: an explicit deny wins, and what nothing allows is denied.
 
-        :param action: such as s3:PutObject.
+        :param action: such as s3:PutObject, or iam:PassRole with the context iam:PassedToService.
         :param resource: ARN, or ``*``.
         :param context: condition keys of the request (default: none).
         """
-        try:
-            policies = self.access_key.collect_policies()
-        except NotFoundException:  # the role has been deleted since
-            policies = []
-        results = {
-            IAMPolicy(policy).is_action_permitted(action, resource, None, dict(context or {})) for policy in policies
-        }
-        allowed = PermissionResult.PERMITTED in results and PermissionResult.DENIED not in results
-        self.calls.add(Call(self.arn, action, resource, allowed))
+        return self.answer(Question(action, resource, context or {}))
+
+    def answer(self, question: Question, *resource_policies: Any) -> bool:
+        """Evaluate the policies, those of the resource among them.
+
+        Effective is what the identity's or the resource's policies allow, and boundary and session policy too. IAM user
+        guide, "Policy evaluation logic" and "Permissions boundaries".
+        """
+        question = self.asking(question)
+        effects = [decide(layer, question) for layer in ([*self._policies(), *resource_policies], *self._limits())]
+        allowed = all(effect == "Allow" for effect in effects)
+        self.calls.add(Call(self.arn, question.action, question.resource, allowed))
         return allowed
 
+    def asking(self, question: Question) -> Question:
+        """Return the question with what is known of the sender."""
+        account = f"arn:{_PARTITION}:iam::{DEFAULT_ACCOUNT_ID}:root"
+        names = {self.arn, self._entity_arn, account, DEFAULT_ACCOUNT_ID}
+        own = {"aws:PrincipalArn": self._entity_arn, "aws:PrincipalAccount": DEFAULT_ACCOUNT_ID}
+        if ":user/" in self.arn:
+            own["aws:username"] = self.arn.rpartition("/")[2]
+        return replace(
+            question, context={**own, **question.context}, principals=frozenset(("AWS", name) for name in names)
+        )
+
     @property
-    def arn(self) -> str:
-        """Name the user, or the role's session."""
-        return str(self.access_key.arn)
+    def _role(self) -> Role | None:
+        name = self.arn.split("/")[1] if ":assumed-role/" in self.arn else ""
+        return next((role for role in _iam().get_roles() if role.name == name), None)
+
+    @property
+    def _entity_arn(self) -> str:
+        return str(self._role.arn) if self._role else self.arn
+
+    def _policies(self) -> list[Any]:
+        try:
+            return [IAMPolicy(policy)._policy_json for policy in self.access_key.collect_policies()]
+        except NotFoundException:  # the role has been deleted since
+            return []
+
+    def _limits(self) -> list[list[Any]]:
+        boundary = self._role and self._role.permissions_boundary_arn
+        limits = [IAMPolicy(_iam().managed_policies[boundary])._policy_json] if boundary else []
+        return [[limit] for limit in [*limits, *([json.loads(self.session_policy)] if self.session_policy else [])]]
 
     def refused(self, action: str) -> RefusedError:
-        """Give the error for what the sender may not do."""
+        """Return the error for what the sender may not do."""
         code = "AccessDenied" if action.startswith(("s3:", "sts:")) else "AccessDeniedException"
         return RefusedError(code, f"{self.arn} is not authorized to perform: {action}")
 
@@ -139,7 +211,7 @@ class Iam:
 
     def administrator_keys(self, region: str) -> dict[str, str]:
         """Make the user that deploys; give its credentials as environment variables."""
-        backend = iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION]
+        backend = _iam()
         backend.create_user(region, self._administrator)
         backend.put_user_policy(self._administrator, "everything", _ADMINISTRATORS_POLICY)
         key = backend.create_access_key(self._administrator)
@@ -153,11 +225,26 @@ class Iam:
         if "Credential=" not in request.headers.get("Authorization", ""):
             raise RefusedError("MissingAuthenticationToken", "The request is not signed with AWS credentials.")
         try:
-            return Caller(_checked(request), self.calls)
+            key = _checked(request)
         except ServiceException as error:
             raise RefusedError(error.code, error.message) from error
         except HTTPException as error:
             raise RefusedError(getattr(error, "error_type", error.name), str(error.description)) from error
+        session = _sts().get_assumed_role_from_access_key(key._access_key_id)
+        return Caller(str(key.arn), key, self.calls, session.policy or "" if session else "")
+
+    def role_may(self, role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
+        """Return whether a role may do something that an AWS service does with it; the answer is kept.
+
+        :param role_arn: which.
+        :param action: such as kms:Decrypt.
+        :param resource: ARN, or ``*``.
+        :param context: condition keys of the request (default: none).
+        """
+        key = AssumedRoleAccessKey.__new__(AssumedRoleAccessKey)  # a session that has no credentials
+        key.account_id, key.partition, key._session_name = DEFAULT_ACCOUNT_ID, _PARTITION, "service"
+        key._owner_role_name = role_arn.rpartition("/")[2]
+        return Caller(key.arn, key, self.calls).may(action, resource, context)
 
     def guard(self, app: WSGIApplication) -> WSGIApplication:
         """Let through to an application what its caller may do.
@@ -168,34 +255,36 @@ class Iam:
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             request = Request(environ)
             caller: Caller = environ[CALLER]
-            action, resource = _requested(request)
+            question = question_of(request)
             # The role's trust counts beside the caller's policies: those of its account, where it trusts that.
-            if not caller.may(action, resource) or not _trusts(resource, caller, action):
-                return caller.refused(action).response(request)(environ, start_response)
+            if not caller.answer(question, *bucket_policies(question.resource)) or not _trusts(question, caller):
+                return caller.refused(question.action).response(request)(environ, start_response)
             environ["wsgi.input"].seek(0)  # the form has been read to learn the action
             response: Response = Response.from_app(app, environ)
-            if response.status_code == HTTPStatus.NOT_FOUND and action.startswith("s3:GetObject"):
+            if response.status_code == HTTPStatus.NOT_FOUND and question.action.startswith("s3:GetObject"):
                 # S3 tells only those who may list a bucket that an object is not in it.
-                bucket = resource.partition("/")[0]
-                if not caller.may("s3:ListBucket", bucket):
+                listing = replace(question, action="s3:ListBucket", resource=question.resource.partition("/")[0])
+                if not caller.answer(listing, *bucket_policies(listing.resource)):
                     response = caller.refused("s3:ListBucket").response(request)
             return response(environ, start_response)
 
         return guarded
 
 
-def assume_role(role_arn: str, service: str, region: str) -> dict[str, str]:
-    """Let an AWS service assume a role; give its credentials as environment variables.
+def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Let an AWS service assume a role; return its credentials as environment variables.
 
     :param role_arn: which.
     :param service: the service's principal, such as lambda.amazonaws.com.
     :param region: where.
-    :raises PermissionError: when the role does not trust the service.
+    :param context: for whom the service does it, as aws:SourceAccount and aws:SourceArn tell (default: nobody).
+    :raises PermissionError: when the role does not trust the service, or not for this.
     """
-    if service not in _trusted(role_arn, "Service"):
-        raise PermissionError(f"{role_arn} does not trust {service}")
-    sts = sts_backends[DEFAULT_ACCOUNT_ID][_PARTITION]
-    session = sts.assume_role(region, service.partition(".")[0], role_arn, policy="", duration=3600, external_id="")
+    question = Question("sts:AssumeRole", role_arn, context or {}, frozenset({("Service", service)}))
+    if decide([_trust(role_arn)], question) != "Allow":
+        raise PermissionError(f"{role_arn} does not trust {service} with {dict(context or {})}")
+    name = service.partition(".")[0]
+    session = _sts().assume_role(region, name, role_arn, policy="", duration=3600, external_id="")
     return {
         "AWS_ACCESS_KEY_ID": session.access_key_id,
         "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
@@ -203,34 +292,77 @@ def assume_role(role_arn: str, service: str, region: str) -> dict[str, str]:
     }
 
 
-def _trusts(role_arn: str, caller: Caller, action: str) -> bool:
-    """Tell whether a role that is to be assumed trusts the caller, its account or everyone."""
-    if action != "sts:AssumeRole":
+def may_invoke(function: LambdaFunction, service: str, source_arn: str, source_account: str) -> bool:
+    """Return whether a function's own policy (AWS::Lambda::Permission) lets a service invoke it for a resource.
+
+    Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge".
+
+    :param function: as deployed.
+    :param service: the service's principal, such as events.amazonaws.com.
+    :param source_arn: ARN of what makes the service invoke it.
+    :param source_account: whose that is.
+    """
+    context = {"aws:SourceArn": source_arn, "aws:SourceAccount": source_account}
+    question = Question("lambda:InvokeFunction", function.function_arn, context, frozenset({("Service", service)}))
+    return decide([{"Statement": function.policy.statements}], question) == "Allow"
+
+
+def may_publish(topic_arn: str, service: str, source_arn: str, account: str) -> bool:
+    """Return whether a topic lets a service publish for a resource: its own policy does, or the default one.
+
+    The default names the topic's owner, which CloudWatch says it publishes for; and CloudWatch may not use the key of
+    alias/aws/sns. SNS guide, "Example cases for Amazon SNS access control" and "Key management" (AWS services).
+
+    :param topic_arn: which.
+    :param service: the service's principal, such as cloudwatch.amazonaws.com.
+    :param source_arn: ARN of what makes the service publish, such as an alarm's.
+    :param account: whose that is.
+    """
+    topic = sns_backends[DEFAULT_ACCOUNT_ID][topic_arn.split(":")[3]].topics.get(topic_arn)
+    if topic is None or topic.kms_master_key_id == "alias/aws/sns":
+        return False
+    context = {"aws:SourceArn": source_arn, "aws:SourceAccount": account}
+    if service == "cloudwatch.amazonaws.com":
+        context["aws:SourceOwner"] = account
+    question = Question("sns:Publish", topic_arn, context, frozenset({("Service", service)}))
+    return decide([topic._policy_json], question) == "Allow"
+
+
+def bucket_policies(resource: str) -> list[Any]:
+    """Return the policy of the bucket that an ARN names, if it has one.
+
+    :param resource: ARN of a bucket, of an object, or of something else.
+    """
+    name = resource.removeprefix(f"arn:{_PARTITION}:s3:::").partition("/")[0]
+    bucket = s3_backends[DEFAULT_ACCOUNT_ID][_PARTITION].buckets.get(name)
+    return [json.loads(bucket.policy)] if bucket and bucket.policy else []
+
+
+def _iam() -> IAMBackend:
+    return iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION]
+
+
+def _sts() -> Any:
+    return sts_backends[DEFAULT_ACCOUNT_ID][_PARTITION]
+
+
+def _trusts(question: Question, caller: Caller) -> bool:
+    """Return whether a role that is to be assumed trusts the caller, its account or everyone."""
+    if question.action != "sts:AssumeRole":
         return True
-    account = f"arn:{_PARTITION}:iam::{DEFAULT_ACCOUNT_ID}:root"
     try:
-        return not {caller.arn, account, DEFAULT_ACCOUNT_ID, "*"}.isdisjoint(_trusted(role_arn, "AWS"))
+        return decide([_trust(question.resource)], caller.asking(question)) == "Allow"
     except NotFoundException:  # STS does not tell which roles there are
         return False
 
 
-def _trusted(role_arn: str, kind: str) -> list[str]:
-    """List the principals of a kind that a role trusts, conditions aside."""
-    role = iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION].get_role_by_arn(role_arn)
-    document = role.assume_role_policy_document
-    return [
-        trusted
-        for statement in (json.loads(document) if isinstance(document, str) else document)["Statement"]
-        for trusted in _listed(statement["Principal"].get(kind, []))
-    ]
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
+def _trust(role_arn: str) -> Any:
+    document = _iam().get_role_by_arn(role_arn).assume_role_policy_document
+    return json.loads(document) if isinstance(document, str) else document
 
 
 def _checked(request: Request) -> Any:
-    """Check the signature; give moto's access key."""
+    """Check the signature; return moto's access key."""
     s3 = service_of(request) == "s3"
     signed = (S3IAMRequest if s3 else IAMRequest)(
         account_id=DEFAULT_ACCOUNT_ID,
@@ -243,32 +375,3 @@ def _checked(request: Request) -> Any:
     )
     signed.check_signature()
     return signed._access_key
-
-
-def service_of(request: Request) -> str:
-    """Name the service that the request was signed for."""
-    signed = _SIGNED_FOR.search(request.headers.get("Authorization", ""))
-    return signed[1] if signed else ""
-
-
-def _requested(request: Request) -> tuple[str, str]:
-    """Name action and resource: S3's resources and a role to assume only; other REST services not even the action."""
-    service = service_of(request)
-    if service == "s3":
-        return _requested_of_s3(request)
-    if service == "sts" and "RoleArn" in request.form:
-        return f"sts:{request.form['Action']}", request.form["RoleArn"]
-    named = request.headers.get("X-Amz-Target", "").rpartition(".")[2] or request.form.get("Action", "")
-    return f"{service}:{named or request.method}", "*"
-
-
-def _requested_of_s3(request: Request) -> tuple[str, str]:
-    bucket, _, key = request.path.lstrip("/").partition("/")
-    actions = dict(ACTION_MAP["KEY" if key else "BUCKET"].get(request.method, {}))
-    if key and request.method == "HEAD":
-        actions["versionId"] = "GetObjectVersion"
-    found = [action for query, action in actions.items() if query in request.args]
-    action = found[0] if found else actions.get("DEFAULT", request.method)
-    if not bucket:
-        return "s3:ListAllMyBuckets", "*"
-    return f"s3:{action}", f"arn:{_PARTITION}:s3:::{bucket}" + (f"/{key}" if key else "")

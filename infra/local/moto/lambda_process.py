@@ -1,7 +1,9 @@
 """The process in which the stand-in runs a deployed function: the unpacked zip is its working directory.
 
-Reads the event from standard input and writes the result as the last line of standard output, like a Lambda runtime's
-answer; what the function logs goes to standard error.
+Reads events from standard input, one a line, and runs them one after another, like a Lambda runtime that stays warm:
+what the function keeps in its modules is there for the next event. The result of each goes to the file descriptor that
+RESULTS_FD names, with whether the function failed; without it to standard output as its last line, and the exit status
+tells. What the function prints and logs goes to standard output and standard error.
 """
 
 from __future__ import annotations
@@ -15,11 +17,27 @@ import time
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 
 def main() -> int:
-    """Call the handler named by _HANDLER with the event; exit 1 when it raises."""
+    """Call the handler named by _HANDLER with every event; exit 1 when it raised at the last one."""
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(message)s")
+    sys.path.insert(0, str(Path.cwd()))
+    results = os.environ.pop("RESULTS_FD", None)
+    failed = False
+    for line in sys.stdin:
+        result, failed = _run(json.loads(line))
+        if results is None:
+            sys.stdout.write(f"\n{json.dumps(result)}")
+        sys.stdout.flush()
+        if results is not None:
+            os.write(int(results), json.dumps([result, failed]).encode() + b"\n")
+    return int(failed)
+
+
+def _run(event: Any) -> tuple[Any, bool]:
+    """Return what the handler returns or its error, and whether it failed."""
     deadline = time.monotonic() + float(os.environ["AWS_LAMBDA_FUNCTION_TIMEOUT"])
     context = SimpleNamespace(
         function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
@@ -27,18 +45,11 @@ def main() -> int:
         get_remaining_time_in_millis=lambda: int((deadline - time.monotonic()) * 1000),
     )
     module, function = os.environ["_HANDLER"].rsplit(".", 1)
-    sys.path.insert(0, str(Path.cwd()))
-    event = json.load(sys.stdin)
     try:
-        result = getattr(importlib.import_module(module), function)(event, context)
+        return getattr(importlib.import_module(module), function)(event, context), False
     except Exception as error:  # noqa: BLE001  (a Lambda runtime reports whatever the function raises)
         traceback.print_exc()
-        result = {"errorMessage": str(error), "errorType": type(error).__name__}
-        status = 1
-    else:
-        status = 0
-    sys.stdout.write(f"\n{json.dumps(result)}")
-    return status
+        return {"errorMessage": str(error), "errorType": type(error).__name__}, True
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""What moto's AWS::S3::Bucket lacks: versioning and the public access block from the template, and TLS in policies."""
+"""What moto's AWS::S3::Bucket lacks: versioning and the public access block from the template, and one evaluation."""
 
 from __future__ import annotations
 
-import json
 import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
 
 if TYPE_CHECKING:
@@ -55,11 +54,6 @@ def _create_with_settings(
     return bucket
 
 
-def _get_permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResult:
-    """Evaluate the bucket's policy; the way to 127.0.0.1 counts as TLS, which moto does not look at."""
-    if bucket.policy is None:
-        return PermissionResult.NEUTRAL
-    policy = json.loads(bucket.policy)
-    no_tls = {"Bool": {"aws:SecureTransport": "false"}}
-    policy["Statement"] = [statement for statement in policy["Statement"] if statement.get("Condition") != no_tls]
-    return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
+def _get_permission(*_: Any) -> PermissionResult:
+    """Leave the bucket's policy to Iam.guard, which has asked already, and evaluates conditions and principals."""
+    return PermissionResult.NEUTRAL

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
+import uuid
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
+
+from infra.local.moto import lambda_runtime
+from infra.local.moto.iam import may_invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,16 +53,38 @@ class Schedule:
                     due = self._due.setdefault(rule.arn, time.monotonic() + seconds)
                     if time.monotonic() >= due:
                         self._due[rule.arn] = due + seconds
-                        self._fire(rule)
+                        self.fire(rule)
 
-    def _fire(self, rule: Rule) -> None:
+    def fire(self, rule: Rule) -> None:
+        """Invoke a rule's functions, those that let it.
+
+        Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge": else it is a failed
+        invocation, and the function hears nothing of it.
+        """
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": DEFAULT_ACCOUNT_ID,
+            "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "region": self._region,
+            "resources": [rule.arn],
+            "detail": {},
+        }
         for target in rule.targets:
-            function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
-            headers: dict[str, str] = {}
-            event = {"source": "aws.events", "resources": [rule.arn]}
-            answer = json.loads(function.invoke(json.dumps(event), {}, headers))
-            outcome = "failed" if "x-amz-function-error" in headers else "ran"
-            self._say(f"{rule.name} {outcome}: {answer}")
+            try:
+                function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
+            except UnknownFunctionException:
+                self._say(f"{rule.name}: failed invocation, there is no {target['Arn']}")
+                continue
+            if may_invoke(function, "events.amazonaws.com", rule.arn, DEFAULT_ACCOUNT_ID):
+                lambda_runtime.invoke_async(function, event, partial(self._tell, rule.name))
+            else:
+                self._say(f"{rule.name}: failed invocation, no AWS::Lambda::Permission of {target['Arn']} lets it")
+
+    def _tell(self, rule: str, outcome: str) -> None:
+        self._say(f"{rule} {outcome}")
 
 
 def rate_seconds(expression: str) -> int | None:

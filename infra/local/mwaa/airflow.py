@@ -1,9 +1,15 @@
-"""A real Airflow in a container: its components, each a process, on a database of the environment's own."""
+"""A real Airflow in the containers of an environment: its components, each a process, on one database."""
 
 from __future__ import annotations
 
+import shutil
+import threading
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from infra.local.mwaa.container import StoppedError
 from infra.local.mwaa.majors import major_of
 from infra.local.mwaa.processes import Processes
 
@@ -14,73 +20,164 @@ if TYPE_CHECKING:
     import requests
 
     from infra.local.mwaa.container import Container
+    from infra.local.mwaa.executors import CeleryTasks, LocalTasks
 
 _START_SECONDS = 240
+# Where the internet would be: a name that no network knows.
+_PUBLIC_WEB_SERVER = "http://public-web-server.invalid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Hold what outlives an environment's containers.
+
+    :param logs: folder of the tasks' logs, which are in CloudWatch on MWAA.
+    :param port: of the UI, on 127.0.0.1.
+    :param password: of the administrator.
+    :param secret: that the components share.
+    :param tasks: where tasks run, and on which database.
+    :param stopped: set when the environment is stopped for good.
+    """
+
+    logs: Path
+    port: int
+    password: str = field(repr=False)
+    secret: str = field(repr=False)
+    tasks: LocalTasks | CeleryTasks
+    stopped: threading.Event = field(default_factory=threading.Event)
 
 
 class Airflow:
-    """Run Airflow in a container that has been started.
+    """Run Airflow in the containers of one configuration.
 
-    :param container: where.
-    :param database: folder of the metadata database, which outlives the container.
-    :param port: of the UI, on 127.0.0.1.
-    :param password: of the administrator, the same for every container on that database.
+    :param containers: not started yet; none: there is no Airflow, and every step is done at once.
+    :param site: what outlives them.
+    :param workers_reach_web_server: whether tasks of Airflow 3 reach the web server, without which none runs.
     """
 
-    def __init__(self, container: Container, database: Path, port: int, password: str) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.user, self.password = "admin", password
-        self._container, self._port = container, port
-        self._major = major_of(container.image.airflow_version)
-        self._logs = container.root / "logs"
-        self._processes = Processes(self._logs)
-        self._environ = {
-            **container.environ,
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PARALLELISM": "4",
-            "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}/airflow.db",
-            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._logs),
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "AIRFLOW__FAB__AUTH_RATE_LIMITED": "False",
-            **self._major.environ(self.url),
-        }
-        database.mkdir(parents=True, exist_ok=True)
-        self._logs.mkdir()
+    def __init__(self, containers: list[Container], site: Site, *, workers_reach_web_server: bool = True) -> None:
+        self.containers, self._site = containers, site
+        self.url = f"http://127.0.0.1:{site.port}"
+        self.user, self.password = "admin", site.password
+        self._reached = workers_reach_web_server
+        site.logs.mkdir(parents=True, exist_ok=True)
+        self._processes = Processes(site.logs)
+        self._workers: list[str] = []
+        if containers:
+            self._major = major_of(containers[0].image.airflow_version)
+
+    def prepare(self, *, migrate: bool) -> None:
+        """Start the containers side by side, up to where Airflow comes.
+
+        :param migrate: whether to prepare the database meanwhile: on MWAA too, a container of its own does that.
+        :raises RuntimeError: when a container is unhealthy, or the database could not be prepared.
+        :raises StoppedError: when the environment is stopped meanwhile.
+        """
+        if not self.containers:
+            return
+        self._check_stopped()
+        database = self.prepare_database() if migrate else None
+        with ThreadPoolExecutor(len(self.containers)) as side_by_side:
+            starts = [side_by_side.submit(container.start) for container in self.containers]
+            if any(start.exception() for start in wait(starts, return_when=FIRST_EXCEPTION).done):
+                self._stop_containers()
+        errors = [error for start in starts if (error := start.exception())]
+        if errors:  # of the others, which were stopped, nobody wants to hear
+            raise min(errors, key=lambda error: isinstance(error, StoppedError))
+        if database and database.wait():
+            raise RuntimeError(f"the database could not be prepared: {self._processes.last_line('database')}")
 
     def prepare_database(self) -> subprocess.Popen[bytes]:
         """Begin to migrate the database and to create the administrator."""
-        airflow = self._container.programs / "airflow"
+        container = self.containers[0]
+        container.say("airflow db migrate, users create")
+        airflow = container.programs / "airflow"
         admin = f"--username {self.user} --role Admin --firstname Local --lastname Admin --email admin@example.org"
         commands = f'{airflow} db migrate && {airflow} users create {admin} "--password=$PASSWORD"'
-        return self._processes.start("database", ["sh", "-c", commands], self._environ | {"PASSWORD": self.password})
+        environ = self.environ(container) | {"PASSWORD": self.password}
+        return self._processes.start("database", ["sh", "-c", commands], environ)
 
-    def start(self, database: subprocess.Popen[bytes]) -> None:
-        """Start the components when the database is ready, and wait until they are healthy.
+    def start(self) -> None:
+        """Start the components, and wait until they are healthy.
 
-        :param database: see :meth:`prepare_database`.
         :raises RuntimeError: when one of them ends, or they are not healthy in time.
         """
-        self._container.say("airflow db migrate, users create")
-        if database.wait():
-            raise RuntimeError(f"the database could not be prepared: {self._processes.last_line('database')}")
-        components = (*self._major.services, (*self._major.web, str(self._port)))
-        self._container.say(f"airflow {', '.join(component[0] for component in components)}")
-        for component in components:
-            command = [str(self._container.programs / "airflow"), *component]
-            self._processes.serve(component[0], command, self._environ)
-        self._processes.wait_until(lambda: self._major.is_healthy(self.url), _START_SECONDS)
+        if not self.containers:
+            return
+        programs = self._site.tasks.programs(self._major, self.containers)
+        web = next(each for each in self.containers if each.component == "WebServer")
+        programs.append((self._major.web[0], web, (*self._major.web, str(self._site.port))))
+        self._workers = [name for name, container, _ in programs if container.component in {"Worker", "Hybrid"}]
+        for name, container, command in programs:
+            self._check_stopped()
+            container.say(f"airflow {name}")
+            arguments = [str(container.programs / "airflow"), *command]
+            self._processes.serve(name, arguments, self.environ(container))
+        self._processes.wait_until(self._is_healthy, _START_SECONDS)
+
+    def release(self, seconds: float) -> None:
+        """Stop all but the workers, which end their tasks first.
+
+        :param seconds: until :meth:`stop` is to be called; see :meth:`wait_for_workers`.
+        """
+        for name in self._workers:
+            self._processes.ask_to_end(name)
+        self._processes.stop(but=tuple(self._workers))
+        self._deadline = time.monotonic() + seconds
+
+    def wait_for_workers(self) -> None:
+        """Wait until the workers that :meth:`release` has asked have ended."""
+        while time.monotonic() < self._deadline and not all(map(self._processes.has_ended, self._workers)):
+            time.sleep(0.5)
 
     def stop(self) -> None:
-        """Stop every process, each by its own id."""
+        """Stop everything at once, also what has not come up yet."""
+        self._stop_containers()
         self._processes.stop()
 
-    def request(self, method: str, path: str, body: Any = None) -> requests.Response:
+    def remove(self) -> None:
+        """Stop everything, and delete the containers' packages, by far their largest part."""
+        self.stop()
+        for container in self.containers:
+            shutil.rmtree(container.packages, ignore_errors=True)
+
+    def request(self, method: str, path: str, body: Any = None, query: Any = None) -> requests.Response:
         """Call Airflow's REST API as the administrator.
 
         :param method: HTTP method.
         :param path: below the API's root, such as ``/dags``.
         :param body: JSON types (default: none).
+        :param query: query parameters (default: none).
         """
         with self._major.log_in(self.url, self.user, self.password) as session:
-            return session.request(method, self.url + self._major.api + path, json=body, timeout=60)
+            return session.request(method, self.url + self._major.api + path, json=body, params=query, timeout=60)
+
+    def _is_healthy(self) -> bool:
+        self._check_stopped()
+        return self._major.is_healthy(self.url)
+
+    def _check_stopped(self) -> None:
+        if self._site.stopped.is_set():
+            raise StoppedError("the environment was stopped")
+
+    def _stop_containers(self) -> None:
+        for container in self.containers:
+            container.stop()
+
+    def environ(self, container: Container) -> dict[str, str]:
+        """Return a component's variables; what MWAA sets itself prevails over options (image: config/airflow.py)."""
+        environ = {
+            **container.environ,
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__FERNET_KEY": "",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._site.logs),
+            "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__FAB__AUTH_RATE_LIMITED": "False",
+            **self._major.environ(self.url, self._site.secret),
+            **self._site.tasks.environ,
+        }
+        if not self._reached and "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" in environ:
+            environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"{_PUBLIC_WEB_SERVER}/execution/"
+        return environ

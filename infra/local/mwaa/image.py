@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from infra import ROOT
+from infra.mwaa_facts import ESSENTIAL_CONSTRAINTS, NOT_ESSENTIAL
 
 _AIRFLOW = "#!{python}\nimport sys\n\nfrom airflow.__main__ import main\n\nsys.exit(main())\n"
+_PIN = re.compile(r"([A-Za-z0-9._-]+)==.+")
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,15 @@ class Image:
 
     @property
     def constraints_file(self) -> Path:
-        """Give the file that the container's AIRFLOW_CONSTRAINTS_FILE names."""
+        """Return the file that the container's AIRFLOW_CONSTRAINTS_FILE names."""
         return ROOT / "requirements" / f"constraints-{self.airflow_version}.txt"
+
+    @property
+    def essential_constraints(self) -> str:
+        """Return the constraints that no requirements.txt lifts, with the versions that are pinned here."""
+        names = ESSENTIAL_CONSTRAINTS - NOT_ESSENTIAL.get(self.airflow_version, frozenset())
+        pins = (_PIN.match(line) for line in self.constraints_file.read_text().splitlines())
+        return "".join(f"{pin[0]}\n" for pin in pins if pin and pin[1].lower().replace("_", "-") in names)
 
     def new_layer(self, folder: Path) -> Path:
         """Make an environment on top of the image, into which pip installs what the image does not hold.
@@ -48,13 +59,17 @@ class Image:
         """
         subprocess.run([str(self._python), "-m", "venv", "--without-pip", str(folder)], check=True)
         programs = folder / "bin"
-        python = programs / "python"
-        ask = [str(self._python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-        image_packages = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
-        ask[0] = str(python)
-        layer_packages = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
-        (Path(layer_packages) / "image.pth").write_text(f"import site; site.addsitedir({image_packages!r})\n")
+        packages = _packages(self._python)
+        layer = folder / packages.relative_to(self._python.parent.parent)
+        (layer / "image.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
         airflow = programs / "airflow"
-        airflow.write_text(_AIRFLOW.format(python=python))
+        airflow.write_text(_AIRFLOW.format(python=programs / "python"))
         airflow.chmod(0o755)
         return programs
+
+
+@cache
+def _packages(python: Path) -> Path:
+    """Return the folder of the packages of a virtual environment."""
+    ask = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    return Path(subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ class Major:
 
     :param services: the components beside the web server: a command's name and arguments each.
     :param web: the command that serves UI and REST API; its port is to be appended.
-    :param environ: given the web server's URL: environment variables of every component.
+    :param environ: given the web server's URL and a secret: environment variables of every component.
     :param health: path of the health check.
     :param health_parts: what it must call healthy.
     :param api: root of the REST API.
@@ -32,7 +31,7 @@ class Major:
 
     services: tuple[tuple[str, ...], ...]
     web: tuple[str, ...]
-    environ: Callable[[str], dict[str, str]]
+    environ: Callable[[str, str], dict[str, str]]
     health: str
     health_parts: tuple[str, ...]
     api: str
@@ -51,21 +50,21 @@ class Major:
         return all(health[part]["status"] == "healthy" for part in self.health_parts)
 
 
-def _environ_2(url: str) -> dict[str, str]:
+def _environ_2(url: str, secret: str) -> dict[str, str]:
     return {
         "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor",  # Airflow 2 refuses any other on SQLite
         "AIRFLOW__WEBSERVER__BASE_URL": url,
-        "AIRFLOW__WEBSERVER__SECRET_KEY": secrets.token_hex(),
+        "AIRFLOW__WEBSERVER__SECRET_KEY": secret,
         "AIRFLOW__WEBSERVER__WORKERS": "1",
     }
 
 
-def _environ_3(url: str) -> dict[str, str]:
+def _environ_3(url: str, secret: str) -> dict[str, str]:
     return {
         "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(),
+        "AIRFLOW__API__SECRET_KEY": secret,
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secret,
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",

@@ -6,14 +6,43 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from infra.local.mwaa.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
 _PATIENCE_SECONDS = 10
+_GUARD = Guard()
+
+
+def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
+    """Start a program with a session of its own, which ends with this process at the latest.
+
+    :param command: its path and arguments.
+    :param how: of subprocess.Popen.
+    """
+    process = subprocess.Popen(command, start_new_session=True, **how)
+    _GUARD.started(process.pid)
+    return process
+
+
+def end(process: subprocess.Popen[bytes], patience: float = _PATIENCE_SECONDS) -> None:
+    """End a program that :func:`start` has started, and its children.
+
+    :param process: which.
+    :param patience: seconds before it is killed.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            break
+    _GUARD.stopped(process.pid)
 
 
 class Processes:
@@ -24,8 +53,8 @@ class Processes:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._services: dict[str, subprocess.Popen[bytes]] = {}
-        self._started = ExitStack()
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._services: set[str] = set()
 
     def start(self, name: str, command: list[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a program that ends by itself.
@@ -35,15 +64,13 @@ class Processes:
         :param environ: all of its environment variables.
         """
         with (self._logs / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, env=environ, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        self._started.callback(_stop, process)
-        return process
+            self._started[name] = start(command, env=environ, stdout=log, stderr=subprocess.STDOUT)
+        return self._started[name]
 
     def serve(self, name: str, command: list[str], environ: Mapping[str, str]) -> None:
         """Start a program that is to run until all are stopped; see :meth:`start`."""
-        self._services[name] = self.start(name, command, environ)
+        self.start(name, command, environ)
+        self._services.add(name)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait for the programs that serve.
@@ -54,15 +81,15 @@ class Processes:
         """
         deadline = time.monotonic() + seconds
         while not ready():
-            for name, process in self._services.items():
-                if process.poll() is not None:
+            for name in sorted(self._services & self._started.keys()):
+                if self._started[name].poll() is not None:
                     raise RuntimeError(f"airflow {name} ended: {self.last_line(name)}")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"Airflow was not healthy within {seconds} s: see {self._logs}")
             time.sleep(0.5)
 
     def last_line(self, name: str) -> str:
-        """Give the last line that a program printed, and where the others are.
+        """Return the last line that a program printed, and where the others are.
 
         :param name: of its log file.
         """
@@ -70,18 +97,23 @@ class Processes:
         lines = log.read_text(errors="replace").splitlines()
         return f"{lines[-1] if lines else 'it printed nothing'} (see {log})"
 
-    def stop(self) -> None:
-        """Stop every program, each by its own id."""
-        self._started.close()
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its children: they have a session, thus a process group, of their own."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    def ask_to_end(self, name: str) -> None:
+        """Ask a program to end when its work is done: its children are not told."""
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        try:
-            process.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+            os.kill(self._started[name].pid, signal.SIGTERM)
+
+    def has_ended(self, name: str) -> bool:
+        """Tell whether a program has ended."""
+        return self._started[name].poll() is not None
+
+    def stop(self, *, but: tuple[str, ...] = ()) -> None:
+        """Stop every program, the last first, each by its own id.
+
+        :param but: the names of those that go on.
+        """
+        stopping = [name for name in reversed(self._started) if name not in but]
+        for name in stopping:  # side by side: each may take seconds to end
+            with suppress(ProcessLookupError):
+                os.killpg(self._started[name].pid, signal.SIGTERM)
+        for name in stopping:
+            end(self._started.pop(name))

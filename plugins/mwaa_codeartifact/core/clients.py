@@ -44,13 +44,23 @@ _RETRIES = urllib3.Retry(
 )
 
 
-def http_get(url: str, token: Token, *, ca_bundle: bool | str | None = None, tries: int = _TRIES) -> int:
-    """GET a URL as pip would, but without following redirects, which would carry the token elsewhere; give the status.
+def http_get(
+    url: str,
+    token: Token,
+    *,
+    ca_bundle: bool | str | None = None,
+    tries: int = _TRIES,
+    patience: float | None = None,
+) -> int:
+    """GET a URL as pip would, but without following redirects, which would carry the token elsewhere.
+
+    Return the status.
 
     :param url: what to get.
     :param token: sent as the password of the user ``aws`` (CodeArtifact user guide, "Use CodeArtifact with pip").
     :param ca_bundle: path of the CA certificates, or False to check none (default: the system's).
     :param tries: how often at most it is asked while it is busy or silent (default: 3).
+    :param patience: how long to wait for the connection and for each part of the answer (s, default: 3 and 5).
     :raises OSError: when there is no answer.
     """
     tls: dict[str, Any] = {"cert_reqs": "CERT_NONE"} if ca_bundle is False else {}
@@ -65,7 +75,7 @@ def http_get(url: str, token: Token, *, ca_bundle: bool | str | None = None, tri
                 url,
                 headers=urllib3.make_headers(basic_auth=f"aws:{token.value}"),
                 redirect=False,
-                timeout=_TIMEOUT,
+                timeout=urllib3.Timeout(connect=patience, read=patience) if patience else _TIMEOUT,
                 retries=_RETRIES.new(total=tries - 1),
             )
     except urllib3.exceptions.HTTPError as error:

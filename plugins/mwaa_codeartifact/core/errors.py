@@ -30,13 +30,13 @@ _ACCESS_DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
 
 def aws_code(error: BotoCoreError | ClientError) -> str:
-    """Give the AWS error code, or the botocore exception's name where AWS did not answer."""
+    """Return the AWS error code, or the botocore exception's name where AWS did not answer."""
     response = getattr(error, "response", None)
     return str(response["Error"]["Code"]) if response else type(error).__name__
 
 
 class CodeArtifactError(Exception):
-    """Say what was attempted, on what, and why it failed.
+    """What was attempted, on what, and why it failed.
 
     :param attempt: what was attempted, an imperative ("mint a token").
     :param subject: on which target, destination or setting.
@@ -47,6 +47,14 @@ class CodeArtifactError(Exception):
     def __init__(self, attempt: str, subject: str, reason: str, *, code: str | None = None) -> None:
         super().__init__(f"Could not {attempt} ({subject}): {reason}" + (f" [{code}]" if code else ""))
         self.code = code
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may pass within minutes: IAM's changes take a while to count everywhere.
+
+        Source: IAM user guide, "Changes that I make are not always immediately visible".
+        """
+        return self.code in _ACCESS_DENIED
 
     @classmethod
     def from_aws(
@@ -83,6 +91,11 @@ class MintError(CodeArtifactError):
 
 class VerifyError(CodeArtifactError):
     """The repository could not be asked whether it accepts the token."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may pass within minutes: a new repository may be slow, or not know the token or its rights yet."""
+        return self.code is None or self.code in {"401", "403", "429"} or self.code.startswith("5")
 
 
 class TokenRejectedError(VerifyError):

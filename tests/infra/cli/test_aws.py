@@ -64,3 +64,32 @@ def test_an_error_after_retries_is_understood_too() -> None:
 def test_an_expired_sign_in_of_the_cli_itself_is_understood() -> None:
     text = "Error when retrieving token from sso: Token has expired and refresh failed"
     assert "sign in again" in str(failure("s3api list-buckets", text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error when retrieving token from sso: Token has expired and refresh failed",
+        "The config profile (nosuch) could not be found",
+    ],
+)
+def test_a_command_that_only_the_newer_cli_has_is_advised_with_its_version(text: str) -> None:
+    advice = str(failure("s3api list-buckets", text))
+    assert "list-profiles" not in advice
+    assert ("aws sso login" in advice) == ("CLI v2" in advice)
+
+
+@pytest.mark.parametrize(
+    ("text", "passing"),
+    [
+        ("An error occurred (ThrottlingException) when calling the GetEnvironment operation: Rate exceeded", True),
+        ("An error occurred (RequestLimitExceeded) when calling the DescribeStacks operation: Too fast", True),
+        ("An error occurred (503) when calling the HeadObject operation: Service Unavailable", True),
+        ('Could not connect to the endpoint URL: "https://airflow.eu-central-1.amazonaws.com/"', True),
+        ("An error occurred (AccessDenied) when calling the DescribeStacks operation: Could not connect", False),
+        ("An error occurred (ExpiredToken) when calling the DescribeStacks operation: expired", False),
+        ("Unable to locate credentials", False),
+    ],
+)
+def test_what_may_pass_by_itself_is_told_from_what_does_not(text: str, *, passing: bool) -> None:
+    assert failure("any command", text).passing is passing

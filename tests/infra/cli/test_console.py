@@ -23,3 +23,22 @@ def test_a_long_wait_gives_signs_of_life_only_while_nothing_else_is_said(
     assert signs
     assert all(sign.startswith("  … stack demo: ") for sign in signs)
     assert last == "done"
+
+
+def test_a_line_has_its_time_and_its_speaker_and_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.Console() as speakers:
+        speakers.say("mwaa", "AVAILABLE")
+    assert speakers.lines == ["   0.0 s  mwaa      AVAILABLE"]
+    assert capsys.readouterr().out == "   0.0 s  mwaa      AVAILABLE\n"
+
+
+def test_a_silence_is_broken_until_it_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.5)
+    with console.Console() as speakers:
+        time.sleep(1.2)
+        assert "  … at work: " in capsys.readouterr().out
+        speakers.quiet()
+        time.sleep(1.2)
+    assert capsys.readouterr().out == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from infra import ROOT
 from infra.cli.settings import Settings, SettingsError, load, settable
 from infra.cli.templates import read_templates
+from infra.mwaa_facts import PYTHON_VERSIONS, access_modes
 from tests.infra.cli.support import GOOD, write
 
 if TYPE_CHECKING:
@@ -39,9 +41,9 @@ def test_good_settings_become_the_parameters_of_the_same_name(tmp_path: Path) ->
 
 
 def test_the_process_environment_wins_over_the_file(tmp_path: Path) -> None:
-    env_file = write(tmp_path, AIRFLOW_VERSION="3.0.6", AWS_PROFILE="of-the-file")
-    settings = load(env_file, {"AIRFLOW_VERSION": "2.11.2", "AWS_PROFILE": "of-the-shell"}, TEMPLATES)
-    assert settings.parameters["AirflowVersion"] == "2.11.2"
+    env_file = write(tmp_path, AIRFLOW_VERSION="3.3.1", AWS_PROFILE="of-the-file")
+    settings = load(env_file, {"AIRFLOW_VERSION": "3.2.1", "AWS_PROFILE": "of-the-shell"}, TEMPLATES)
+    assert settings.parameters["AirflowVersion"] == "3.2.1"
     assert settings.environ["AWS_PROFILE"] == "of-the-shell"
 
 
@@ -53,7 +55,8 @@ def test_credentials_show_in_no_repr(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [
-        ("AWS_REGION", "Frankfurt", "must be the code of an AWS Region, such as eu-central-1"),
+        ("AWS_REGION", "Frankfurt", "must be a Region that has MWAA and CodeArtifact: ap-northeast-1, ap-south-1"),
+        ("AWS_REGION", "ca-central-1", "must be a Region that has MWAA and CodeArtifact: ap-northeast-1, ap-south-1"),
         ("ENVIRONMENT_NAME", "1st", "must start with a letter and hold at most 50 letters, digits and hyphens"),
         ("ENVIRONMENT_NAME", "e" * 51, "must start with a letter and hold at most 50 letters, digits and hyphens"),
         ("BUCKET_NAME", "My_Bucket", "must be 3 to 63 lower-case letters, digits and hyphens"),
@@ -63,6 +66,15 @@ def test_credentials_show_in_no_repr(tmp_path: Path) -> None:
         ("MAX_WORKERS", "many", "must be a number from 1 to 25"),
         ("MAX_WORKERS", "26", "must be a number from 1 to 25"),
         ("PERMISSIONS_BOUNDARY", "admin", "must be empty or the ARN of a managed IAM policy"),
+        ("ADDITIONAL_ENDPOINTS", "sts,s3", "must be names of AWS services separated by commas"),
+        ("ADDITIONAL_ENDPOINTS", "codeartifact.api", "must be names of AWS services separated by commas"),
+        ("ADDITIONAL_ENDPOINTS", "sts, ssm", "must be names of AWS services separated by commas"),
+        ("ADDITIONAL_ENDPOINTS", "sts,ssm,", "must not hold a comma too many"),
+        ("ADDITIONAL_ENDPOINTS", "sts,ssm,sts", "must not name sts twice"),
+        ("IN_HOUSE_PACKAGES", "a,a", "must not name a twice"),
+        ("IN_HOUSE_PACKAGES", "acme,acme-*", "must not name both acme and acme-*"),
+        ("IN_HOUSE_PACKAGES", "acme_tool", "must be empty, or names separated by commas"),
+        ("IN_HOUSE_PACKAGES", "mwaa-codeartifact-probe", "must be empty, or names separated by commas"),
     ],
 )
 def test_a_bad_value_is_named_with_its_rule_and_where_to_change_it(
@@ -76,6 +88,66 @@ def test_a_bad_value_is_named_with_its_rule_and_where_to_change_it(
 def test_a_bad_value_of_the_shell_is_to_be_changed_there(tmp_path: Path) -> None:
     (problem,) = problems(write(tmp_path), AIRFLOW_VERSION="1.10")
     assert problem.endswith(": change it in the environment, which wins over .env.")
+
+
+def test_zones_are_of_the_region(tmp_path: Path) -> None:
+    told = problems(write(tmp_path, AVAILABILITY_ZONE1="eu-west-1a", AVAILABILITY_ZONE2="eu-central-1b"))
+    assert told == [
+        'AVAILABILITY_ZONE1 is "eu-west-1a" but must be a zone of AWS_REGION eu-central-1: change it in .env.'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "values", "why"),
+    [
+        (
+            {"AIRFLOW_VERSION": "3.3.1", "WEBSERVER_ACCESS_MODE": "PUBLIC_ONLY"},
+            'AIRFLOW_VERSION is "3.3.1" and WEBSERVER_ACCESS_MODE is "PUBLIC_ONLY"',
+            "so WEBSERVER_ACCESS_MODE must be PUBLIC_AND_PRIVATE or PRIVATE_ONLY, or AIRFLOW_VERSION 2.11.2",
+        ),
+        (
+            {"AIRFLOW_VERSION": "2.10.3"},
+            'AIRFLOW_VERSION is "2.10.3" and WEBSERVER_ACCESS_MODE is "PUBLIC_AND_PRIVATE" (its default)',
+            "so WEBSERVER_ACCESS_MODE must be PUBLIC_ONLY or PRIVATE_ONLY, or AIRFLOW_VERSION 3.2.1 or 3.3.1",
+        ),
+        (
+            {"ENVIRONMENT_CLASS": "mw1.micro"},
+            'ENVIRONMENT_CLASS is "mw1.micro" and MAX_WORKERS is "2" (its default)',
+            "runs one worker, so MAX_WORKERS must be 1",
+        ),
+        (
+            {"MIN_WORKERS": "9"},
+            'MIN_WORKERS is "9" and MAX_WORKERS is "2" (its default)',
+            "the minimum must not be greater than the maximum",
+        ),
+        (
+            {"AVAILABILITY_ZONE1": "eu-central-1a"},
+            'AVAILABILITY_ZONE1 is "eu-central-1a" and AVAILABILITY_ZONE2 is "" (its default)',
+            "AVAILABILITY_ZONE1 and AVAILABILITY_ZONE2 must be two different zones, or both empty",
+        ),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(
+    tmp_path: Path, settings: dict[str, str], values: str, why: str
+) -> None:
+    (problem,) = problems(write(tmp_path, **settings))
+    assert problem.startswith(f"{values}: ")
+    assert problem.endswith(f"{why}. Change it in .env.")
+
+
+def test_the_preflight_may_try_a_version_that_is_not_deployed(tmp_path: Path) -> None:
+    settings = load(write(tmp_path), {"AIRFLOW_VERSION": "2.10.3"}, TEMPLATES, to_deploy=False)
+    assert settings.parameters["AirflowVersion"] == "2.10.3"
+
+
+@pytest.mark.parametrize("version", PYTHON_VERSIONS)
+def test_a_version_and_an_access_mode_go_together_exactly_where_tasks_run(tmp_path: Path, version: str) -> None:
+    accepted = set()
+    for mode in ("PUBLIC_ONLY", "PRIVATE_ONLY", "PUBLIC_AND_PRIVATE"):
+        with contextlib.suppress(SettingsError):
+            load(write(tmp_path, AIRFLOW_VERSION=version, WEBSERVER_ACCESS_MODE=mode), {}, TEMPLATES)
+            accepted.add(mode)
+    assert accepted == set(access_modes(version))
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -102,6 +174,11 @@ def test_all_problems_are_told_at_once_and_first_that_there_is_no_file(tmp_path:
     assert [problem.split()[0] for problem in told[1:]] == [
         "AWS_REGION", "ENVIRONMENT_NAME", "DOMAIN_NAME", "REPOSITORY_NAME", "BUCKET_NAME"
     ]  # fmt: skip
+
+
+def test_no_file_is_missed_where_none_is_needed(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path / ".env", **GOOD | {"BUCKET_NAME": "My_Bucket"})
+    assert problem.startswith("BUCKET_NAME is")
 
 
 def test_the_example_file_names_every_setting_with_its_default(tmp_path: Path) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from cfnlint.api import ManualArgs, lint_file
 
-from tests.infra.cloudformation.support import FOLDER, STACKS, actions, resources, statements, texts
+from infra.cli.rules import broken_rules
+from infra.cli.templates import read_templates
+from infra.mwaa_facts import PYTHON_VERSIONS, REGIONS, access_modes
+from tests.infra.cloudformation.support import FOLDER, STACKS, Stack, expand, load, statements, texts
 
+TEMPLATES = read_templates()
 FROM_DOTENV = {"EnvironmentName", "BucketName", "DomainName", "RepositoryName"}
 FROM_UPLOADS = {
     "RefresherS3ObjectVersion",
@@ -41,12 +47,46 @@ def test_every_parameter_is_described_and_constrained(templates: dict[str, Any],
 
 
 @every_stack
-def test_every_default_meets_its_own_constraint(templates: dict[str, Any], stack: str) -> None:
-    for name, parameter in templates[stack]["Parameters"].items():
-        if "Default" in parameter:
-            default = parameter["Default"]
-            assert re.fullmatch(parameter.get("AllowedPattern", ".*"), str(default)), name
-            assert default in parameter.get("AllowedValues", [default]), name
+def test_every_default_meets_its_own_constraint_and_the_rules(stack: str) -> None:
+    template = TEMPLATES[stack]
+    defaults = {name: each.default for name, each in template.parameters.items() if each.default is not None}
+    assert [name for name, value in defaults.items() if template.parameters[name].broken_rule(value)] == []
+    assert broken_rules(template.rules, defaults) == []
+
+
+@pytest.mark.parametrize("mode", ["PUBLIC_ONLY", "PRIVATE_ONLY", "PUBLIC_AND_PRIVATE"])
+@pytest.mark.parametrize("version", PYTHON_VERSIONS)
+def test_the_rules_accept_a_version_and_an_access_mode_exactly_where_tasks_run(version: str, mode: str) -> None:
+    values = {"AirflowVersion": version, "WebserverAccessMode": mode}
+    broken = broken_rules(TEMPLATES["mwaa"].rules, values)
+    assert (broken == []) is (mode in access_modes(version))
+
+
+@pytest.mark.parametrize(
+    ("values", "good"),
+    [
+        ({"EnvironmentClass": "mw1.micro", "MaxWorkers": "2"}, False),
+        ({"EnvironmentClass": "mw1.micro", "MaxWorkers": "1"}, True),
+        ({"EnvironmentClass": "mw1.small", "MaxWorkers": "2"}, True),
+    ],
+)
+def test_mw1_micro_runs_one_worker(values: dict[str, str], *, good: bool) -> None:
+    assert (broken_rules(TEMPLATES["mwaa"].rules, values) == []) is good
+
+
+@pytest.mark.parametrize(
+    ("zones", "good"),
+    [(("", ""), True), (("a", "b"), True), (("a", ""), False), (("", "b"), False), (("a", "a"), False)],
+)
+def test_zones_come_in_pairs(zones: tuple[str, str], *, good: bool) -> None:
+    values = dict(zip(("AvailabilityZone1", "AvailabilityZone2"), zones, strict=True))
+    assert (broken_rules(TEMPLATES["network"].rules, values) == []) is good
+
+
+@pytest.mark.long
+def test_cfn_lint_finds_nothing_in_any_region_that_has_both_services() -> None:
+    checks = ManualArgs(regions=sorted(REGIONS), include_checks=["I"])
+    assert [match for stack in STACKS for match in lint_file(FOLDER / f"{stack}.yaml", checks)] == []
 
 
 @every_stack
@@ -89,39 +129,44 @@ def test_no_arn_names_a_partition_an_account_or_a_region(templates: dict[str, An
             assert not re.search(r"\d{12}|[a-z]{2}-[a-z]+-\d", value), value
 
 
-def test_no_role_but_the_publisher_may_publish_packages(templates: dict[str, Any]) -> None:
-    allowed = {
-        (stack, action)
-        for stack, template in templates.items()
-        for statement in statements(template).values()
-        if statement["Effect"] == "Allow"
-        for action in actions(statement)
-    }
-    assert {action for _, action in allowed if action.startswith("codeartifact:")} == {
-        "codeartifact:GetAuthorizationToken",
-        "codeartifact:GetRepositoryEndpoint",
-        "codeartifact:PublishPackageVersion",
-        "codeartifact:ReadFromRepository",
-    }
-    assert [stack for stack, action in allowed if "Publish" in action and action.startswith("codeartifact:")] == [
-        "repository"
-    ]
-    assert not [action for _, action in allowed if action.startswith("*") or action.endswith(":*")]
+ROLES = {"repository": "PublisherRole", "refresher": "RefresherRole", "mwaa": "ExecutionRole"}
 
 
-def test_a_permissions_boundary_is_optional_and_applied_to_every_role(templates: dict[str, Any]) -> None:
-    bounded = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
-    for stack in ("repository", "refresher", "mwaa"):
-        (role,) = resources(templates[stack], "AWS::IAM::Role").values()
-        assert role["Properties"]["PermissionsBoundary"] == bounded
-        assert templates[stack]["Parameters"]["PermissionsBoundary"]["Default"] == ""
-        assert templates[stack]["Conditions"]["HasPermissionsBoundary"] == {
-            "Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundary"}, ""]}]
-        }
+def test_no_role_but_the_publisher_may_publish_packages_and_none_everything() -> None:
+    publishing = set()
+    for stack, role in ROLES.items():
+        for statement in statements(Stack(stack), role):
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert not [action for action in actions if action == "*" or action.endswith(":*")]
+            publishing |= {role for action in actions if fnmatchcase("codeartifact:PublishPackageVersion", action)}
+    assert publishing == {"PublisherRole"}
+
+
+def test_a_permissions_boundary_is_optional_and_applied_to_every_role() -> None:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    for stack in STACKS:
+        for bounded in Stack(stack, PermissionsBoundary=boundary).of("AWS::IAM::Role").values():
+            assert bounded["PermissionsBoundary"] == boundary
+        for free in Stack(stack).of("AWS::IAM::Role").values():
+            assert "PermissionsBoundary" not in free
+
+
+@every_stack
+def test_lists_may_be_empty_and_their_loops_make_names_of_their_own(stack: str) -> None:
+    lists = [name for name, each in load(stack)["Parameters"].items() if each["Type"] == "CommaDelimitedList"]
+    empty = Stack(stack)
+    filled = Stack(stack, **dict.fromkeys(lists, "a.b-c,9-x"))
+    assert len(filled.resources) >= len(empty.resources) + 2 * len(lists)
+    assert all(name.isalnum() for name in filled.resources)
+    # Neither a parameter nor a loop may have a resource's name (template reference: Fn::ForEach, UniqueLoopName).
+    prefix = "Fn::ForEach::"
+    loops = {name.removeprefix(prefix) for name in load(stack)["Resources"] if name.startswith(prefix)}
+    unnamed = set(expand(stack, {})["Resources"])
+    assert not (unnamed | set(filled.resources)) & (loops | set(load(stack)["Parameters"]))
 
 
 @every_stack
 def test_no_template_holds_a_key_of_its_own_or_a_secret(templates: dict[str, Any], stack: str) -> None:
-    kinds = {resource["Type"] for resource in templates[stack]["Resources"].values()}
+    kinds = {resource["Type"] for resource in Stack(stack).resources.values()}
     assert not {kind for kind in kinds if kind.startswith(("AWS::KMS::", "AWS::SecretsManager::"))}
     assert "NoEcho" not in json.dumps(templates[stack]["Parameters"])

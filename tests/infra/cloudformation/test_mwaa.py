@@ -1,185 +1,229 @@
-"""The MWAA environment and its execution role."""
+"""The MWAA environment, its execution role, its log groups and the alarm on failed installations."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 
-from tests.infra.cloudformation.support import actions, statements
+from infra.cli.templates import read_templates
+from infra.mwaa_facts import INSTALLING_COMPONENTS, LOG_COMPONENTS, PYTHON_VERSIONS, access_modes
+from tests.infra.cloudformation.support import ACCOUNT, REGION, Stack, may, statements
 
-ENVIRONMENT_ARN = {
-    "Fn::Sub": "arn:${AWS::Partition}:airflow:${AWS::Region}:${AWS::AccountId}:environment/${EnvironmentName}"
+GIVEN = {
+    "EnvironmentName": "demo",
+    "PrivateSubnetIds": "subnet-1a,subnet-2b",
+    "SecurityGroupId": "sg-1",
+    "BucketArn": "arn:aws:s3:::bucket",
+    "PluginsS3ObjectVersion": "p1",
+    "RequirementsS3ObjectVersion": "r1",
+    "StartupScriptS3ObjectVersion": "s1",
+    "DomainName": "data",
+    "DomainOwner": ACCOUNT,
+    "DomainArn": f"arn:aws:codeartifact:{REGION}:{ACCOUNT}:domain/data",
+    "RepositoryName": "python",
+    "RepositoryArn": f"arn:aws:codeartifact:{REGION}:{ACCOUNT}:repository/data/python",
+    "IndexUrlDestination": "s3://bucket/dags/codeartifact.txt",
+    "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
 }
+ENVIRONMENT = f"arn:aws:airflow:{REGION}:{ACCOUNT}:environment/demo"
+LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:airflow-demo"
+PARAMETERS = read_templates()["mwaa"].parameters
 
 
-@pytest.fixture
-def environment(mwaa: dict[str, Any]) -> dict[str, Any]:
-    properties: dict[str, Any] = mwaa["Resources"]["Environment"]["Properties"]
+@pytest.fixture(scope="module")
+def mwaa() -> Stack:
+    return Stack("mwaa", **GIVEN)
+
+
+@pytest.fixture(scope="module")
+def environment(mwaa: Stack) -> dict[str, Any]:
+    properties: dict[str, Any] = mwaa.resources["Environment"]["Properties"]
     return properties
 
 
-def test_both_principals_of_mwaa_may_assume_the_role_for_this_environment_only(mwaa: dict[str, Any]) -> None:
-    role = mwaa["Resources"]["ExecutionRole"]["Properties"]
+def test_both_principals_of_mwaa_may_assume_the_role_for_this_environment_only(mwaa: Stack) -> None:
+    role = mwaa.resources["ExecutionRole"]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Principal"] == {"Service": ["airflow.amazonaws.com", "airflow-env.amazonaws.com"]}
+    assert set(trust["Principal"]["Service"]) == {"airflow.amazonaws.com", "airflow-env.amazonaws.com"}
     assert trust["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
-        "ArnLike": {"aws:SourceArn": ENVIRONMENT_ARN},
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnLike": {"aws:SourceArn": ENVIRONMENT},
     }
     assert "ManagedPolicyArns" not in role
 
 
-def test_the_role_may_run_the_environment(mwaa: dict[str, Any]) -> None:
-    log_group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:airflow-${EnvironmentName}-*"
-    expected: dict[str, Any] = {
-        "PublishHealth": ("Allow", "airflow:PublishMetrics", ENVIRONMENT_ARN),
-        "NeverListBuckets": ("Deny", "s3:ListAllMyBuckets", "*"),
-        "ReadBucket": (
-            "Allow",
-            ["s3:GetObject*", "s3:GetBucket*", "s3:List*"],
-            [{"Ref": "BucketArn"}, {"Fn::Sub": "${BucketArn}/*"}],
+# What MWAA's guide says that the role needs ("Amazon MWAA execution role"), and what would be too much.
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        ("airflow:PublishMetrics", ENVIRONMENT, True),
+        ("airflow:PublishMetrics", ENVIRONMENT + "2", False),
+        ("s3:ListAllMyBuckets", "*", False),
+        ("s3:GetObject", "arn:aws:s3:::bucket/dags/a.py", True),
+        ("s3:GetObjectVersion", "arn:aws:s3:::bucket/plugins.zip", True),
+        ("s3:GetBucketVersioning", "arn:aws:s3:::bucket", True),
+        ("s3:ListBucket", "arn:aws:s3:::bucket", True),
+        ("s3:GetObject", "arn:aws:s3:::another/secret", False),
+        ("s3:GetAccountPublicAccessBlock", "*", True),
+        ("s3:PutObject", "arn:aws:s3:::bucket/dags/codeartifact.txt", True),
+        ("s3:PutObject", "arn:aws:s3:::bucket/dags/a.py", False),
+        ("s3:DeleteObject", "arn:aws:s3:::bucket/dags/codeartifact.txt", False),
+        *(
+            (f"logs:{name}", f"{LOG_GROUP}-Task:log-stream:x", True)
+            for name in (
+                "CreateLogStream",
+                "CreateLogGroup",
+                "PutLogEvents",
+                "GetLogEvents",
+                "GetLogRecord",
+                "GetLogGroupFields",
+                "GetQueryResults",
+            )
         ),
-        "CheckPublicAccessBlock": ("Allow", "s3:GetAccountPublicAccessBlock", "*"),
-        "WriteLogs": (
-            "Allow",
-            [
-                "logs:CreateLogGroup",
-                "logs:CreateLogStream",
-                "logs:GetLogEvents",
-                "logs:GetLogGroupFields",
-                "logs:GetLogRecord",
-                "logs:GetQueryResults",
-                "logs:PutLogEvents",
-            ],
-            {"Fn::Sub": log_group},
+        ("logs:PutLogEvents", f"{LOG_GROUP[:-4]}other-Task:log-stream:x", False),
+        ("logs:DescribeLogGroups", "*", True),
+        ("cloudwatch:PutMetricData", "*", True),
+        *(
+            (f"sqs:{name}", f"arn:aws:sqs:{REGION}:999999999999:airflow-celery-1", True)
+            for name in (
+                "ChangeMessageVisibility",
+                "DeleteMessage",
+                "GetQueueAttributes",
+                "GetQueueUrl",
+                "ReceiveMessage",
+                "SendMessage",
+            )
         ),
-        "FindLogs": ("Allow", "logs:DescribeLogGroups", "*"),
-        "WriteMetrics": ("Allow", "cloudwatch:PutMetricData", "*"),
-        "UseCeleryQueue": (
-            "Allow",
-            [
-                "sqs:ChangeMessageVisibility",
-                "sqs:DeleteMessage",
-                "sqs:GetQueueAttributes",
-                "sqs:GetQueueUrl",
-                "sqs:ReceiveMessage",
-                "sqs:SendMessage",
-            ],
-            {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:*:airflow-celery-*"},
-        ),
-    }
-    granted = statements(mwaa)
-    assert {
-        sid: (granted[sid]["Effect"], granted[sid]["Action"], granted[sid]["Resource"]) for sid in expected
-    } == expected
+        ("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:mine", False),
+        ("codeartifact:GetAuthorizationToken", GIVEN["DomainArn"], True),
+        ("codeartifact:GetRepositoryEndpoint", GIVEN["RepositoryArn"], True),
+        ("codeartifact:ReadFromRepository", GIVEN["RepositoryArn"], True),
+        ("codeartifact:PublishPackageVersion", GIVEN["RepositoryArn"], False),
+        ("iam:PassRole", "*", False),
+    ],
+)
+def test_the_role_may_run_the_environment_and_refresh_the_line_and_nothing_else(
+    mwaa: Stack, action: str, resource: str, *, allowed: bool
+) -> None:
+    assert may(statements(mwaa, "ExecutionRole"), action, resource) is allowed
 
 
-def test_the_role_uses_the_key_of_the_queue_through_sqs_only(mwaa: dict[str, Any]) -> None:
-    statement = statements(mwaa)["UseKeyOfCeleryQueue"]
-    assert statement["Effect"] == "Allow"
-    assert statement["Action"] == ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"]
-    assert statement["NotResource"] == {"Fn::Sub": "arn:${AWS::Partition}:kms:*:${AWS::AccountId}:key/*"}
-    assert statement["Condition"] == {
-        "StringLike": {"kms:ViaService": {"Fn::Sub": "sqs.${AWS::Region}.${AWS::URLSuffix}"}}
-    }
+@pytest.mark.parametrize("action", ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyPair"])
+def test_the_role_uses_the_key_of_the_queue_through_sqs_only(mwaa: Stack, action: str) -> None:
+    granted = statements(mwaa, "ExecutionRole")
+    of_mwaa, own = (f"arn:aws:kms:{REGION}:{account}:key/1" for account in ("999999999999", ACCOUNT))
+    through_sqs = {"kms_ViaService": f"sqs.{REGION}.amazonaws.com"}
+    assert may(granted, f"kms:{action}", of_mwaa, **through_sqs)
+    assert not may(granted, f"kms:{action}", own, **through_sqs)
+    assert not may(granted, f"kms:{action}", of_mwaa, kms_ViaService=f"s3.{REGION}.amazonaws.com")
 
 
-def test_the_role_may_mint_verify_and_publish_like_the_lambda(mwaa: dict[str, Any], refresher: dict[str, Any]) -> None:
-    for sid in ("MintToken", "MintTokenThroughSts", "ReadRepository"):
-        assert statements(mwaa)[sid] == statements(refresher)[sid]
+def test_the_roles_bearer_token_is_for_codeartifact_only(mwaa: Stack) -> None:
+    granted = statements(mwaa, "ExecutionRole")
+    assert may(granted, "sts:GetServiceBearerToken", "*", sts_AWSServiceName="codeartifact.amazonaws.com")
+    assert not may(granted, "sts:GetServiceBearerToken", "*", sts_AWSServiceName="ecr.amazonaws.com")
 
 
-def test_the_role_writes_the_index_url_file_and_no_other_object(mwaa: dict[str, Any]) -> None:
-    writing = re.compile(r"s3:(?!Get|List)")
-    granted = [s for s in statements(mwaa).values() if any(writing.match(action) for action in actions(s))]
-    assert [(s["Action"], s["Resource"]) for s in granted] == [
-        ("s3:PutObject", {"Fn::Sub": "${BucketArn}/dags/codeartifact.txt"})
-    ]
+def test_airflow_versions_are_those_that_the_project_knows(environment: dict[str, Any]) -> None:
+    assert PARAMETERS["AirflowVersion"].rules["AllowedValues"] == list(PYTHON_VERSIONS)
+    assert environment["AirflowVersion"] in PYTHON_VERSIONS
 
 
-def test_the_role_has_no_statement_beyond_these(mwaa: dict[str, Any]) -> None:
-    running = {"PublishHealth", "NeverListBuckets", "ReadBucket", "CheckPublicAccessBlock", "WriteLogs", "FindLogs"}
-    running |= {"WriteMetrics", "UseCeleryQueue", "UseKeyOfCeleryQueue"}
-    refreshing = {"MintToken", "MintTokenThroughSts", "ReadRepository", "PublishIndexUrlFile"}
-    assert set(statements(mwaa)) == running | refreshing
+def test_tasks_run_with_the_defaults(environment: dict[str, Any]) -> None:
+    assert environment["WebserverAccessMode"] == access_modes(environment["AirflowVersion"])[0]
 
 
-def test_airflow_versions_are_the_supported_ones(mwaa: dict[str, Any]) -> None:
-    assert mwaa["Parameters"]["AirflowVersion"]["AllowedValues"] == ["2.10.3", "2.11.2", "3.0.6", "3.2.1", "3.3.1"]
-    assert mwaa["Parameters"]["AirflowVersion"]["Default"] == "3.0.6"
+def test_an_update_is_over_within_the_hour_by_default(environment: dict[str, Any]) -> None:
+    assert environment["WorkerReplacementStrategy"] == "FORCED"
 
 
 def test_a_changed_zip_requirements_file_or_startup_script_updates_the_environment(environment: dict[str, Any]) -> None:
-    assert environment["PluginsS3Path"] == "plugins.zip"
-    assert environment["PluginsS3ObjectVersion"] == {"Ref": "PluginsS3ObjectVersion"}
-    assert environment["RequirementsS3Path"] == "requirements.txt"
-    assert environment["RequirementsS3ObjectVersion"] == {"Ref": "RequirementsS3ObjectVersion"}
-    assert environment["StartupScriptS3Path"] == "startup.sh"
-    assert environment["StartupScriptS3ObjectVersion"] == {"Ref": "StartupScriptS3ObjectVersion"}
-    assert environment["DagS3Path"] == "dags"
+    assert environment["PluginsS3ObjectVersion"] == "p1"
+    assert environment["RequirementsS3ObjectVersion"] == "r1"
+    assert environment["StartupScriptS3ObjectVersion"] == "s1"
 
 
 @pytest.mark.parametrize(
     "parameter", ["PluginsS3ObjectVersion", "RequirementsS3ObjectVersion", "StartupScriptS3ObjectVersion"]
 )
-def test_the_version_of_an_unversioned_bucket_is_refused(mwaa: dict[str, Any], parameter: str) -> None:
-    pattern = mwaa["Parameters"][parameter]["AllowedPattern"]
-    assert not re.fullmatch(pattern, "null")
-    assert re.fullmatch(pattern, "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY-MTRCxf3vjVBH40Nr8X_gdRQBpUMLUo")
+def test_a_version_id_is_opaque_but_not_that_of_an_unversioned_bucket(parameter: str) -> None:
+    rule = PARAMETERS[parameter].broken_rule
+    assert [rule(version) for version in ("3sL4kqtJlcpXroDTDmJ+rm", "3/L4kqtJlcpX", "x._-~")] == [None] * 3
+    assert all(rule(version) for version in ("null", "", "with a blank"))
 
 
 @pytest.mark.parametrize(
     ("ids", "accepted"),
     [("subnet-1a", False), ("subnet-1a,subnet-2b", True), ("subnet-1a,subnet-2b,subnet-3c", False)],
 )
-def test_exactly_two_subnets_are_accepted(mwaa: dict[str, Any], ids: str, *, accepted: bool) -> None:
-    assert bool(re.fullmatch(mwaa["Parameters"]["PrivateSubnetIds"]["AllowedPattern"], ids)) == accepted
+def test_exactly_two_subnets_are_accepted(ids: str, *, accepted: bool) -> None:
+    assert (PARAMETERS["PrivateSubnetIds"].broken_rule(ids) is None) is accepted
 
 
-def test_the_environment_cannot_be_created_before_the_index_url_file_is_there(
-    mwaa: dict[str, Any], environment: dict[str, Any]
-) -> None:
-    assert "Default" not in mwaa["Parameters"]["IndexUrlDestination"]
-    assert environment["AirflowConfigurationOptions"]["codeartifact.destination"] == {"Ref": "IndexUrlDestination"}
+def test_the_environment_cannot_be_created_before_the_index_url_file_is_there(environment: dict[str, Any]) -> None:
+    assert PARAMETERS["IndexUrlDestination"].default is None
+    assert environment["AirflowConfigurationOptions"]["codeartifact.destination"] == GIVEN["IndexUrlDestination"]
 
 
 def test_airflow_is_told_the_target(environment: dict[str, Any]) -> None:
     assert environment["AirflowConfigurationOptions"] == {
-        "codeartifact.domain": {"Ref": "DomainName"},
-        "codeartifact.domain_owner": {"Ref": "DomainOwner"},
-        "codeartifact.repository": {"Ref": "RepositoryName"},
-        "codeartifact.region": {"Ref": "AWS::Region"},
-        "codeartifact.destination": {"Ref": "IndexUrlDestination"},
+        "codeartifact.domain": "data",
+        "codeartifact.domain_owner": ACCOUNT,
+        "codeartifact.repository": "python",
+        "codeartifact.region": REGION,
+        "codeartifact.destination": GIVEN["IndexUrlDestination"],
     }
 
 
 def test_every_log_is_on(environment: dict[str, Any]) -> None:
-    kinds = ("DagProcessingLogs", "SchedulerLogs", "TaskLogs", "WebserverLogs", "WorkerLogs")
-    assert environment["LoggingConfiguration"] == {kind: {"Enabled": True, "LogLevel": "INFO"} for kind in kinds}
+    assert len(environment["LoggingConfiguration"]) == len(LOG_COMPONENTS)
+    assert all(log == {"Enabled": True, "LogLevel": "INFO"} for log in environment["LoggingConfiguration"].values())
 
 
-def test_mw1_micro_with_more_than_one_worker_is_refused_before_anything_is_made(mwaa: dict[str, Any]) -> None:
-    rule = mwaa["Rules"]["MicroRunsOneWorker"]
-    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "EnvironmentClass"}, "mw1.micro"]}
-    assert [assertion["Assert"] for assertion in rule["Assertions"]] == [{"Fn::Equals": [{"Ref": "MaxWorkers"}, "1"]}]
+# ---- Log groups ----
 
 
-def test_the_outputs_lead_to_the_environment(mwaa: dict[str, Any]) -> None:
-    assert {name: output["Value"] for name, output in mwaa["Outputs"].items()} == {
-        "EnvironmentArn": {"Fn::GetAtt": ["Environment", "Arn"]},
-        "WebserverUrl": {"Fn::GetAtt": ["Environment", "WebserverUrl"]},
-    }
+def test_the_log_groups_forget_and_are_there_before_the_environment(mwaa: Stack) -> None:
+    groups = {name: group["LogGroupName"] for name, group in mwaa.of("AWS::Logs::LogGroup").items()}
+    assert set(groups.values()) == {f"airflow-demo-{component}" for component in LOG_COMPONENTS}
+    assert set(groups) <= mwaa.waits_for("Environment")
+    kept = Stack("mwaa", **GIVEN, LogRetentionDays="90").of("AWS::Logs::LogGroup").values()
+    assert {group["RetentionInDays"] for group in kept} == {"90"}
 
 
-@pytest.mark.parametrize("kind", ["Worker", "Scheduler"])
-def test_what_pip_reports_as_an_error_is_counted_and_an_alarm(mwaa: dict[str, Any], kind: str) -> None:
-    counted = mwaa["Resources"][f"{kind}InstallErrors"]
-    assert counted["DependsOn"] == "Environment"
-    assert counted["Properties"]["LogGroupName"] == {"Fn::Sub": "airflow-${EnvironmentName}-" + kind}
-    assert "401 Error" in counted["Properties"]["FilterPattern"]
-    (metric,) = counted["Properties"]["MetricTransformations"]
-    alarm = mwaa["Resources"]["RequirementsInstallFailed"]["Properties"]
-    assert (alarm["Namespace"], alarm["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
-    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopicArn"}]
+def test_the_log_groups_go_with_the_stack(mwaa: Stack) -> None:
+    groups = [mwaa.resources[name] for name in mwaa.of("AWS::Logs::LogGroup")]
+    assert {group["DeletionPolicy"] for group in groups} == {"Delete"}
+
+
+def test_one_setting_leaves_the_log_groups_to_mwaa() -> None:
+    stack = Stack("mwaa", **GIVEN, OwnLogGroups="false")
+    assert not stack.of("AWS::Logs::LogGroup")
+    missing = {"DAGProcessingLogs", "SchedulerLogs", "TaskLogs", "WebServerLogs", "WorkerLogs"}
+    assert not missing & stack.waits_for("Environment")
+
+
+# ---- The alarm on failed installations ----
+
+
+@pytest.mark.parametrize("own_groups", ["true", "false"])
+def test_each_component_that_runs_pip_is_watched_as_soon_as_its_log_group_is_there(own_groups: str) -> None:
+    stack = Stack("mwaa", **GIVEN, OwnLogGroups=own_groups)
+    watched = {each["LogGroupName"] for each in stack.of("AWS::Logs::MetricFilter").values()}
+    assert watched == {f"airflow-demo-{component}" for component in INSTALLING_COMPONENTS}
+    assert all("Environment" in stack.waits_for(name) for name in stack.of("AWS::Logs::MetricFilter"))
+
+
+def test_a_private_web_server_whose_pip_cannot_succeed_rings_no_bell() -> None:
+    stack = Stack("mwaa", **GIVEN, WebserverAccessMode="PRIVATE_ONLY")
+    watched = {each["LogGroupName"] for each in stack.of("AWS::Logs::MetricFilter").values()}
+    assert watched == {"airflow-demo-Worker", "airflow-demo-Scheduler"}
+
+
+def test_the_alarm_watches_what_the_filters_count_and_speaks_to_the_topic(mwaa: Stack) -> None:
+    (alarm,) = mwaa.of("AWS::CloudWatch::Alarm").values()
+    counted = [each["MetricTransformations"] for each in mwaa.of("AWS::Logs::MetricFilter").values()]
+    metric = {"MetricNamespace": alarm["Namespace"], "MetricName": alarm["MetricName"], "MetricValue": "1"}
+    assert counted == [[metric]] * len(INSTALLING_COMPONENTS)
+    assert alarm["AlarmActions"] == [GIVEN["AlarmTopicArn"]]

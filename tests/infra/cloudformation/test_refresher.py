@@ -1,154 +1,244 @@
-"""The Lambda refresher: its rights, its schedule and the bootstrap."""
+"""The Lambda refresher: its rights, its schedule, the bootstrap, and when its alarms speak."""
 
 from __future__ import annotations
 
+import ast
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.infra.cloudformation.support import statements
+from infra import ROOT
+from infra.cli.templates import read_templates
+from tests.infra.cloudformation.alarms import messages
+from tests.infra.cloudformation.support import ACCOUNT, REGION, Stack, load, may, statements
 
-FILE = "dags/codeartifact.txt"
+TEMPLATES = read_templates()
+GIVEN = {
+    "EnvironmentName": "demo",
+    "DomainName": "data",
+    "DomainOwner": ACCOUNT,
+    "DomainArn": f"arn:aws:codeartifact:{REGION}:{ACCOUNT}:domain/data",
+    "RepositoryName": "python",
+    "RepositoryArn": f"arn:aws:codeartifact:{REGION}:{ACCOUNT}:repository/data/python",
+    "BucketName": "bucket",
+    "RefresherS3ObjectVersion": "v1",
+}
+BUCKET = "arn:aws:s3:::bucket"
+HOUR = 60
 
 
-def test_only_lambda_may_assume_the_role(refresher: dict[str, Any]) -> None:
-    role = refresher["Resources"]["RefresherRole"]["Properties"]
-    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+@pytest.fixture(scope="module")
+def refresher() -> Stack:
+    return Stack("refresher", **GIVEN)
+
+
+@pytest.fixture(scope="module")
+def variables(refresher: Stack) -> dict[str, str]:
+    found: dict[str, str] = refresher.resources["Refresher"]["Properties"]["Environment"]["Variables"]
+    return found
+
+
+def test_only_lambda_may_assume_the_role(refresher: Stack) -> None:
+    (trust,) = refresher.resources["RefresherRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
-    assert "ManagedPolicyArns" not in role
+    assert "ManagedPolicyArns" not in refresher.resources["RefresherRole"]["Properties"]
 
 
-def test_the_role_may_mint_verify_publish_log_and_nothing_else(refresher: dict[str, Any]) -> None:
-    assert {sid: (s["Effect"], s["Action"], s["Resource"]) for sid, s in statements(refresher).items()} == {
-        "MintToken": ("Allow", "codeartifact:GetAuthorizationToken", {"Ref": "DomainArn"}),
-        "MintTokenThroughSts": ("Allow", "sts:GetServiceBearerToken", "*"),
-        "ReadRepository": (
-            "Allow",
-            ["codeartifact:GetRepositoryEndpoint", "codeartifact:ReadFromRepository"],
-            {"Ref": "RepositoryArn"},
-        ),
-        "PublishIndexUrlFile": (
-            "Allow",
-            ["s3:GetObject", "s3:PutObject"],
-            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${BucketName}/" + FILE},
-        ),
-        "TellMissingIndexUrlFile": (
-            "Allow",
-            "s3:ListBucket",
-            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${BucketName}"},
-        ),
-        "KeepFailedInvocation": ("Allow", "sqs:SendMessage", {"Fn::GetAtt": ["FailedInvocations", "Arn"]}),
-        "WriteLog": (
-            "Allow",
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            {"Fn::GetAtt": ["RefresherLogs", "Arn"]},
-        ),
-    }
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        ("codeartifact:GetAuthorizationToken", GIVEN["DomainArn"], True),
+        ("codeartifact:GetAuthorizationToken", GIVEN["DomainArn"] + "2", False),
+        ("codeartifact:GetRepositoryEndpoint", GIVEN["RepositoryArn"], True),
+        ("codeartifact:ReadFromRepository", GIVEN["RepositoryArn"], True),
+        ("codeartifact:PublishPackageVersion", GIVEN["RepositoryArn"], False),
+        ("s3:GetObject", f"{BUCKET}/dags/codeartifact.txt", True),
+        ("s3:PutObject", f"{BUCKET}/dags/codeartifact.txt", True),
+        ("s3:PutObject", f"{BUCKET}/dags/other.py", False),
+        ("s3:PutObject", f"{BUCKET}/plugins.zip", False),
+        ("s3:GetObject", f"{BUCKET}/requirements.txt", False),
+        ("s3:ListBucket", BUCKET, True),  # or S3 answers 403 to the HEAD of a file that is not there
+        ("sqs:SendMessage", "FailedInvocations.Arn", True),
+        ("logs:CreateLogStream", "RefresherLogs.Arn", True),
+        ("logs:PutLogEvents", "RefresherLogs.Arn", True),
+        ("iam:PassRole", "*", False),
+    ],
+)
+def test_the_role_may_mint_verify_publish_log_and_nothing_else(
+    refresher: Stack, action: str, resource: str, *, allowed: bool
+) -> None:
+    assert may(statements(refresher, "RefresherRole"), action, resource) is allowed
 
 
-def test_a_bearer_token_is_for_codeartifact_only(refresher: dict[str, Any]) -> None:
-    assert statements(refresher)["MintTokenThroughSts"]["Condition"] == {
-        "StringEquals": {"sts:AWSServiceName": "codeartifact.amazonaws.com"}
-    }
+def test_a_bearer_token_is_for_codeartifact_only(refresher: Stack) -> None:
+    granted = statements(refresher, "RefresherRole")
+    assert may(granted, "sts:GetServiceBearerToken", "*", sts_AWSServiceName="codeartifact.amazonaws.com")
+    assert not may(granted, "sts:GetServiceBearerToken", "*", sts_AWSServiceName="ecr.amazonaws.com")
 
 
-def test_the_function_runs_the_uploaded_version_of_the_handler(refresher: dict[str, Any]) -> None:
-    function = refresher["Resources"]["Refresher"]["Properties"]
-    assert function["Handler"] == "handler.handler"
-    assert function["Runtime"] == "python3.12"
-    assert function["Timeout"] == 300
-    assert function["MemorySize"] == 256
-    assert function["Code"] == {
-        "S3Bucket": {"Ref": "BucketName"},
-        "S3Key": {"Ref": "RefresherS3Key"},
-        "S3ObjectVersion": {"Ref": "RefresherS3ObjectVersion"},
-    }
-    assert refresher["Parameters"]["RefresherS3Key"]["Default"] == "lambda/refresher.zip"
+def test_the_functions_handler_is_where_the_zip_has_it(refresher: Stack) -> None:
+    module, function = refresher.resources["Refresher"]["Properties"]["Handler"].split(".")
+    source = ast.parse((ROOT / "infra" / "lambda" / f"{module}.py").read_text(encoding="utf-8"))
+    assert function in {node.name for node in source.body if isinstance(node, ast.FunctionDef)}
 
 
-def test_the_function_is_told_its_target_and_when_to_step_in(refresher: dict[str, Any]) -> None:
-    assert refresher["Resources"]["Refresher"]["Properties"]["Environment"]["Variables"] == {
-        "CODEARTIFACT_DOMAIN": {"Ref": "DomainName"},
-        "CODEARTIFACT_DOMAIN_OWNER": {"Ref": "DomainOwner"},
-        "CODEARTIFACT_REPOSITORY": {"Ref": "RepositoryName"},
-        "CODEARTIFACT_REGION": {"Ref": "AWS::Region"},
-        "CODEARTIFACT_DESTINATION": {"Fn::Sub": "s3://${BucketName}/" + FILE},
+def test_the_function_is_told_its_target_and_when_to_step_in(variables: dict[str, str]) -> None:
+    assert variables == {
+        "CODEARTIFACT_DOMAIN": "data",
+        "CODEARTIFACT_DOMAIN_OWNER": ACCOUNT,
+        "CODEARTIFACT_REPOSITORY": "python",
+        "CODEARTIFACT_REGION": REGION,
+        "CODEARTIFACT_DESTINATION": "s3://bucket/dags/codeartifact.txt",
         "CODEARTIFACT_MIN_REMAINING_HOURS": "9",
-        "ENVIRONMENT_NAME": {"Ref": "EnvironmentName"},
+        "ENVIRONMENT_NAME": "demo",
     }
 
 
-def test_the_function_writes_to_its_own_log_group_which_forgets(refresher: dict[str, Any]) -> None:
-    logs = refresher["Resources"]["RefresherLogs"]["Properties"]
-    assert logs["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${EnvironmentName}-refresher"}
-    assert logs["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-    function = refresher["Resources"]["Refresher"]["Properties"]
-    assert function["LoggingConfig"] == {"LogGroup": {"Ref": "RefresherLogs"}}
-    assert function["FunctionName"] == {"Fn::Sub": "${EnvironmentName}-refresher"}
+def test_the_function_writes_to_its_own_log_group_which_forgets(refresher: Stack) -> None:
+    function = refresher.resources["Refresher"]["Properties"]
+    logs = refresher.resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+    assert logs["LogGroupName"] == f"/aws/lambda/{function['FunctionName']}"
+    assert logs["RetentionInDays"] == "30"
 
 
-def test_a_failed_tick_is_tried_twice_more(refresher: dict[str, Any]) -> None:
-    retries = refresher["Resources"]["RefresherRetries"]["Properties"]
-    assert retries["Qualifier"] == "$LATEST"
-    assert retries["MaximumRetryAttempts"] == 2
+def test_a_failed_tick_is_tried_twice_more_and_kept_in_an_encrypted_queue(refresher: Stack) -> None:
+    retries = refresher.resources["RefresherRetries"]["Properties"]
+    assert (retries["Qualifier"], retries["MaximumRetryAttempts"]) == ("$LATEST", 2)
+    queue, _ = retries["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"]
+    assert refresher.resources[queue]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_the_schedule_and_only_it_may_invoke_the_function_every_30_minutes(refresher: dict[str, Any]) -> None:
-    schedule = refresher["Resources"]["Schedule"]["Properties"]
-    assert schedule["ScheduleExpression"] == "rate(30 minutes)"
+def test_a_stack_can_be_made_again_at_once(refresher: Stack) -> None:
+    """SQS refuses a queue's name for 60 seconds after its deletion (API: QueueDeletedRecently)."""
+    assert all("QueueName" not in queue for queue in refresher.of("AWS::SQS::Queue").values())
+
+
+def test_the_schedule_and_only_it_may_invoke_the_function(refresher: Stack) -> None:
+    schedule = refresher.resources["Schedule"]["Properties"]
     assert schedule["State"] == "ENABLED"
+    assert schedule["ScheduleExpression"] == "rate(30 minutes)"
     assert [target["Arn"] for target in schedule["Targets"]] == [{"Fn::GetAtt": ["Refresher", "Arn"]}]
-    assert refresher["Resources"]["SchedulePermission"]["Properties"] == {
-        "Action": "lambda:InvokeFunction",
-        "FunctionName": {"Ref": "Refresher"},
-        "Principal": "events.amazonaws.com",
-        "SourceArn": {"Fn::GetAtt": ["Schedule", "Arn"]},
-    }
+    (permission,) = refresher.of("AWS::Lambda::Permission").values()
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["Schedule", "Arn"]}
+    assert permission["FunctionName"] == {"Ref": "Refresher"}
 
 
-def test_the_bootstrap_runs_again_for_every_setting_of_the_target(refresher: dict[str, Any]) -> None:
-    bootstrap = refresher["Resources"]["Bootstrap"]
-    assert bootstrap["Type"] == "Custom::IndexUrl"
-    variables = refresher["Resources"]["Refresher"]["Properties"]["Environment"]["Variables"]
-    assert bootstrap["Properties"] == {
-        "ServiceToken": {"Fn::GetAtt": ["Refresher", "Arn"]},
-        "ServiceTimeout": 420,
-        "Domain": variables["CODEARTIFACT_DOMAIN"],
-        "DomainOwner": variables["CODEARTIFACT_DOMAIN_OWNER"],
-        "Repository": variables["CODEARTIFACT_REPOSITORY"],
-        "Region": variables["CODEARTIFACT_REGION"],
-        "Destination": variables["CODEARTIFACT_DESTINATION"],
-    }
+def test_the_bootstrap_runs_again_for_every_setting_of_the_target(refresher: Stack, variables: dict[str, str]) -> None:
+    repeated = set(map(str, refresher.resources["Bootstrap"]["Properties"].values()))
+    of_the_target = {"DOMAIN", "DOMAIN_OWNER", "REPOSITORY", "REGION", "DESTINATION"}
+    assert {variables[f"CODEARTIFACT_{name}"] for name in of_the_target} <= repeated
 
 
-def test_the_bootstrap_waits_longer_than_the_function_may_run(refresher: dict[str, Any]) -> None:
-    resources = refresher["Resources"]
-    assert resources["Bootstrap"]["Properties"]["ServiceTimeout"] > resources["Refresher"]["Properties"]["Timeout"]
+def test_the_bootstrap_waits_longer_than_the_function_may_run(refresher: Stack) -> None:
+    patience = refresher.resources["Bootstrap"]["Properties"]["ServiceTimeout"]
+    assert patience > refresher.resources["Refresher"]["Properties"]["Timeout"]
 
 
-def test_the_destination_is_known_only_once_the_bootstrap_has_written_the_file(refresher: dict[str, Any]) -> None:
-    assert refresher["Outputs"]["IndexUrlDestination"]["Value"] == {"Fn::GetAtt": ["Bootstrap", "Destination"]}
+def test_the_bootstrap_comes_after_what_keeps_a_failed_invocation(refresher: Stack) -> None:
+    assert {"Refresher", "RefresherRetries", "FailedInvocations"} <= refresher.waits_for("Bootstrap")
 
 
-def test_an_invocation_that_fails_for_good_is_kept_in_an_encrypted_queue(refresher: dict[str, Any]) -> None:
-    destination = refresher["Resources"]["RefresherRetries"]["Properties"]["DestinationConfig"]
-    assert destination == {"OnFailure": {"Destination": {"Fn::GetAtt": ["FailedInvocations", "Arn"]}}}
-    queue = refresher["Resources"]["FailedInvocations"]["Properties"]
-    assert queue["SqsManagedSseEnabled"] is True
+def test_the_destination_is_known_only_once_the_bootstrap_has_written_the_file() -> None:
+    assert load("refresher")["Outputs"]["IndexUrlDestination"]["Value"] == {"Fn::GetAtt": ["Bootstrap", "Destination"]}
 
 
-def test_less_than_6_hours_or_no_word_of_them_is_an_alarm(refresher: dict[str, Any]) -> None:
-    alarm = refresher["Resources"]["RemainingLifetimeLow"]["Properties"]
-    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Minimum", "LessThanThreshold")
-    assert alarm["Threshold"] == 6 * 3600
-    assert alarm["TreatMissingData"] == "breaching"
+def test_an_email_address_is_optional(refresher: Stack) -> None:
+    assert not refresher.of("AWS::SNS::Subscription")
+    (subscription,) = Stack("refresher", **GIVEN, AlarmEmail="a@b.c").of("AWS::SNS::Subscription").values()
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@b.c")
+
+
+@pytest.mark.parametrize("version", ["null", "", "with a blank", "ümlaut"])
+def test_the_version_of_an_unversioned_bucket_is_refused(version: str) -> None:
+    assert TEMPLATES["refresher"].parameters["RefresherS3ObjectVersion"].broken_rule(version)
+
+
+@pytest.mark.parametrize(
+    "version", ["3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY", "3/L4kqtJlcpXrof3vjVBH40Nr8X8gdRQBpUMLUo", "x~!="]
+)
+def test_a_version_id_is_opaque(version: str) -> None:
+    assert TEMPLATES["refresher"].parameters["RefresherS3ObjectVersion"].broken_rule(version) is None
+
+
+# ---- When the alarms speak ----
+
+# How many periods besides EvaluationPeriods CloudWatch looks at is its own affair.
+either_way = pytest.mark.parametrize("more_periods", [0, 2])
+
+
+def life(minutes: int, dead_dag: range = range(0), dead_lambda: range = range(0)) -> dict[str, list[tuple[int, float]]]:
+    """Return what the Lambda tells CloudWatch after the bootstrap: it runs each half hour, the DAG each hour."""
+    expires = 12 * HOUR
+    told: dict[str, list[tuple[int, float]]] = {"RemainingLifetime": [(2, 12 * 3600.0)], "Fallbacks": [(2, 0.0)]}
+    for now in range(1, minutes):
+        if now % 60 == 0 and now not in dead_dag and expires - now < 11.5 * HOUR:
+            expires = now + 12 * HOUR
+        if now % 30 == 7 and now not in dead_lambda:
+            steps_in = expires - now < 9 * HOUR
+            expires = now + 12 * HOUR if steps_in else expires
+            told["RemainingLifetime"].append((now + 2, (expires - now) * 60.0))  # CloudWatch knows it 2 minutes later
+            told["Fallbacks"].append((now + 2, float(steps_in)))
+    return told
+
+
+def said(refresher: Stack, alarm: str, told: dict[str, list[tuple[int, float]]], minutes: int, more: int) -> Any:
+    properties = refresher.resources[alarm]["Properties"]
+    return messages(properties, told[properties["MetricName"]], minutes, more)
+
+
+@either_way
+def test_nothing_but_good_news_while_all_is_well(refresher: Stack, more_periods: int) -> None:
+    told = life(2 * 24 * HOUR)
+    for alarm in ("RemainingLifetimeLow", "FallbackUsed"):
+        assert {state for _, state in said(refresher, alarm, told, 2 * 24 * HOUR, more_periods)} == {"OK"}
+
+
+@either_way
+def test_the_fallback_alarm_speaks_once_while_the_dag_is_dead_and_once_when_it_is_back(
+    refresher: Stack, more_periods: int
+) -> None:
+    dead = range(10 * HOUR, 58 * HOUR)
+    missed_tick = range(30 * HOUR, 31 * HOUR)
+    told = life(80 * HOUR, dead, missed_tick)
+    _, (alarm, first), (ok, second) = said(refresher, "FallbackUsed", told, 80 * HOUR, more_periods)
+    assert (first, second) == ("ALARM", "OK")
+    assert dead.start < alarm < dead.start + 4 * HOUR
+    assert dead.stop <= ok < dead.stop + 6 * HOUR
+
+
+@either_way
+@pytest.mark.parametrize("word_after", [2, 90])
+def test_no_alarm_before_the_first_word(refresher: Stack, word_after: int, more_periods: int) -> None:
+    properties = refresher.resources["RemainingLifetimeLow"]["Properties"]
+    datapoints = [(minute, 42_000.0) for minute in range(word_after, 6 * HOUR, 30)]
+    assert messages(properties, datapoints, 6 * HOUR, more_periods) == [(word_after, "OK")]
+
+
+def test_the_alarm_is_made_after_the_bootstrap(refresher: Stack) -> None:
+    assert "Bootstrap" in refresher.waits_for("RemainingLifetimeLow")
+
+
+@either_way
+def test_a_refresher_that_falls_silent_is_told_long_before_the_line_is_dead(
+    refresher: Stack, more_periods: int
+) -> None:
+    told = life(30 * HOUR, dead_dag=range(20 * HOUR, 99 * HOUR), dead_lambda=range(20 * HOUR, 99 * HOUR))
+    *_, (minute, _) = said(refresher, "RemainingLifetimeLow", told, 30 * HOUR, more_periods)
+    assert 20 * HOUR < minute < 24 * HOUR
+    assert len(said(refresher, "RemainingLifetimeLow", told, 30 * HOUR, more_periods)) == 2  # OK, then this
+
+
+@either_way
+def test_a_line_that_gets_no_younger_is_an_alarm_at_6_hours(refresher: Stack, more_periods: int) -> None:
+    told = {"RemainingLifetime": [(minute, (12 * HOUR - minute) * 60.0) for minute in range(2, 12 * HOUR, 30)]}
+    (_, first), (minute, second) = said(refresher, "RemainingLifetimeLow", told, 12 * HOUR, more_periods)
+    assert (first, second) == ("OK", "ALARM")
+    assert timedelta(hours=6) <= timedelta(minutes=minute) < timedelta(hours=6.6)
 
 
 @pytest.mark.parametrize("name", ["RemainingLifetimeLow", "RefresherFailing", "FallbackUsed"])
-def test_every_alarm_speaks_to_the_topic(refresher: dict[str, Any], name: str) -> None:
-    assert refresher["Resources"][name]["Properties"]["AlarmActions"] == [{"Ref": "Alarms"}]
-
-
-def test_an_email_address_is_optional(refresher: dict[str, Any]) -> None:
-    assert refresher["Resources"]["AlarmsByEmail"]["Condition"] == "HasAlarmEmail"
-    assert refresher["Parameters"]["AlarmEmail"]["Default"] == ""
+def test_every_alarm_speaks_to_the_topic(refresher: Stack, name: str) -> None:
+    alarm = refresher.resources[name]["Properties"]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]

@@ -1,175 +1,176 @@
-"""The CodeArtifact repository and the bucket."""
+"""The CodeArtifact repository, who may bring packages in, and the bucket."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 
+from infra.cli.templates import read_templates
+from infra.local.codeartifact.package_groups import OriginType, PackageGroup, PackageGroups
 from mwaa_codeartifact.core.timeline import TIMELINE
-from tests.infra.cloudformation.support import resources, statements
+from tests.infra.cloudformation.support import ACCOUNT, REGION, Stack, may, statements
 
-PACKAGE_GROUP = "AWS::CodeArtifact::PackageGroup"
-
-
-@pytest.fixture
-def bucket(repository: dict[str, Any]) -> dict[str, Any]:
-    properties: dict[str, Any] = repository["Resources"]["Bucket"]["Properties"]
-    return properties
+TEMPLATES = read_templates()
+PROBE = "mwaa-codeartifact-probe"
+PUBLISH, PUBLIC_INDEX = OriginType.PUBLISH, OriginType.EXTERNAL_UPSTREAM
 
 
-def test_the_repository_is_connected_to_the_public_index_and_made_after_its_domain(repository: dict[str, Any]) -> None:
-    properties = repository["Resources"]["Repository"]["Properties"]
-    assert properties["ExternalConnections"] == ["public:pypi"]
-    assert properties["DomainName"] == {"Fn::GetAtt": ["Domain", "Name"]}
+def repository(**parameters: str) -> Stack:
+    return Stack("repository", DomainName="data", RepositoryName="python", BucketName="bucket", **parameters)
 
 
-def test_nothing_grants_others_access_to_domain_or_repository(repository: dict[str, Any]) -> None:
-    for name in ("Domain", "Repository"):
-        assert "PermissionsPolicyDocument" not in repository["Resources"][name]["Properties"]
+@pytest.fixture(scope="module")
+def default() -> Stack:
+    return repository()
 
 
-def test_the_bucket_keeps_versions(bucket: dict[str, Any]) -> None:
-    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+def domain_with(in_house: str) -> PackageGroups:
+    """Return the package groups of a domain, made by the stack in some order that its dependencies allow."""
+    groups = PackageGroups()
+    for properties in repository(InHousePackages=in_house).of("AWS::CodeArtifact::PackageGroup").values():
+        restrictions = properties["OriginConfiguration"]["Restrictions"]
+        ways = {"Publish": PUBLISH, "ExternalUpstream": PUBLIC_INDEX, "InternalUpstream": OriginType.INTERNAL_UPSTREAM}
+        modes = {ways[way]: restriction["RestrictionMode"] for way, restriction in restrictions.items()}
+        groups.create(PackageGroup(properties["Pattern"], modes))
+    return groups
 
 
-def test_the_bucket_is_encrypted_with_a_managed_key(bucket: dict[str, Any]) -> None:
-    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+def ways_in(groups: PackageGroups, name: str) -> set[OriginType]:
+    return {way for way in (PUBLISH, PUBLIC_INDEX) if groups.allow(name, way)}
 
 
-def test_the_bucket_is_private(bucket: dict[str, Any]) -> None:
-    assert bucket["PublicAccessBlockConfiguration"] == {
-        "BlockPublicAcls": True,
-        "BlockPublicPolicy": True,
-        "IgnorePublicAcls": True,
-        "RestrictPublicBuckets": True,
-    }
-    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+@pytest.mark.parametrize("in_house", ["acme-*,other", "other,acme-*", ",".join(["acme-*", "other", *"abcdefghij"])])
+def test_in_house_names_come_from_publishing_only_and_all_others_from_upstream_only(in_house: str) -> None:
+    groups = domain_with(in_house)
+    assert all(ways_in(groups, name) == {PUBLISH} for name in ("acme", "acme-tools", "acme-a-b", "other"))
+    assert all(ways_in(groups, name) == {PUBLIC_INDEX} for name in ("acmetools", "other-thing", "anothe", "numpy"))
 
 
-def test_replaced_index_urls_are_kept_for_as_long_as_the_status_page_shows_and_nothing_else_expires(
-    bucket: dict[str, Any],
-) -> None:
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert rule["Status"] == "Enabled"
-    assert rule["Prefix"] == "dags/codeartifact.txt"
-    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": TIMELINE.days}
-    assert not {"ExpirationInDays", "ExpirationDate"} & set(rule)
+def test_without_in_house_names_codeartifacts_default_holds() -> None:
+    assert ways_in(domain_with(""), "numpy") == {PUBLISH, PUBLIC_INDEX}
 
 
-def test_the_bucket_answers_over_tls_only(repository: dict[str, Any]) -> None:
-    policy = repository["Resources"]["BucketPolicy"]["Properties"]
-    assert policy["Bucket"] == {"Ref": "Bucket"}
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert statement["Effect"] == "Deny"
-    assert statement["Principal"] == "*"
-    assert statement["Action"] == "s3:*"
-    assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+@pytest.mark.parametrize("in_house", ["", "mwaa-*", "other"])
+def test_nobody_brings_in_the_name_by_which_a_token_is_tried(in_house: str) -> None:
+    groups = domain_with(in_house)
+    assert not [way for way in OriginType if groups.allow(PROBE, way)]
 
 
-def test_a_renamed_domain_repository_or_bucket_leaves_the_old_one_and_a_deleted_stack_none(
-    repository: dict[str, Any],
-) -> None:
-    for name in ("Domain", "Repository", "Bucket"):
-        assert repository["Resources"][name]["DeletionPolicy"] == "Delete"
-        assert repository["Resources"][name]["UpdateReplacePolicy"] == "Retain"
+def test_names_keep_their_resources_whatever_their_order() -> None:
+    """Or an update would make a group anew under another resource's name, and meet the old one."""
+
+    def patterns(in_house: str) -> dict[str, str]:
+        groups = repository(InHousePackages=in_house).of("AWS::CodeArtifact::PackageGroup")
+        return {name: group["Pattern"] for name, group in groups.items()}
+
+    assert patterns("b,acme-*,a").items() >= patterns("acme-*,b").items()
 
 
-def test_the_arns_name_this_partition_region_and_account(repository: dict[str, Any]) -> None:
-    prefix = "arn:${AWS::Partition}:codeartifact:${AWS::Region}:${AWS::AccountId}:"
-    outputs = repository["Outputs"]
-    assert outputs["DomainOwner"]["Value"] == {"Ref": "AWS::AccountId"}
-    assert outputs["DomainArn"]["Value"] == {"Fn::Sub": prefix + "domain/${DomainName}"}
-    assert outputs["RepositoryArn"]["Value"] == {"Fn::Sub": prefix + "repository/${DomainName}/${RepositoryName}"}
-
-
-def test_in_house_names_come_from_publishing_only_and_all_others_from_upstream_only(repository: dict[str, Any]) -> None:
-    groups = {name: group["Properties"] for name, group in resources(repository, PACKAGE_GROUP).items()}
-    modes = {
-        name: {
-            way: restriction["RestrictionMode"]
-            for way, restriction in group["OriginConfiguration"]["Restrictions"].items()
-        }
-        for name, group in groups.items()
-    }
-    in_house = {"Publish": "ALLOW", "ExternalUpstream": "BLOCK", "InternalUpstream": "ALLOW"}
-    assert modes.pop("PublicPackages") == {"Publish": "BLOCK", "ExternalUpstream": "ALLOW", "InternalUpstream": "ALLOW"}
-    assert groups["PublicPackages"]["Pattern"] == "/pypi/*"
-    assert modes == dict.fromkeys([f"InHousePackages{place}" for place in range(1, 6)], in_house)
-    assert all(group["DomainName"] == {"Fn::GetAtt": ["Domain", "Name"]} for group in groups.values())
-
-
-def test_without_in_house_names_there_is_no_package_group(repository: dict[str, Any]) -> None:
-    assert repository["Parameters"]["InHousePackages"]["Default"] == ""
-    assert {name: group["Condition"] for name, group in resources(repository, PACKAGE_GROUP).items()} == {
-        "PublicPackages": "HasInHousePackages",
-        **{f"InHousePackages{place}": f"HasInHousePackage{place}" for place in range(1, 6)},
-    }
+def test_package_groups_of_fixed_names_do_not_race_and_come_first() -> None:
+    stack = repository(InHousePackages="a,b-*")
+    first, second, *in_house = stack.of("AWS::CodeArtifact::PackageGroup")
+    assert first in stack.waits_for(second)
+    assert len(in_house) == 2
+    assert all({first, second} <= stack.waits_for(name) for name in in_house)
 
 
 @pytest.mark.parametrize(
     ("value", "good"),
     [
         ("acme-greeting", True),
-        ("acme-*", True),
         ("acme-*,other,x9-y-*", True),
-        (",acme-*", True),
-        ("a,b,c,d,e", True),
-        ("a,b,c,d,e,f", False),
+        ("a,b,c,d,e,f,g", True),
+        (",acme-*", False),
         ("acme*", False),
         ("*", False),
         ("-*", False),
         ("Acme", False),
-        ("acme_tool", False),
         ("acme.tool", False),
         ("acme-", False),
         ("acme--tool", False),
         ("a, b", False),
+        (PROBE, False),
     ],
 )
-def test_names_are_normalized_and_a_wildcard_follows_a_word(
-    repository: dict[str, Any], value: str, *, good: bool
+def test_names_are_normalized_and_a_wildcard_follows_a_word(value: str, *, good: bool) -> None:
+    rule = TEMPLATES["repository"].parameters["InHousePackages"].broken_rule(value)
+    assert (rule is None) is good
+
+
+def test_the_repository_is_connected_to_the_public_index_and_made_after_its_domain(default: Stack) -> None:
+    assert default.resources["Repository"]["Properties"]["ExternalConnections"] == ["public:pypi"]
+    assert "Domain" in default.waits_for("Repository")
+
+
+def test_nothing_grants_others_access_to_domain_or_repository(default: Stack) -> None:
+    for name in ("Domain", "Repository"):
+        assert "PermissionsPolicyDocument" not in default.resources[name]["Properties"]
+
+
+def test_the_bucket_keeps_versions_and_is_private(default: Stack) -> None:
+    bucket = default.resources["Bucket"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+
+
+def test_replaced_index_urls_are_kept_for_as_long_as_the_status_page_shows_and_nothing_else_expires(
+    default: Stack,
 ) -> None:
-    pattern = repository["Parameters"]["InHousePackages"]["AllowedPattern"]
-    assert bool(re.fullmatch(pattern, value)) is good
+    (rule,) = default.resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["Prefix"] == "dags/codeartifact.txt"
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": TIMELINE.days}
+    assert not {"ExpirationInDays", "ExpirationDate"} & set(rule)
 
 
+def test_the_bucket_answers_over_tls_only(default: Stack) -> None:
+    (statement,) = default.resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, "${Bucket.Arn}/*"]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_a_renamed_domain_repository_or_bucket_leaves_the_old_one_and_a_deleted_stack_none(default: Stack) -> None:
+    for name in ("Domain", "Repository", "Bucket"):
+        assert default.resources[name]["DeletionPolicy"] == "Delete"
+        assert default.resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+PACKAGE = f"arn:aws:codeartifact:{REGION}:{ACCOUNT}:package/data"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        ("codeartifact:GetAuthorizationToken", "Domain.Arn", True),
+        ("codeartifact:GetRepositoryEndpoint", "Repository.Arn", True),
+        ("codeartifact:ReadFromRepository", "Repository.Arn", True),
+        ("codeartifact:PublishPackageVersion", f"{PACKAGE}/python/pypi//acme", True),
+        ("codeartifact:PublishPackageVersion", f"{PACKAGE}/python/npm//acme", False),
+        ("codeartifact:PublishPackageVersion", f"{PACKAGE}/another/pypi//acme", False),
+        ("codeartifact:DeletePackageVersions", f"{PACKAGE}/python/pypi//acme", False),
+        ("codeartifact:PutPackageOriginConfiguration", f"{PACKAGE}/python/pypi//acme", False),
+    ],
+)
 def test_the_publisher_may_read_and_publish_python_packages_of_this_repository_and_nothing_else(
-    repository: dict[str, Any],
+    default: Stack, action: str, resource: str, *, allowed: bool
 ) -> None:
-    package = (
-        "arn:${AWS::Partition}:codeartifact:${AWS::Region}:${AWS::AccountId}:"
-        "package/${DomainName}/${RepositoryName}/pypi//*"
-    )
-    granted = {
-        sid: (statement["Action"], statement["Resource"], statement.get("Condition"))
-        for sid, statement in statements(repository).items()
-    }
-    assert granted == {
-        "MintToken": ("codeartifact:GetAuthorizationToken", {"Fn::GetAtt": ["Domain", "Arn"]}, None),
-        "MintTokenThroughSts": (
-            "sts:GetServiceBearerToken",
-            "*",
-            {"StringEquals": {"sts:AWSServiceName": "codeartifact.amazonaws.com"}},
-        ),
-        "ReadRepository": (
-            ["codeartifact:GetRepositoryEndpoint", "codeartifact:ReadFromRepository"],
-            {"Fn::GetAtt": ["Repository", "Arn"]},
-            None,
-        ),
-        "PublishPackages": ("codeartifact:PublishPackageVersion", {"Fn::Sub": package}, None),
-    }
+    assert may(statements(default, "PublisherRole"), action, resource) is allowed
 
 
-def test_the_publisher_trusts_the_account_or_whom_the_setting_names(repository: dict[str, Any]) -> None:
-    (trust,) = repository["Resources"]["PublisherRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    account = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
-    named = {"Fn::Split": [",", {"Ref": "PublisherPrincipals"}]}
-    assert trust == {
-        "Effect": "Allow",
-        "Principal": {"AWS": {"Fn::If": ["HasPublisherPrincipals", named, account]}},
-        "Action": "sts:AssumeRole",
-    }
+def test_the_publishers_bearer_token_is_for_codeartifact_only(default: Stack) -> None:
+    granted = statements(default, "PublisherRole")
+    assert may(granted, "sts:GetServiceBearerToken", "*", sts_AWSServiceName="codeartifact.amazonaws.com")
+    assert not may(granted, "sts:GetServiceBearerToken", "*", sts_AWSServiceName="ecr.amazonaws.com")
+
+
+def test_the_publisher_trusts_the_account_or_whom_the_setting_names(default: Stack) -> None:
+    def trusted(stack: Stack) -> Any:
+        (trust,) = stack.resources["PublisherRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        return trust["Principal"]["AWS"]
+
+    people = [f"arn:aws:iam::{ACCOUNT}:role/ci", f"arn:aws:iam::{ACCOUNT}:user/jo"]
+    assert trusted(default) == f"arn:aws:iam::{ACCOUNT}:root"
+    assert trusted(repository(PublisherPrincipals=",".join(people))) == people

@@ -12,9 +12,10 @@ from infra.cli.settings import Settings
 from infra.cli.templates import Template
 from infra.deploy.destroy import NotConfirmedError, destroy
 from infra.deploy.parameters import fill
-from infra.deploy.stacks import StackError, deploy_stack, outputs
+from infra.deploy.stacks import StackError, delete_stack, deploy_stack, outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from infra.cli.aws import Aws
@@ -30,6 +31,15 @@ Resources:
   Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref TopicName}}
 Outputs:
   BucketName: {Value: !Ref Bucket}
+"""
+NETWORK = """
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Subnet: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}}
+  Group: {Type: AWS::EC2::SecurityGroup, Properties: {VpcId: !Ref Vpc, GroupDescription: of the environment}}
+Outputs:
+  SubnetId: {Value: !Ref Subnet}
+  SecurityGroupId: {Value: !GetAtt Group.GroupId}
 """
 BROKEN = "Resources: {Thing: {Type: Test::Broken::Thing}}"
 
@@ -81,6 +91,74 @@ def test_a_failure_names_the_resource_with_its_reason_and_the_next_try_starts_an
     )
 
 
+def test_a_change_set_that_was_refused_early_names_the_resource_with_its_reason(
+    tmp_path: Path, aws: Aws, s3: Any
+) -> None:
+    s3.create_bucket(Bucket="taken", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    reason = (
+        r"^early failed: Bucket \(AWS::S3::Bucket\): Resource of type 'AWS::S3::Bucket' with identifier 'taken' "
+        r"already exists\. \(bucket names are unique in all of S3: choose another BUCKET_NAME in \.env\)$"
+    )
+    with pytest.raises(StackError, match=reason):
+        deploy_stack(aws, "early", template(tmp_path, BUCKET), {"BucketName": "taken"}, "demo")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_throttled_polls_do_not_end_a_deployment(
+    tmp_path: Path, untiring: Aws, order: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = template(tmp_path, "Resources: {Topic: {Type: AWS::SNS::Topic}}")
+    deploy_stack(untiring, "throttled", stack, {}, "demo")
+    order(fail={"DescribeStackEvents": 3})
+    assert delete_stack(untiring, "throttled")
+    assert said(capsys).endswith("throttled: deleted\n")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_network_is_deleted_when_what_mwaa_left_in_it_is_gone(
+    untiring: Aws, cloudformation: Any, session: Any, endpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloudformation.create_stack(StackName="left-network", TemplateBody=NETWORK)
+    ec2 = session.client("ec2", endpoint_url=endpoint)
+    parts = cloudformation.describe_stacks(StackName="left-network")["Stacks"][0]["Outputs"]
+    found = {each["OutputKey"]: each["OutputValue"] for each in parts}
+    interface = ec2.create_network_interface(SubnetId=found["SubnetId"], Groups=[found["SecurityGroupId"]])
+    name = interface["NetworkInterface"]["NetworkInterfaceId"]
+    looks = iter(range(1_000_000))
+
+    class Slow:
+        """MWAA takes its time: the interface goes at the third look."""
+
+        def __getattr__(self, attribute: str) -> Any:
+            return getattr(untiring, attribute)
+
+        def call(self, *arguments: str) -> Any:
+            if arguments[1] == "describe-network-interfaces" and next(looks) == 2:
+                ec2.delete_network_interface(NetworkInterfaceId=name)
+            if arguments[1] == "delete-stack":
+                assert next(looks) > 2, "the network was deleted while an interface was in it"
+            return untiring.call(*arguments)
+
+    destroy(Slow(), settings("left"), confirmed=True)  # type: ignore[arg-type]
+    assert said(capsys).endswith("destroyed: nothing of left is left\n")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_network_that_cannot_be_deleted_is_tried_once_more(
+    untiring: Aws, cloudformation: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloudformation.create_stack(
+        StackName="stubborn-network", TemplateBody="Resources: {T: {Type: Test::Stubborn::Thing}}"
+    )
+    destroy(untiring, settings("stubborn"), confirmed=True)
+    told = said(capsys)
+    assert (
+        "stubborn-network failed: T (Test::Stubborn::Thing): the thing is in use: waiting for what MWAA has left"
+        in told
+    )
+    assert told.endswith("destroyed: nothing of stubborn is left\n")
+
+
 def test_a_parameter_takes_an_earlier_output_then_the_setting_then_the_default(tmp_path: Path) -> None:
     stack = template(tmp_path, BUCKET)
     assert fill(stack, {"BucketName": "output"}, {"BucketName": "setting"}) == {
@@ -114,7 +192,10 @@ def test_destroy_takes_every_object_version_along_and_can_be_repeated(
 
 @pytest.mark.parametrize(
     ("typed", "answer"),
-    [("yes\n", '"yes" is not the environment\'s name'), ("", "nobody is there to ask")],
+    [
+        ("yes\n", '"yes" is not the environment\'s name'),
+        ("", "nobody is there to ask .scripts say `make destroy YES=1`."),
+    ],
 )
 def test_destroy_deletes_nothing_unless_the_name_is_typed(
     aws: Aws, cloudformation: Any, monkeypatch: pytest.MonkeyPatch, typed: str, answer: str

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from infra.local.moto import lambda_process
+from infra.local.moto import lambda_process, lambda_runtime
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, assert_no_token
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Function:
         """Invoke it with an event; a changed setting that is None is not set."""
         settings = {name: value for name, value in {**self.settings, **(changes or {})}.items() if value is not None}
         process = subprocess.run(
-            [sys.executable, "-B", lambda_process.__file__],
+            [lambda_runtime.python(), "-B", lambda_process.__file__],
             input=json.dumps(event),
             env={
                 "PATH": os.environ["PATH"],

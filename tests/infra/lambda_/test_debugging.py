@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FAULTS = {
     "mint": answer(500, "InternalServerException"),
     "verify": answer(401),
-    "put": answer(403, "AccessDenied"),
+    "put": answer(400, "InvalidRequest"),
 }
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults.bootstrap import AT_THE_BOOTSTRAP, DENIED
+from tests.infra.lambda_ import impatient as impatient_handler
 from tests.infra.lambda_.support import LOG_STREAM, STACK_ID
 from tests.plugins.mwaa_codeartifact.core.support import OTHER_LINE, REPOSITORY_ID, after, answer
 
 if TYPE_CHECKING:
-    from tests.infra.lambda_.support import CloudFormation, Function
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Response
+
+    from tests.faults.bootstrap import BootstrapRow
+    from tests.infra.lambda_.support import CloudFormation, Function, Invocation
+    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Fault, Forward
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
-WHOLE_PROTOCOL = ["head", "endpoint", "mint", "verify", "put"]
+WHOLE_PROTOCOL = ["head", "endpoint", "mint", "verify", "control", "put"]
 
 
 def _in(**delta: float) -> datetime:
@@ -95,15 +107,90 @@ def test_a_failed_create_answers_with_the_reason_and_loses_nothing(
     function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=1))
-    aws.at("mint", answer(403, "AccessDeniedException"))
+    aws.at("mint", answer(404, "ResourceNotFoundException"))
     invocation = function(cfn.request("Create"))
     assert invocation.status == 0
     assert (cfn.answer["Status"], cfn.answer["PhysicalResourceId"]) == ("FAILED", LOG_STREAM)
     assert cfn.answer["Reason"] == (
-        f"Could not mint a token ({REPOSITORY_ID}): access denied: allow codeartifact:GetAuthorizationToken and "
-        f"sts:GetServiceBearerToken in the role's policy [AccessDeniedException]. See {LOG_STREAM}"
+        f"Could not mint a token ({REPOSITORY_ID}): not found: check the settings domain, domain_owner, repository and "
+        f"region [ResourceNotFoundException]. See {LOG_STREAM}"
     )
     assert bucket.versions() == [OTHER_LINE]
+    assert aws.steps == ["head", "endpoint", "mint", "head"]
+
+
+# What may pass while AWS gets to know what the stack has just made: rows of docs/faults.md
+
+
+@pytest.fixture
+def impatient(function: Function) -> Callable[..., Invocation]:
+    """Give the function whose minutes are seconds: it tries for 3 seconds."""
+    shutil.copy(Path(impatient_handler.__file__), function.folder / "impatient.py")
+    return partial(function, handler="impatient.handler")
+
+
+def _for_the_first(seconds: float, fault: Fault) -> Fault:
+    """Let a step meet a fault until its time is over; it begins with the first request."""
+    until: list[float] = []
+
+    def passing(forward: Forward) -> Response:
+        until[:] = until or [time.monotonic() + seconds]
+        return fault(forward) if time.monotonic() < until[0] else forward()
+
+    return passing
+
+
+@pytest.mark.parametrize("row", AT_THE_BOOTSTRAP, ids=lambda row: row.name)
+def test_a_create_is_patient_with_faults_that_pass(
+    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws, bucket: Bucket, row: BootstrapRow
+) -> None:
+    aws.at(row.step, *[_for_the_first(1.5, row.fault)] * 99)
+    invocation = impatient(cfn.request("Create"))
+    assert cfn.answer["Status"] == "SUCCESS", cfn.answer["Reason"]
+    assert aws.steps.count(row.step) > 1
+    assert row.sees in invocation.log
+    assert bucket.metadata()["refreshed-by"] == "lambda"
+
+
+def test_a_create_tells_what_it_met_to_the_end_and_for_how_long(
+    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws
+) -> None:
+    aws.at("mint", *[DENIED] * 99)
+    invocation = impatient(cfn.request("Create"))
+    assert cfn.answer["Status"] == "FAILED"
+    assert re.fullmatch(
+        rf"Could not mint a token \({REPOSITORY_ID}\): access denied: allow codeartifact:GetAuthorizationToken and "
+        r"sts:GetServiceBearerToken in the role's policy \[AccessDeniedException\], still after \d seconds of trying\. "
+        rf"See {re.escape(LOG_STREAM)}",
+        cfn.answer["Reason"],
+    )
+    assert aws.steps.count("mint") > 2
+    assert "[WARNING] Could not mint a token" in invocation.log
+
+
+def test_a_create_waits_no_longer_than_it_has_to_answer(
+    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws
+) -> None:
+    aws.at("mint", *[DENIED] * 99)
+    impatient(cfn.request("Create"), timeout=11)
+    assert cfn.answer["Reason"].startswith("The function's time is up.")
+
+
+@pytest.mark.parametrize("step", ["head", "mint", "verify"])
+def test_neither_an_update_nor_a_tick_waits(
+    function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket, step: str
+) -> None:
+    fault = {"head": answer(403), "mint": DENIED, "verify": answer(401)}[step]
+    aws.at(step, fault, fault, fault)
+    function(cfn.request("Update", PhysicalResourceId=bucket.uri, OldResourceProperties={}))
+    assert cfn.answer["Status"] == "FAILED"
+    assert "still after" not in cfn.answer["Reason"]
+    asked = aws.steps.count(step)
+    assert asked <= 2  # the second HEAD is for the metrics
+    aws.seen.clear()
+    if step != "head":
+        assert function(TICK).status == 1
+        assert aws.steps.count(step) == asked
 
 
 def test_a_failed_update_keeps_the_resource_so_that_nothing_is_deleted(

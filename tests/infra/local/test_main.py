@@ -1,56 +1,218 @@
+"""The real programs and real signals, in a clone of this folder that is made of links and has a .local of its own."""
+
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from infra import ROOT
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
-def run(verb: str, **environ: str) -> subprocess.CompletedProcess[str]:
+# Twice what is promised: the machine that tests may be busy.
+_STOPPED_SECONDS = 5
+# What `make setup` has built.
+_ENVIRONMENTS = [
+    folder.name for folder in (ROOT / ".local").glob("*") if folder.name.startswith(("image-", "lambda-runtime"))
+]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    for name in ("Makefile", "infra", "plugins", "dags", "requirements", ".venv"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".local").mkdir()
+    for name in _ENVIRONMENTS:
+        (tmp_path / ".local" / name).symlink_to((ROOT / ".local" / name).resolve())
+    return tmp_path
+
+
+def environ(clone: Path, **more: str) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": f"{clone / 'plugins'}:{clone}", "AIRFLOW_PORT": "0"} | more
+
+
+def run(clone: Path, verb: str, **more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "infra.local", verb]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=clone, env=environ(clone, **more), capture_output=True, text=True, check=False)
+
+
+@contextmanager
+def staying(clone: Path, verb: str = "stay", **more: str) -> Iterator[subprocess.Popen[str]]:
+    """Start as a shell starts what stands before an &, which ignores Ctrl-C otherwise."""
+    command = ["sh", "-c", 'trap "" INT; exec "$0" -m infra.local "$1"', sys.executable, verb]
+    with subprocess.Popen(
+        command,
+        cwd=clone,
+        env=environ(clone, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def read_until(process: subprocess.Popen[str], sign: str) -> str:
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if sign in line:
+            return said
+    raise AssertionError(f"{sign!r} was not said: {said}")
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[float, str]:
+    """Press Ctrl-C, and give how long it took and what was said."""
+    assert process.stdout is not None
+    began = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.stdout.read()
+    process.wait()
+    return time.monotonic() - began, said
+
+
+def processes_of(clone: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any(str(clone / ".local") in part for part in (*process.cmdline(), *process.environ().values())):
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
 
 
 @pytest.mark.parametrize("setting", ["AIRFLOW_PORT", pytest.param("LOCAL_AWS_PORT", marks=pytest.mark.long)])
-def test_a_port_in_use_is_named_with_the_setting_and_the_fix(setting: str) -> None:
+def test_a_port_in_use_is_named_with_the_setting_and_the_fix(clone: Path, setting: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        ended = run("demo", **{setting: port})
+        ended = run(clone, "demo", **{setting: port})
     assert ended.returncode == 2
     assert ended.stderr == f"{setting} {port} is in use: set {setting} to a free port, or 0\n"
 
 
 @pytest.mark.long
-def test_a_malformed_port_is_named_with_the_setting_and_the_fix() -> None:
-    ended = run("demo", AIRFLOW_PORT="http")
+def test_a_malformed_port_is_named_with_the_setting_and_the_fix(clone: Path) -> None:
+    ended = run(clone, "demo", AIRFLOW_PORT="http")
     assert ended.returncode == 2
-    assert ended.stderr == "AIRFLOW_PORT is 'http': give a port number, or 0 for a free one\n"
+    assert ended.stderr == "AIRFLOW_PORT is 'http': set it to a port number, or to 0 for a free one\n"
 
 
-def test_a_signal_stops_everything_and_leaves_nothing_behind() -> None:
-    process = subprocess.Popen(  # as a shell starts what stands before an &, which ignores Ctrl-C otherwise
-        ["sh", "-c", 'trap "" INT; exec "$0" -m infra.local stay', sys.executable],
-        cwd=ROOT,
-        env=os.environ | {"AIRFLOW_PORT": "0"},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "deploy   —",
+        *(pytest.param(late, marks=pytest.mark.long) for late in ("startup script", "pip install -r", "Ctrl-C stops")),
+    ],
+)
+def test_ctrl_c_is_heard_at_once_and_ends_everything(clone: Path, moment: str) -> None:
+    with staying(clone) as process:
+        read_until(process, moment)
+        seconds, said = interrupt(process)
+    assert process.returncode == 0
+    assert seconds < _STOPPED_SECONDS
+    assert re.search(r" local     stopping …\n(.*\n)*.* local     stopped\n\Z", said)
+    assert "Traceback" not in said
+    assert processes_of(clone) == []
+    assert {path.name for path in (clone / ".local").iterdir()} <= {
+        "local.lock",
+        "runs.lock",
+        "preflight",
+        *_ENVIRONMENTS,
+    }
+
+
+@pytest.mark.parametrize("seconds", [0.15, 0.5, pytest.param(1, marks=pytest.mark.long)])
+def test_ctrl_c_in_the_first_second_leaves_no_trace(clone: Path, seconds: float) -> None:
+    command = [sys.executable, "-m", "infra.local", "stay"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=clone, env=environ(clone), stdout=pipe, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[0]
+    assert process.returncode in {0, -signal.SIGINT}
+    assert "Traceback" not in said
+    assert processes_of(clone) == []
+
+
+@pytest.mark.long
+def test_a_demonstration_that_is_stopped_has_proved_nothing(clone: Path) -> None:
+    with staying(clone, "demo") as process:
+        read_until(process, " deploy ")
+        interrupt(process)
+    assert process.returncode == 130
+
+
+def test_a_second_one_is_refused_with_what_runs_since_when_and_where(clone: Path) -> None:
+    with staying(clone) as process:
+        read_until(process, " deploy ")
+        second = run(clone, "stay")
+        interrupt(process)
+    assert second.returncode == 2
+    assert second.stdout == ""
+    told = (
+        rf"`make local` runs in this folder already \(process {process.pid}, since [\d:]+, Airflow at http://[\d.:]+\)"
     )
-    assert process.stdout is not None
-    try:
-        with process.stdout as output:
-            assert any(" deploy " in line for line in output)
-            os.killpg(process.pid, signal.SIGINT)
-            said = output.read()
-        assert process.wait(30) == 0
-    finally:
-        process.terminate()
-    assert said.endswith("stopped\n")
-    assert not list((ROOT / ".local").glob(f"run-{process.pid}-*"))
+    assert re.match(told, second.stderr)
+    with staying(clone) as process:
+        read_until(process, " deploy ")
+
+
+def test_a_killed_one_takes_its_processes_along_and_the_next_removes_its_folder(clone: Path) -> None:
+    with staying(clone) as process:
+        read_until(process, " deploy ")
+        process.kill()
+    (folder,) = (clone / ".local").glob("run-*")
+    assert folder.name.startswith(f"run-{process.pid}-")
+    (clone / ".local" / "aws.env").touch()
+    with staying(clone) as process:
+        said = read_until(process, " deploy ")
+        assert re.search(
+            rf"local     removed .local/{folder.name}, \d+ MB.*, left over from a run that has ended\n", said
+        )
+        assert not (clone / ".local" / "aws.env").exists()
+        assert not folder.exists()
+        interrupt(process)
+    assert processes_of(clone) == []
+
+
+@pytest.mark.long
+def test_nothing_of_the_user_s_settings_reaches_the_local_stacks_and_nobody_else_reads_its_keys(clone: Path) -> None:
+    (clone / ".env").write_text("AWS_PROFILE=nosuch\nMAX_WORKERS=wrong\nAWS_REGION=us-east-1\n")
+    with staying(clone, AWS_PROFILE="another") as process:
+        said = read_until(process, "Ctrl-C stops")
+        aws_env = clone / ".local" / "aws.env"
+        assert aws_env.stat().st_mode & 0o777 == 0o600
+        status = subprocess.run(
+            ["sh", "-c", ". .local/aws.env; make status"],
+            cwd=clone,
+            env=environ(clone, AWS_PROFILE="another"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        interrupt(process)
+    assert " local     .env is not read here" in said
+    assert status.returncode == 0, status.stderr
+    assert "acting on the local AWS at http://127.0.0.1:" in status.stdout
+    assert not aws_env.exists()

@@ -15,6 +15,7 @@ import pytest
 
 from infra import ROOT
 from infra.build import build
+from infra.local.moto.vpc import Vpc
 
 if TYPE_CHECKING:
     from infra.local.server import Server
@@ -87,6 +88,15 @@ def test_no_route_leads_to_the_internet(server: Server, network: dict[str, str])
     attached = [{"Name": "attachment.vpc-id", "Values": [network["VpcId"]]}]
     assert not ec2.describe_internet_gateways(Filters=attached)["InternetGateways"]
     assert not ec2.describe_nat_gateways(Filter=in_vpc)["NatGateways"]
+
+
+def test_the_environment_reaches_what_it_needs_and_nothing_else(network: dict[str, str]) -> None:
+    vpc = Vpc(tuple(network["PrivateSubnetIds"].split(",")), (network["SecurityGroupId"],))
+    needed = ("s3", "sqs", "logs", "monitoring", "kms", "codeartifact.api", "codeartifact.repositories")
+    assert {service: vpc.refusal(service) for service in needed} == dict.fromkeys(needed)
+    assert vpc.closed_to_itself is None
+    assert not vpc.has_way_out
+    assert vpc.refusal("sts")
 
 
 def test_the_private_subnets_are_in_two_zones_of_the_region(server: Server, network: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Shelf:
     """Fill an index."""
 
     public: PublicIndex
+    tells_hashes: bool = True
 
     @property
     def url(self) -> str:
@@ -55,4 +57,5 @@ class Shelf:
         page = self.public.folder / "simple" / name.replace("_", "-") / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         with page.open("a") as file:
-            file.write(f'<a href="../../files/{filename}" {attributes}>{filename}</a>\n')
+            digest = f"#sha256={hashlib.sha256(content).hexdigest()}" if self.tells_hashes else ""
+            file.write(f'<a href="../../files/{filename}{digest}" {attributes}>{filename}</a>\n')

@@ -80,7 +80,7 @@ def test_settings_come_from_the_file_and_the_environment_wins(tmp_path: Path) ->
 
 def test_the_settings_of_a_deployment_name_the_repository(tmp_path: Path) -> None:
     settings = read_settings(write(tmp_path, PREFLIGHT_CONSTRAINTS="c.txt"), {})
-    assert settings.airflow_version == "3.0.6"
+    assert settings.airflow_version == "3.3.1"
     assert isinstance(settings.source, Repository)
     assert (settings.source.domain, settings.source.name) == ("demo-domain", "demo-repository")
     assert settings.source.aws.region == "eu-central-1"

@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from infra.cli.aws import Aws, AwsError
+from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.index import index
-from infra.local.codeartifact.pip_settings import PipSettings
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
 from infra.preflight import CannotCheckError, Repository, Settings, check
@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
     from tests.infra.preflight.support import Shelf
 
-# pypiserver leaves it to the garbage collector to close a file of which it was asked for a part, as uv does.
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.filterwarnings("ignore:Exception ignored in.*FileIO:pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.long
 
 
 @dataclass

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +22,12 @@ HEAD = "-r ${AIRFLOW_HOME}/dags/codeartifact.txt\n"
 
 
 def read_text(root: Path, text: str) -> RequirementsFile:
+    return read_bytes(root, text.encode())
+
+
+def read_bytes(root: Path, content: bytes) -> RequirementsFile:
     path = root / "requirements" / "requirements.txt"
-    path.write_text(text)
+    path.write_bytes(content)
     return read(path, Container("3.0.6", root))
 
 
@@ -94,6 +101,49 @@ def test_a_constraint_line_that_mwaa_sees_lets_the_others_be(root: Path) -> None
     assert found.problems == []
     assert found.airflow_constraints
     assert [line.text for line in found.constraints] == ["tiny==1.0"]
+
+
+CONSTRAINED = f"{HEAD}--constraint ${{AIRFLOW_CONSTRAINTS_FILE}}\nnumpy # café\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CONSTRAINED.encode("utf-8-sig"),
+        CONSTRAINED.encode("utf-16"),
+        b"\xfe\xff" + CONSTRAINED.encode("utf-16-be"),
+        b"\x00\x00\xfe\xff" + CONSTRAINED.encode("utf-32-be"),
+        f"# -*- coding: latin-1 -*-\n{CONSTRAINED}".encode("latin-1"),
+        f"#\n# vim: fileencoding=cp1252\n{CONSTRAINED}".encode("cp1252"),
+    ],
+    ids=["utf-8-sig", "utf-16", "utf-16-be", "utf-32-be", "latin-1 named", "cp1252 named"],
+)
+def test_an_encoding_that_both_pip_and_mwaa_know_is_as_good_as_utf_8(root: Path, content: bytes) -> None:
+    found = read_bytes(root, content)
+    assert (found.problems, found.notes) == ([], [])
+    assert found.airflow_constraints
+    assert [line.text for line in found.requirements] == ["numpy"]
+
+
+def test_an_encoding_that_pip_does_not_know_is_named_with_the_line_and_the_fix(root: Path) -> None:
+    (problem,) = read_bytes(root, CONSTRAINED.encode("latin-1")).problems
+    assert problem.line == 3
+    assert problem.sentence.startswith("pip cannot decode the file from here on, and then installs nothing: save it as")
+
+
+@pytest.mark.long
+def test_pip_itself_fails_on_it(root: Path) -> None:
+    path = root / "requirements.txt"
+    path.write_bytes("# café\n".encode("latin-1"))
+    environ = {"PATH": os.defpath}  # no locale, as on the containers
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "-r", str(path)]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert "UnicodeDecodeError" in ended.stderr
+
+
+def test_an_encoding_that_only_pip_knows_is_named(root: Path) -> None:
+    (problem,) = read_bytes(root, CONSTRAINED.encode("utf-32")).problems
+    assert "MWAA does not know this encoding and forces Airflow's constraints: save the file as UTF-8" in str(problem)
 
 
 def test_without_a_constraint_line_mwaa_forces_those_of_airflow(root: Path) -> None:

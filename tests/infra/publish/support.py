@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import ROOT
-from infra.local.privileges import calls_of
+from infra.local.demos.privileges import calls_of
 
 if TYPE_CHECKING:
     from infra.local.moto.iam import Call

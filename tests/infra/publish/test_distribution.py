@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import re
 import tarfile
 from typing import TYPE_CHECKING
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
 
 
 def test_a_wheel_and_a_source_distribution_are_taken_as_they_are(tmp_path: Path) -> None:
-    name, content = wheel("acme_tool", "1.0")
-    (tmp_path / name).write_bytes(content)
-    with tarfile.open(tmp_path / "acme_tool-2.0.tar.gz", "w:gz"):
-        pass
-    taken = [distribution(str(tmp_path / file), tmp_path / "build") for file in (name, "acme_tool-2.0.tar.gz")]
+    wheel_name, built = wheel("acme_tool", "1.0")
+    (tmp_path / wheel_name).write_bytes(built)
+    metadata = b"Metadata-Version: 2.1\nName: acme-tool\nVersion: 2.0\n"
+    with tarfile.open(tmp_path / "acme_tool-2.0.tar.gz", "w:gz") as archive:
+        for name, content in {"PKG-INFO": metadata, "pyproject.toml": b""}.items():
+            member = tarfile.TarInfo(f"acme_tool-2.0/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    taken = [distribution(str(tmp_path / file), tmp_path / "build") for file in (wheel_name, "acme_tool-2.0.tar.gz")]
     assert [(each.name, each.version) for each in taken] == [("acme-tool", "1.0"), ("acme-tool", "2.0")]
-    assert (tmp_path / name).read_bytes() == content
+    assert (tmp_path / wheel_name).read_bytes() == built
     assert not (tmp_path / "build").exists()
 
 
@@ -48,6 +53,14 @@ def test_what_cannot_be_published_is_told_in_one_sentence(tmp_path: Path) -> Non
     }.items():
         with pytest.raises(PublishError, match=re.escape(sentence)):
             distribution(dist, tmp_path / "build")
+
+
+@pytest.mark.parametrize("name", ["acme_tool-1.0-py3-none-any.whl", "acme_tool-1.0.tar.gz"])
+def test_a_broken_file_is_told_in_one_sentence_before_anything_is_asked_of_aws(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(wheel("acme_tool", "1.0")[1][:300])
+    with pytest.raises(PublishError, match=r"is broken \(.*\): build it again, or name its source tree\."):
+        distribution(str(path), tmp_path / "build")
 
 
 def test_a_build_that_fails_shows_what_was_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,5 +75,5 @@ def test_the_example_is_published_installed_and_imported_whatever_the_public_ind
     ended = subprocess.run(command, env=container.environ, capture_output=True, text=True, check=True)
     place, greeting = ended.stdout.splitlines()
     assert greeting == "Hello MWAA, from an in-house package"
-    assert place.startswith(f"{container.root / 'packages'}/")
+    assert place.startswith(f"{container.packages}/")
     assert "/simple/acme-greeting/" not in public_index.paths()

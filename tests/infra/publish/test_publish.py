@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.privileges import grants, unused, unused_resources
+from infra.local.codeartifact.package_groups import OriginType
+from infra.local.demos.privileges import grants, unused, unused_resources
 from infra.publish.publish import is_in_house
 from tests.infra.local.codeartifact.support import wheel
 
@@ -140,15 +141,8 @@ def test_without_the_stack_it_says_what_to_do_first(published: Published, source
 
 
 def test_the_stack_makes_a_group_of_each_name(published: Published) -> None:
-    client = published.server.client("codeartifact")
-    found = client.list_package_groups(domain=published.name)["packageGroups"]
-    modes = {
-        group["pattern"]: [
-            group["originConfiguration"]["restrictions"][way]["effectiveMode"]
-            for way in ("PUBLISH", "EXTERNAL_UPSTREAM", "INTERNAL_UPSTREAM")
-        ]
-        for group in found
-    }
+    groups = published.server.codeartifact.domain(published.name).package_groups
+    modes = {group.pattern: [groups.origin(group, way)[0] for way in OriginType] for group in groups.all()}
     assert modes == {
         "/*": ["ALLOW", "ALLOW", "ALLOW"],
         "/pypi/*": ["BLOCK", "ALLOW", "ALLOW"],
@@ -159,8 +153,5 @@ def test_the_stack_makes_a_group_of_each_name(published: Published) -> None:
 
 @pytest.mark.parametrize("name", ["acme", "acme-x", "acme-x-y", "acmetools", "other", "other-x", "numpy", "x-acme-y"])
 def test_a_name_is_in_house_just_where_codeartifact_lets_it_be_published(published: Published, name: str) -> None:
-    answer = published.server.client("codeartifact").get_associated_package_group(
-        domain=published.name, format="pypi", package=name
-    )
-    restrictions = answer["packageGroup"]["originConfiguration"]["restrictions"]
-    assert is_in_house(name, "acme-*,,other") is (restrictions["PUBLISH"]["effectiveMode"] == "ALLOW")
+    groups = published.server.codeartifact.domain(published.name).package_groups
+    assert is_in_house(name, "acme-*,,other") is groups.allow(name, OriginType.PUBLISH)

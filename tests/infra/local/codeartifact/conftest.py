@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.index import index
-from infra.local.codeartifact.pip_settings import PipSettings
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
 from tests.infra.local.codeartifact.support import OWNER, Clock, serve, serve_folder

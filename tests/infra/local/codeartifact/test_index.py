@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from pypi_simple import PyPISimple
 
+from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.index import index
-from infra.local.codeartifact.pip_settings import PipSettings
 from infra.local.codeartifact.upstream import Upstream
 from tests.infra.local.codeartifact.support import OWNER, serve, wheel
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from infra.local.codeartifact.store import CodeArtifact
     from tests.infra.local.codeartifact.support import Clock, PublicIndex
+
+JSON = "application/vnd.pypi.simple.v1+json"
+PIPS_ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 
 
 @pytest.fixture
@@ -39,11 +43,11 @@ def _files(index_url: str, login: tuple[str, str], name: str) -> list[Distributi
         return client.get_project_page(name).packages
 
 
-@pytest.mark.parametrize("path", ["simple/", "simple/numpy/", "simple/numpy/numpy-1.0-py3-none-any.whl", "packages/x"])
+@pytest.mark.parametrize("path", ["simple/", "simple/numpy/", "simple/numpy/numpy-1.0-py3-none-any.whl"])
 def test_without_a_token_every_page_and_file_is_401(index_url: str, path: str) -> None:
     answer = _get(index_url + path)
     assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == 'Basic realm="CodeArtifact"'
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_a_wrong_token_or_user_name_gets_401(index_url: str, login: tuple[str, str]) -> None:
@@ -53,7 +57,7 @@ def test_a_wrong_token_or_user_name_gets_401(index_url: str, login: tuple[str, s
 
 def test_an_expired_token_gets_401(index_url: str, state: CodeArtifact, clock: Clock) -> None:
     login = "aws", state.mint("data", duration_seconds=900)[0]
-    assert _get(f"{index_url}simple/", login).status_code == 200
+    assert _get(f"{index_url}simple/numpy/", login).status_code == 404
     clock.advance(seconds=900)
     assert _get(f"{index_url}simple/", login).status_code == 401
 
@@ -61,12 +65,31 @@ def test_an_expired_token_gets_401(index_url: str, state: CodeArtifact, clock: C
 def test_a_token_of_another_domain_gets_401(index_url: str, state: CodeArtifact) -> None:
     login = "aws", state.mint("other")[0]
     assert _get(f"{index_url}simple/", login).status_code == 401
-    assert _get(f"{index_url.replace('data-', 'other-')}simple/", login).status_code == 200
+    assert _get(f"{index_url.replace('data-', 'other-')}simple/numpy/", login).status_code == 404
 
 
 def test_an_unknown_domain_gets_401_and_an_unknown_repository_404(index_url: str, login: tuple[str, str]) -> None:
     assert _get(f"{index_url.replace('data-', 'nowhere-')}simple/", login).status_code == 401
     assert _get(f"{index_url.replace('/python/', '/nothing/')}simple/", login).status_code == 404
+
+
+def test_where_bad_tokens_get_404_a_good_one_and_an_anonymous_request_get_what_they_always_get(
+    index_url: str, login: tuple[str, str], state: CodeArtifact, public_index: PublicIndex
+) -> None:
+    public_index.add("tiny", "1.0")
+    state.hides_from_bad_tokens = True
+    assert _get(f"{index_url}simple/tiny/", ("aws", "wrong")).status_code == 404
+    assert _get(f"{index_url}simple/tiny/").status_code == 401
+    assert _get(f"{index_url}simple/tiny/", login).status_code == 200
+
+
+def test_there_is_no_list_of_all_projects(index_url: str, login: tuple[str, str]) -> None:
+    assert _get(f"{index_url}simple/", login).status_code == 404
+
+
+def test_a_bearer_token_is_no_login(index_url: str, login: tuple[str, str]) -> None:
+    headers = {"Authorization": f"Bearer {login[1]}"}
+    assert requests.get(f"{index_url}simple/", headers=headers, timeout=10).status_code == 401
 
 
 def test_a_name_that_nobody_knows_is_404(index_url: str, login: tuple[str, str]) -> None:
@@ -83,6 +106,84 @@ def test_an_upstream_page_keeps_hash_python_version_and_yanking(
     assert new.digests == {"sha256": hashlib.sha256(newer_content).hexdigest()}
     assert (old.requires_python, old.is_yanked, old.yanked_reason) == (">=3.8", True, 'bro"ken')
     assert (new.requires_python, new.is_yanked) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (None, "text/html"),
+        ("*/*", "text/html"),
+        ("text/html", "text/html"),
+        ("application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.v1+html"),
+        ("application/vnd.pypi.simple.v1+json", JSON),
+        (PIPS_ACCEPT, JSON),
+        ("application/vnd.pypi.simple.v1+json;q=0.1, text/html", "text/html"),
+        ("application/vnd.pypi.simple.latest+html", "application/vnd.pypi.simple.v1+html"),
+        ("application/vnd.pypi.simple.latest+json", JSON),
+    ],
+)
+@pytest.mark.parametrize("project", ["mine", "tiny"])
+def test_a_page_comes_in_the_form_that_is_asked_for(
+    index_url: str, login: tuple[str, str], public_index: PublicIndex, project: str, accept: str | None, kind: str
+) -> None:
+    public_index.add("tiny", "1.0")
+    _upload(index_url, login, *wheel("mine", "1.0"))
+    headers: dict[str, Any] = {"Accept": accept}
+    answer = requests.get(f"{index_url}simple/{project}/", auth=login, headers=headers, timeout=10)
+    assert answer.headers["Content-Type"].partition(";")[0] == kind
+    assert answer.headers["Vary"] == "Accept"
+
+
+def test_the_json_page_says_what_the_html_page_says_and_nothing_that_is_not_established(
+    index_url: str, login: tuple[str, str], public_index: PublicIndex
+) -> None:
+    content = public_index.add("tiny", "1.0", attributes='data-requires-python="&gt;=3.8" data-yanked="broken"')
+    answer = requests.get(f"{index_url}simple/tiny/", auth=login, headers={"Accept": JSON}, timeout=10)
+    assert answer.json() == {
+        "meta": {"api-version": "1.1"},
+        "name": "tiny",
+        "versions": ["1.0"],
+        "files": [
+            {
+                "filename": "tiny-1.0-py3-none-any.whl",
+                "url": "tiny-1.0-py3-none-any.whl",
+                "hashes": {"sha256": hashlib.sha256(content).hexdigest()},
+                "requires-python": ">=3.8",
+                "yanked": "broken",
+            }
+        ],
+    }
+
+
+def test_the_json_page_of_a_hosted_project_has_its_files_with_their_hashes(
+    index_url: str, login: tuple[str, str]
+) -> None:
+    name, content = wheel("mine", "1.0")
+    _upload(index_url, login, name, content)
+    headers = {"Accept": JSON}
+    page = requests.get(f"{index_url}simple/mine/", auth=login, headers=headers, timeout=10).json()
+    hashes = {"sha256": hashlib.sha256(content).hexdigest()}
+    assert page["files"] == [{"filename": name, "url": name, "hashes": hashes, "yanked": False, "size": len(content)}]
+
+
+def test_a_form_that_there_is_not_is_406(index_url: str, login: tuple[str, str]) -> None:
+    _upload(index_url, login, *wheel("mine", "1.0"))
+    headers = {"Accept": "image/png"}
+    assert requests.get(f"{index_url}simple/mine/", auth=login, headers=headers, timeout=10).status_code == 406
+
+
+def test_a_name_that_the_repository_has_never_seen_is_slow_and_fails_at_first(
+    index_url: str, login: tuple[str, str], state: CodeArtifact, public_index: PublicIndex
+) -> None:
+    public_index.add("tiny", "1.0")
+    state.first_pull_seconds, state.first_pull_failures = 0.3, 1
+    started = time.monotonic()
+    statuses = [_get(f"{index_url}simple/tiny/", login).status_code]
+    taken = time.monotonic() - started
+    statuses += [_get(f"{index_url}simple/tiny/", login).status_code for _ in range(2)]
+    assert statuses == [500, 200, 200]
+    assert taken >= 0.3
+    assert time.monotonic() - started - taken < 0.3
 
 
 def test_an_upstream_file_comes_through_this_host_only(
@@ -117,7 +218,6 @@ def test_an_uploaded_wheel_is_listed_with_its_hash_and_served(index_url: str, lo
     assert file.digests == {"sha256": hashlib.sha256(content).hexdigest()}
     assert _get(file.url, login).content == content
     assert _get(file.url).status_code == 401
-    assert '<a href="mine/">mine</a>' in _get(f"{index_url}simple/", login).text
 
 
 def test_an_upload_needs_a_token(index_url: str, state: CodeArtifact) -> None:
@@ -130,7 +230,7 @@ def test_a_version_is_published_once(index_url: str, login: tuple[str, str]) -> 
     name, content = wheel("mine", "1.0")
     assert _upload(index_url, login, name, content).status_code == 200
     assert _upload(index_url, login, name, b"another").status_code == 409
-    assert _get(f"{index_url}packages/{name}", login).content == content
+    assert _get(f"{index_url}simple/mine/{name}", login).content == content
 
 
 @pytest.mark.parametrize("name", ["mine.txt", "../mine-1.0.tar.gz", "mine-1.0-py3-none-../any.whl"])
@@ -147,7 +247,7 @@ def test_repositories_do_not_share_packages(index_url: str, login: tuple[str, st
     _upload(index_url, login, name, content)
     second = index_url.replace("/python/", "/second/")
     assert _get(f"{second}simple/mine/", login).status_code == 404
-    assert _get(f"{second}packages/{name}", login).status_code == 404
+    assert _get(f"{second}simple/mine/{name}", login).status_code == 404
 
 
 def test_a_repository_without_an_external_connection_asks_no_upstream(
@@ -203,5 +303,4 @@ def test_no_log_line_holds_a_token(
     _files(index_url, login, "tiny")
     _upload(index_url, login, *wheel("mine", "1.0"))
     _files(index_url, login, "mine")
-    assert any(record.name == "pypiserver._app" for record in caplog.records)
     assert not any(login[1] in f"{record.getMessage()} {record.args}" for record in caplog.records)

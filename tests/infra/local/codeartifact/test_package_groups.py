@@ -7,15 +7,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 import requests
-from botocore.config import Config
 
-from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.errors import ConflictError, ResourceNotFoundError, ValidationError
 from infra.local.codeartifact.package_groups import OriginType, PackageGroup, PackageGroups
-from tests.infra.local.codeartifact.support import OWNER, serve, wheel
+from tests.infra.local.codeartifact.support import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,28 +198,3 @@ def test_without_package_groups_it_is_installed_until_the_name_is_published(
 ) -> None:
     assert install("acme-tool").returncode == 0
     assert (tmp_path / "site" / "acme_tool.py").read_text() == "OWNER = 'attacker'\n"
-
-
-@pytest.mark.usefixtures("groups")
-def test_boto3_reads_the_groups(state: CodeArtifact) -> None:
-    with serve(control_plane(state, lambda: "http://127.0.0.1:1")) as url:
-        client = boto3.client(
-            "codeartifact",
-            endpoint_url=url,
-            region_name="eu-west-1",
-            aws_access_key_id="id",
-            aws_secret_access_key="secret",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-        listed = client.list_package_groups(domain="data", prefix="/pypi//")["packageGroups"]
-        described = client.describe_package_group(domain="data", packageGroup="/pypi//acme~")["packageGroup"]
-        associated = client.get_associated_package_group(domain="data", format="pypi", package="Acme_Tool")
-        client.close()
-    assert [group["pattern"] for group in listed] == ["/pypi//acme~", "/pypi//other$"]
-    assert described["arn"] == f"arn:aws:codeartifact:eu-west-1:{OWNER}:package-group/data/pypi//acme~"
-    assert described["originConfiguration"]["restrictions"]["INTERNAL_UPSTREAM"] == {
-        "mode": "INHERIT",
-        "effectiveMode": "ALLOW",
-        "inheritedFrom": {"arn": f"arn:aws:codeartifact:eu-west-1:{OWNER}:package-group/data/*", "pattern": "/*"},
-    }
-    assert (associated["packageGroup"]["pattern"], associated["associationType"]) == ("/pypi//acme~", "STRONG")

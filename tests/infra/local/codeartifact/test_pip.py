@@ -1,10 +1,11 @@
-"""What pip itself does with the index."""
+"""What pip, uv and twine themselves do with the index."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from tests.infra.local.codeartifact.support import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from infra.local.codeartifact.store import CodeArtifact
     from tests.infra.local.codeartifact.support import Clock, PublicIndex
@@ -79,3 +79,59 @@ def test_pip_gets_nothing_with_an_expired_token(
     assert result.returncode == 1
     assert "401 Error, Credentials not correct" in result.stderr + result.stdout
     assert public_index.requests == []
+
+
+@pytest.fixture
+def uv(index_url: str, state: CodeArtifact, tmp_path: Path) -> Callable[..., Pip]:
+    """Run `uv pip install` with the repository as its index."""
+    login_url = index_url.replace("http://", f"http://aws:{state.mint('data')[0]}@")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
+    options = ["--no-config", "--no-cache", "--target", str(tmp_path / "site"), "--index-url", f"{login_url}simple/"]
+
+    def run(*arguments: str) -> Pip:
+        command = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--python", sys.executable]
+        return subprocess.run(
+            [*command, *options, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_uv_installs_an_upstream_and_a_published_package(
+    uv: Callable[..., Pip], index_url: str, state: CodeArtifact, public_index: PublicIndex, tmp_path: Path
+) -> None:
+    public_index.add("tiny", "1.0", "ANSWER = 42\n")
+    form = {":action": "file_upload", "protocol_version": "1"}
+    login = "aws", state.mint("data")[0]
+    requests.post(index_url, data=form, files={"content": wheel("mine", "1.0")}, auth=login, timeout=10)
+    result = uv("tiny", "mine")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "site" / "tiny.py").read_text() == "ANSWER = 42\n"
+    assert (tmp_path / "site" / "mine.py").exists()
+
+
+def test_uv_takes_a_404_for_a_bad_token_for_a_package_that_is_not_there(
+    uv: Callable[..., Pip], state: CodeArtifact, clock: Clock, public_index: PublicIndex
+) -> None:
+    public_index.add("tiny", "1.0")
+    state.hides_from_bad_tokens = True
+    clock.advance(hours=12)
+    result = uv("tiny")
+    assert result.returncode == 1
+    assert "tiny was not found in the package registry" in result.stderr
+
+
+@pytest.mark.parametrize("life", [True, False])
+def test_twine_uploads_with_a_live_token_only(
+    index_url: str, state: CodeArtifact, clock: Clock, tmp_path: Path, *, life: bool
+) -> None:
+    name, content = wheel("mine", "1.0")
+    (tmp_path / name).write_bytes(content)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    environment |= {"TWINE_USERNAME": "aws", "TWINE_PASSWORD": state.mint("data")[0]}
+    clock.advance(hours=0 if life else 12)
+    command = [sys.executable, "-m", "twine", "upload", "--repository-url", index_url, str(tmp_path / name)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    published = state.repository("data", "python").folder / name
+    assert (result.returncode == 0, published.exists()) == (life, life), result.stdout
+    assert published.read_bytes() == content if life else "401 Unauthorized" in result.stdout

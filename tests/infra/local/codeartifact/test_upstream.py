@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.codeartifact.pip_settings import PipSettingsError, read_pip_settings
+from infra.cli.pip_settings import PipSettingsError, read_pip_settings
 from infra.local.codeartifact.upstream import Upstream, UpstreamError
 from tests.infra.local.codeartifact.support import PublicIndex, serve_folder
 

@@ -4,34 +4,89 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.mwaa.airflow import Airflow
+from infra.local.mwaa.airflow import Airflow, Site
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
+from infra.local.mwaa.executors import CeleryTasks, LocalTasks
 from infra.local.mwaa.image import Image
+from infra.local.mwaa.majors import major_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIGURATION = Configuration(
     name="environment",
-    airflow_version="3.0.6",
+    airflow_version="3.3.1",
     role_arn="arn:aws:iam::123456789012:role/execution",
     bucket="bucket",
     dags="dags",
-    plugins=("plugins.zip", "1"),
-    requirements=("requirements.txt", "1"),
+    plugins=None,
+    requirements=None,
     startup_script=None,
-    options={},
+    options={"core.executor": "theirs", "core.load_examples": "True", "core.dag_concurrency": "9"},
 )
+
+
+def new_container(root: Path, component: str) -> Container:
+    return Container(root / component, Image("3.3.1"), CONFIGURATION, {}, lambda _line: None, component=component)
+
+
+def new_site(folder: Path) -> Site:
+    tasks = LocalTasks(folder / "database")
+    tasks.open()
+    return Site(logs=folder / "logs", port=0, password="-not-a-secret", secret="not-either", tasks=tasks)
 
 
 # A random password begins with a dash once in 64 times.
 @pytest.mark.long
 def test_the_administrators_password_may_begin_with_a_dash(tmp_path: Path) -> None:
-    container = Container(tmp_path / "container", Image("3.0.6"), CONFIGURATION, {}, lambda _line: None)
-    airflow = Airflow(container, tmp_path / "database", 0, "-not-a-secret")
+    airflow = Airflow([new_container(tmp_path, "Scheduler")], new_site(tmp_path))
     try:
         status = airflow.prepare_database().wait()
     finally:
         airflow.stop()
-    assert status == 0, (container.root / "logs" / "database.log").read_text()
+    assert status == 0, (tmp_path / "logs" / "database.log").read_text()
+
+
+def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
+    container = new_container(tmp_path, "Worker")
+    environ = Airflow([container], new_site(tmp_path)).environ(container)
+    assert environ["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert environ["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+    assert environ["AIRFLOW__CORE__DAG_CONCURRENCY"] == "9"
+
+
+@pytest.mark.parametrize(
+    ("components", "places"),
+    [
+        (
+            ("Scheduler", "Worker", "Worker", "WebServer"),
+            {"scheduler": "worker-1", "triggerer": "scheduler-0", "dag-processor": "scheduler-0"},
+        ),
+        (
+            ("Hybrid", "WebServer"),
+            {"scheduler": "hybrid-0", "triggerer": "hybrid-0", "dag-processor": "hybrid-0"},
+        ),
+    ],
+)
+def test_local_tasks_run_in_a_workers_file_system(components: tuple[str, ...], places: dict[str, str]) -> None:
+    programs = LocalTasks.programs(major_of("3.3.1"), played(components))
+    assert {name: container.host for name, container, _ in programs} == places
+
+
+def test_celery_runs_tasks_in_each_worker(tmp_path: Path) -> None:
+    del tmp_path
+    programs = CeleryTasks.programs(major_of("3.3.1"), played(("Scheduler", "Worker", "Worker", "WebServer")))
+    hosts = {name: container.host for name, container, _ in programs}
+    assert hosts["scheduler"] == "scheduler-0"
+    assert (hosts["celery-worker-1"], hosts["celery-worker-2"]) == ("worker-1", "worker-2")
+
+
+def played(components: tuple[str, ...]) -> list[Container]:
+    """Return containers that have a component and a host, and nothing else."""
+    containers = []
+    for number, component in enumerate(components):
+        container = object.__new__(Container)
+        container.component, container.host = component, f"{component.lower()}-{number}"
+        containers.append(container)
+    return containers

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from infra import ROOT
 from infra.local.mwaa.processes import Processes
 
 if TYPE_CHECKING:
@@ -69,3 +72,40 @@ def is_running(number: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_program_that_is_asked_to_end_may_finish_its_work(processes: Processes, tmp_path: Path) -> None:
+    processes.serve(
+        "worker", shell("trap 'wait; echo done; exit' TERM; sleep 0.5 & echo began; wait"), {"PATH": os.defpath}
+    )
+    log = tmp_path / "worker.log"
+    processes.wait_until(lambda: log.read_text() == "began\n", 10)
+    processes.ask_to_end("worker")
+    processes.stop(but=("worker",))
+    deadline = time.monotonic() + 10
+    while not processes.has_ended("worker") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert log.read_text() == "began\ndone\n"
+
+
+def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
+    program = f"""
+import time
+from pathlib import Path
+from infra.local.mwaa.processes import Processes
+processes = Processes(Path({str(tmp_path)!r}))
+processes.serve("scheduler", ["/bin/sh", "-c", "sleep 60 & echo $!; wait"], {{"PATH": {os.defpath!r}}})
+processes.start("ended", ["/bin/sh", "-c", "exit 0"], {{}}).wait()
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as parent:
+        log, deadline = tmp_path / "scheduler.log", time.monotonic() + 20
+        while not (log.exists() and log.read_text().endswith("\n")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child = int(log.read_text())
+        assert is_running(child)
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while is_running(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(child)

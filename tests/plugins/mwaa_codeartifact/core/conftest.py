@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto.moto_server.werkzeug_app import create_backend_app
 
-from infra.local.codeartifact.pip_settings import PipSettings
+from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
 from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients

@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.index import index
+from mwaa_codeartifact.core.codeartifact import _WRONG_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -150,7 +151,10 @@ class Aws:
         self._index = index(state, upstream)
 
     def at(self, step: str, *faults: Fault) -> None:
-        """Let faults, one a request, answer the next requests of a step: head, endpoint, mint, verify or put."""
+        """Let faults, one a request, answer the next requests of a step.
+
+        :param step: head, endpoint, mint, verify, control (verify with a wrong token) or put.
+        """
         self._faults[step].extend(faults)
 
     @property
@@ -185,7 +189,8 @@ class Aws:
         if request.path.startswith("/v1/"):
             return "mint" if request.path == "/v1/authorization-token" else "endpoint", self._control_plane
         if "/pypi/" in request.path:
-            return "verify", self._index
+            login = request.authorization
+            return "control" if login and login.password == _WRONG_TOKEN.value else "verify", self._index
         return request.method.lower(), self._s3
 
 

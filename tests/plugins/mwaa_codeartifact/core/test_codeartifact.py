@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from mwaa_codeartifact.core.codeartifact import mint, repository_endpoint, verify
+from infra.local.codeartifact.resources import Origin
+from mwaa_codeartifact.core.codeartifact import PROBE, mint, repository_endpoint, verify
 from mwaa_codeartifact.core.errors import TokenRejectedError, VerifyError
 from mwaa_codeartifact.core.index_url import Token
+from tests.infra.local.codeartifact.support import wheel
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REPOSITORY, START, answer, rendered
 
 if TYPE_CHECKING:
     from mwaa_codeartifact.core.clients import Clients
     from mwaa_codeartifact.core.config import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws
+    from tests.plugins.mwaa_codeartifact.core.support import Aws, Clock
 
 EXPIRY = START + timedelta(hours=12)
 
@@ -65,16 +67,96 @@ def _minted(aws: Aws, domain: str = DOMAIN) -> Token:
 def test_the_repository_is_asked_as_pip_asks_it(clients: Clients, aws: Aws, endpoint: str) -> None:
     token = _minted(aws)
     verify(clients.http_get, endpoint, token)
-    (request,) = aws.seen
+    request = aws.only("verify")
     credentials = base64.b64encode(f"aws:{token.value}".encode()).decode()
     assert request.headers["Authorization"] == f"Basic {credentials}"
-    assert request.path == f"/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/simple/pip/"
+    assert request.path == f"/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/simple/mwaa-codeartifact-probe/"
 
 
-@pytest.mark.parametrize("status", [200, 404])
-def test_a_page_and_a_missing_page_both_prove_the_token(clients: Clients, aws: Aws, endpoint: str, status: int) -> None:
-    aws.at("verify", answer(status))
-    verify(clients.http_get, endpoint, _minted(aws))
+GOOD, REJECTED, NOTHING_PROVED = "good", "TokenRejectedError [401]", "VerifyError [404]"
+
+
+@pytest.mark.parametrize(
+    ("scene", "verdict", "requests"),
+    [
+        # Where a bad token gets 401, any answer to a good one tells it from a bad one.
+        (("401", "nothing", "good"), GOOD, ["verify", "control"]),
+        (("401", PROBE, "good"), GOOD, ["verify"]),
+        (("401", "pip", "good"), GOOD, ["verify", "control"]),
+        (("401", "nothing", "expired"), REJECTED, ["verify"]),
+        (("401", PROBE, "expired"), REJECTED, ["verify"]),
+        (("401", "nothing", "wrong"), REJECTED, ["verify"]),
+        (("401", PROBE, "wrong"), REJECTED, ["verify"]),
+        # Where it gets 404, only a name that is there does.
+        (("404", "nothing", "good"), NOTHING_PROVED, ["verify", "control", "verify"]),
+        (("404", PROBE, "good"), GOOD, ["verify"]),
+        (("404", "pip", "good"), GOOD, ["verify", "control", "verify"]),
+        (("404", "nothing", "expired"), NOTHING_PROVED, ["verify", "control", "verify"]),
+        (("404", PROBE, "expired"), NOTHING_PROVED, ["verify", "control", "verify"]),
+        (("404", "pip", "expired"), NOTHING_PROVED, ["verify", "control", "verify"]),
+        (("404", "nothing", "wrong"), NOTHING_PROVED, ["verify", "control", "verify"]),
+        (("404", PROBE, "wrong"), NOTHING_PROVED, ["verify", "control", "verify"]),
+        (("404", "pip", "wrong"), NOTHING_PROVED, ["verify", "control", "verify"]),
+    ],
+)
+def test_a_token_is_good_only_where_a_wrong_one_gets_another_answer(
+    clients: Clients,
+    aws: Aws,
+    clock: Clock,
+    endpoint: str,
+    scene: tuple[str, str, str],
+    verdict: str,
+    requests: list[str],
+) -> None:
+    bad_tokens_get, known, token = scene
+    aws.state.hides_from_bad_tokens = bad_tokens_get == "404"
+    if known != "nothing":
+        repository = aws.state.repository(DOMAIN, REPOSITORY)
+        name, content = wheel(known.replace("-", "_"), "1.0")
+        (repository.folder / name).write_bytes(content)
+        repository.packages[known] = Origin.INTERNAL
+    presented = Token("eyJwrong", EXPIRY) if token == "wrong" else _minted(aws)
+    clock.time += timedelta(hours=12 if token == "expired" else 0)
+    assert _verdict(clients, endpoint, presented) == verdict
+    assert aws.steps == requests
+
+
+def _verdict(clients: Clients, endpoint: str, token: Token) -> str:
+    try:
+        verify(clients.http_get, endpoint, token)
+    except VerifyError as error:
+        return f"{type(error).__name__} [{error.code}]"
+    return GOOD
+
+
+def test_what_proves_nothing_is_told_with_what_to_do(clients: Clients, aws: Aws, endpoint: str) -> None:
+    aws.state.hides_from_bad_tokens = True
+    with pytest.raises(VerifyError) as caught:
+        verify(clients.http_get, endpoint, _minted(aws))
+    assert str(caught.value) == (
+        f"Could not verify the token ({endpoint}simple/pip/): it answers 404 to a wrong token as well, which proves "
+        "nothing: let the repository hold the package pip, or get it from upstream [404]"
+    )
+
+
+@pytest.mark.parametrize("status", [500, 429])
+def test_a_404_proves_nothing_while_a_wrong_token_gets_no_clear_answer(
+    clients: Clients, aws: Aws, endpoint: str, status: int
+) -> None:
+    aws.at("control", *[answer(status)] * 3)
+    with pytest.raises(VerifyError, match=rf"neither accepts nor rejects it: try again \[{status}\]"):
+        verify(clients.http_get, endpoint, _minted(aws))
+
+
+def test_the_wrong_token_is_none_that_was_ever_minted_and_looks_like_one(
+    clients: Clients, aws: Aws, endpoint: str
+) -> None:
+    token = _minted(aws)
+    verify(clients.http_get, endpoint, token)
+    scheme, _, credentials = aws.only("control").headers["Authorization"].partition(" ")
+    user, _, wrong = base64.b64decode(credentials).decode().partition(":")
+    assert (scheme, user, wrong[:3], len(wrong)) == ("Basic", "aws", "eyJ", len(token.value))
+    assert wrong not in aws.state.minted
 
 
 def test_the_token_of_another_domain_is_rejected(clients: Clients, aws: Aws, endpoint: str) -> None:
@@ -97,5 +179,5 @@ def test_an_error_names_the_url_without_credentials(clients: Clients, aws: Aws, 
     token = _minted(aws)
     with pytest.raises(TokenRejectedError) as caught:
         verify(clients.http_get, endpoint, token)
-    assert f"Could not verify the token ({endpoint}simple/pip/): " in str(caught.value)
+    assert f"Could not verify the token ({endpoint}simple/{PROBE}/): " in str(caught.value)
     assert token.value not in rendered(caught.value)

@@ -94,7 +94,7 @@ def test_the_first_line_is_published_and_no_s3_is_asked(
 ) -> None:
     result = _refresh(file_target, clients, clock)
     assert (result.state, result.destination, result.version_id) == ("published", path.as_uri(), None)
-    assert aws.steps == ["endpoint", "mint", "verify"]
+    assert aws.steps == ["endpoint", "mint", "verify", "control"]
     assert f"aws:{aws.state.minted[0]}@" in path.read_text()
 
 

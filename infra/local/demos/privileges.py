@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
+
+from infra.local.moto.policy import listed, matches, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from infra.local.moto.iam import Call
 
-# Granted, and yet used by nothing that runs here: the Sid of the statement to the reason.
-NEEDED_BY_AWS = {
-    # The Lambda service acts with the function's role; the stand-in writes its logs and queues without asking.
-    "KeepFailedInvocation": "Lambda sends a failed invocation to the queue with the function's role",
-    "WriteLog": "Lambda writes the function's log with its role",
-    # MWAA's agents act with the execution role (MWAA user guide, "Amazon MWAA execution role").
-    "PublishHealth": "MWAA reports the environment's health",
-    "CheckPublicAccessBlock": "MWAA refuses buckets that are public",
-    "ReadBucket": "MWAA checks the bucket's settings before it reads: s3:GetBucket*",
-    "WriteLogs": "MWAA writes the logs of the containers",
-    "FindLogs": "MWAA looks for the log groups before it makes them",
-    "WriteMetrics": "MWAA writes the environment's metrics",
-    "UseCeleryQueue": "scheduler and workers talk through a queue in MWAA's account",
-    "UseKeyOfCeleryQueue": "that queue is encrypted with a key in MWAA's account",
-}
+# Granted, and yet asked for by nothing that runs here: a statement's Sid, or Sid and one of its actions, to the reason.
+# An entry whose grants are all used is out of date, and `judge` says so.
+# There is none: MWAA's agents ask for what they need themselves (infra/local/mwaa/agents.py).
+NEEDED_BY_AWS: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -35,32 +25,43 @@ class Grant:
     :param sid: the statement's name.
     :param action: with wildcards.
     :param resources: ARNs with wildcards; of a statement that names what it does not allow, nothing.
+    :param others: ARNs of what such a statement does not allow (default: none).
     """
 
     sid: str
     action: str
     resources: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     def covers(self, call: Call) -> bool:
-        """Tell whether a call needs this."""
-        return fnmatchcase(call.action, self.action) and any(
-            fnmatchcase(call.resource, resource) for resource in self.resources
-        )
+        """Return whether a call needs this."""
+        where = {"NotResource": [*self.others]} if self.others else {"Resource": [*self.resources]}
+        return names({"Action": self.action}, "Action", call.action) and names(where, "Resource", call.resource)
+
+    @property
+    def reason(self) -> str | None:
+        """Return the key under which NEEDED_BY_AWS has a reason for this, or None."""
+        return next((key for key in (f"{self.sid} {self.action}", self.sid) if key in NEEDED_BY_AWS), None)
 
 
 def grants(policies: Iterable[dict[str, Any]]) -> list[Grant]:
-    """List what policy documents allow, action by action."""
+    """Return what policy documents allow, action by action."""
     return [
-        Grant(statement["Sid"], action, tuple(_listed(statement.get("Resource", []))))
+        Grant(
+            statement["Sid"],
+            action,
+            tuple(listed(statement.get("Resource", []))),
+            tuple(listed(statement.get("NotResource", []))),
+        )
         for policy in policies
         for statement in policy["Statement"]
         if statement["Effect"] == "Allow"
-        for action in _listed(statement["Action"])
+        for action in listed(statement["Action"])
     ]
 
 
 def calls_of(role: str, calls: Iterable[Call]) -> list[Call]:
-    """Pick the calls of a role's sessions.
+    """Return the calls of a role's sessions.
 
     :param role: the role's name.
     """
@@ -68,21 +69,21 @@ def calls_of(role: str, calls: Iterable[Call]) -> list[Call]:
 
 
 def unused(granted: Iterable[Grant], calls: Iterable[Call]) -> list[Grant]:
-    """List the grants that no call needs; whoever has a reason for one names it in NEEDED_BY_AWS."""
+    """Return the grants that no call needs; whoever has a reason for one names it in NEEDED_BY_AWS."""
     asked = list(calls)
     return [grant for grant in granted if not any(grant.covers(call) for call in asked)]
 
 
 def unused_resources(granted: Iterable[Grant], calls: Iterable[Call]) -> set[str]:
-    """List the resources on which no call needs anything, of statements of which something is needed."""
+    """Return the resources on which no call needs anything, of statements of which something is needed."""
     asked = list(calls)
     used = [grant for grant in granted if any(grant.covers(call) for call in asked)]
     resources = {resource for grant in used for resource in grant.resources}
-    return {resource for resource in resources if not any(fnmatchcase(call.resource, resource) for call in asked)}
+    return {resource for resource in resources if not any(matches(resource, call.resource) for call in asked)}
 
 
 def judge(roles: dict[str, list[dict[str, Any]]], calls: Iterable[Call]) -> Iterator[tuple[str, list[str]]]:
-    """Tell for each role how much of what it is granted was used, and what is wrong with it.
+    """Return for each role how much of what it is granted was used, and what is wrong with it.
 
     :param roles: policy documents by the role's name.
     :param calls: everything that IAM was asked.
@@ -92,10 +93,8 @@ def judge(roles: dict[str, list[dict[str, Any]]], calls: Iterable[Call]) -> Iter
         own, granted = calls_of(role, asked), grants(policies)
         idle = unused(granted, own)
         problems = [f"{role} was refused {call.action} on {call.resource}" for call in own if not call.allowed]
-        problems += [f"{role} never uses {grant.action}" for grant in idle if grant.sid not in NEEDED_BY_AWS]
+        problems += [f"{role} never uses {grant.action}" for grant in idle if not grant.reason]
+        needed = {grant.reason for grant in granted if grant.reason} - {grant.reason for grant in idle}
+        problems += [f"{role} uses all of {key}: it is no exception any more (NEEDED_BY_AWS)" for key in sorted(needed)]
         problems += [f"{role} needs nothing on {resource}" for resource in unused_resources(granted, own)]
         yield f"{role}: {len(granted) - len(idle)} of {len(granted)} grants used, the rest by AWS itself", problems
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value

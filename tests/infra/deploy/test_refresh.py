@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.cli.settings import Settings
+from infra.deploy.refresh import refresh
 from infra.deploy.stacks import StackError
-from infra.deploy.verbs import refresh
 
 if TYPE_CHECKING:
     from infra.cli.aws import Aws

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from infra.cli.program import DeployerError
+
 # pip's own option parser merges its defaults, configuration files and environment, so no rule of pip's is
 # repeated here. It runs in a process of its own because pip supports no import of its modules.
 _PRINT_SETTINGS = """
@@ -18,8 +20,8 @@ print(json.dumps([options.index_url, options.cert, options.timeout]))
 """
 
 
-class PipSettingsError(Exception):
-    """pip does not name an index that can be pulled through."""
+class PipSettingsError(DeployerError):
+    """Say that pip names no index that can be pulled through."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+"""An airflow dag that looks around on the worker that runs it; the proof uploads it, names are short on purpose."""
+
+# MWAA's InvokeRestApi takes paths of at most 64 characters, and this DAG's result is read through it.
+
+import importlib
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mwaa_codeartifact.compat import DAG, Param
+from mwaa_codeartifact.compat_python import task
+
+with DAG(
+    "probe",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
+    catchup=False,
+    params={"modules": Param([], type="array", description="Modules to import")},
+):
+
+    @task(task_id="t")  # type: ignore[untyped-decorator]  # Airflow is not installed where infra/ is checked
+    def look(params: dict[str, list[str]] | None = None) -> dict[str, object]:
+        """Return the paths of imported modules, and what the container's folder of DAGs allows."""
+        dags = Path(os.environ["AIRFLOW_HOME"], "dags")
+        line = dags / "codeartifact.txt"
+        sudo = shutil.which("sudo")
+        return {
+            "imported": {name: importlib.import_module(name).__file__ for name in (params or {}).get("modules", [])},
+            "user_id": os.getuid(),
+            "dags_owner_id": dags.stat().st_uid,
+            "dags_is_writable": os.access(dags, os.W_OK),
+            "line_is_writable": os.access(line, os.W_OK),
+            "sudo_needs_no_password": bool(sudo)
+            and subprocess.run([str(sudo), "-n", "true"], check=False).returncode == 0,
+            "line_written_at": datetime.fromtimestamp(line.stat().st_mtime, UTC).isoformat() if line.exists() else None,
+            "files": sorted(path.name for path in dags.iterdir()),
+        }
+
+    look()

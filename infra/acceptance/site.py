@@ -1,0 +1,205 @@
+"""A deployment as its owner sees it: through the make targets and AWS's own APIs, wherever it runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from infra import ROOT, mwaa_facts
+from infra.deploy.upload import INDEX_URL_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+_DAG_RUN = timedelta(minutes=5)
+# The shortest that CodeArtifact grants (API: GetAuthorizationToken, durationSeconds).
+_SHORTEST_TOKEN = timedelta(minutes=15)
+# Airflow that has just come up, or whose database is busy, answers a little later.
+_ATTEMPTS, _PAUSE_SECONDS = 6, 5
+PROBE_DAG = ROOT / "infra" / "acceptance" / "probe_dag.py"
+
+
+class Site:
+    """Deploy under a name and ask AWS what is there.
+
+    :param settings: of the deployment, as environment variables: ENVIRONMENT_NAME, BUCKET_NAME, AWS_REGION and so on.
+    :param say: prints a line of progress, given its speaker and its text.
+    :param root: folder of the Makefile.
+    """
+
+    # Where pip puts what the image does not hold. Image: HOME is AIRFLOW_HOME, and pip installs to the user's packages.
+    packages = f"{mwaa_facts.AIRFLOW_HOME}/.local/"
+
+    def __init__(self, settings: Mapping[str, str], say: Callable[[str, str], None], root: Path) -> None:
+        # The user's .env is for the user's deployments.
+        self.settings, self.say, self.root = {**settings, "ENV_FILE": os.devnull}, say, root
+        self.name, self.bucket = settings["ENVIRONMENT_NAME"], settings["BUCKET_NAME"]
+        self.lines: list[str] = []
+        self._runs = 0
+
+    def make(self, target: str, *arguments: str) -> None:
+        """Run a make target and pass its output on.
+
+        :param target: which.
+        :param arguments: more of make's arguments.
+        :raises RuntimeError: if it fails.
+        """
+        with subprocess.Popen(
+            ["make", "--no-print-directory", target, *arguments],
+            cwd=self.root,
+            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | self.settings,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            for line in process.stdout or ():
+                self.lines.append(line.rstrip())
+                self.say(target, line.rstrip())
+        if process.returncode:
+            raise RuntimeError(f"`make {target}` failed")
+
+    def client(self, service: str) -> Any:
+        """Build a boto3 client of the deployment's Region.
+
+        :param service: such as s3.
+        """
+        session: Any = boto3.Session(
+            profile_name=self.settings.get("AWS_PROFILE"), region_name=self.settings["AWS_REGION"]
+        )
+        return session.client(service, config=Config(retries={"mode": "standard"}))
+
+    def environment(self) -> dict[str, Any]:
+        """Return what MWAA tells of the environment."""
+        found: dict[str, Any] = self.client("mwaa").get_environment(Name=self.name)["Environment"]
+        return found
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """Return a stack's outputs.
+
+        :param stack: which one, such as ``network``.
+        """
+        found = self.client("cloudformation").describe_stacks(StackName=f"{self.name}-{stack}")["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+
+    def index_url_facts(self) -> dict[str, str]:
+        """Return the metadata of the index-url file, from a HEAD."""
+        metadata: dict[str, str] = self.client("s3").head_object(Bucket=self.bucket, Key=INDEX_URL_KEY)["Metadata"]
+        return metadata
+
+    def log_lines(self, component: str, stream_prefix: str) -> Iterator[str]:
+        """Yield the lines of an environment's log streams, the oldest first.
+
+        :param component: such as ``Worker``.
+        :param stream_prefix: such as ``requirements_install``.
+        """
+        pages = self.client("logs").get_paginator("filter_log_events")
+        group = f"airflow-{self.name}-{component}"
+        for page in pages.paginate(logGroupName=group, logStreamNamePrefix=stream_prefix):
+            for event in page["events"]:
+                yield event["message"]
+
+    def airflow(self, method: str, path: str, body: object = None, **query: object) -> Any:
+        """Call Airflow's REST API through MWAA's InvokeRestApi.
+
+        :param method: HTTP method.
+        :param path: below the API's root, such as ``/dags``; at most 64 characters (API reference: InvokeRestApi).
+        :param body: JSON types (default: none).
+        :param query: query parameters.
+        :raises RuntimeError: if Airflow refuses.
+        """
+        mwaa = self.client("mwaa")
+        more = {name: value for name, value in (("Body", body), ("QueryParameters", query)) if value}
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                answer = mwaa.invoke_rest_api(Name=self.name, Method=method, Path=path, **more)
+            except mwaa.exceptions.RestApiClientException as error:
+                raise RuntimeError(f"Airflow refused {method} {path}: {error.response['RestApiResponse']}") from error
+            except mwaa.exceptions.RestApiServerException as error:
+                if not attempts_left:
+                    raise RuntimeError(f"Airflow failed at {method} {path}: {error}") from error
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return answer["RestApiResponse"]
+        raise AssertionError  # the last attempt has returned or raised
+
+    def run_dag(self, dag: str, **params: object) -> str:
+        """Wait until a DAG is parsed, unpause and trigger it, wait for its success, and return the run's id.
+
+        :param dag: its id.
+        :param params: of the run.
+        :raises RuntimeError: if it does not succeed in time.
+        """
+        deadline = time.monotonic() + _DAG_RUN.total_seconds()
+        self.wait_until(lambda: self._knows(dag), deadline, f"Airflow did not parse {dag} within {_DAG_RUN}")
+        self.pause(dag, is_paused=False)
+        self._runs += 1
+        # A short id: it goes into paths, whose length is limited.
+        body: dict[str, object] = {"dag_run_id": f"p{self._runs}", "conf": params}
+        if not self.environment()["AirflowVersion"].startswith("2."):
+            body["logical_date"] = None  # Airflow 3 asks for one, which may be none
+        run: str = self.airflow("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"]
+        state = "queued"
+        while state in {"queued", "running"}:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{dag} did not end within {_DAG_RUN}")
+            time.sleep(1)
+            state = self.airflow("GET", f"/dags/{dag}/dagRuns/{run}")["state"]
+        if state != "success":
+            raise RuntimeError(f"{dag} ended with {state}")
+        return run
+
+    def _knows(self, dag: str) -> bool:
+        return any(known["dag_id"] == dag for known in self.airflow("GET", "/dags", limit=100)["dags"])
+
+    def pause(self, dag: str, *, is_paused: bool) -> None:
+        """Pause or unpause a DAG.
+
+        :param dag: its id.
+        :param is_paused: whether it is paused afterwards.
+        """
+        self.airflow("PATCH", f"/dags/{dag}", {"is_paused": is_paused}, update_mask="is_paused")
+
+    def probe(self, **params: object) -> dict[str, Any]:
+        """Run the probe DAG on the environment and return what its task has found.
+
+        :param params: see ``probe_dag.py``.
+        """
+        key = f"dags/{PROBE_DAG.name}"
+        self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=PROBE_DAG.read_bytes())
+        run = self.run_dag("probe", **params)
+        path = f"/dags/probe/dagRuns/{run}/taskInstances/t/xcomEntries/return_value"
+        found: dict[str, Any] = self.airflow("GET", path, stringify="false")["value"]
+        return found
+
+    def short_token(self) -> tuple[str, datetime]:
+        """Mint the shortest-lived token of the deployment's domain; return it and the moment it expires."""
+        names = self.outputs("repository")
+        answer = self.client("codeartifact").get_authorization_token(
+            domain=names["DomainName"],
+            domainOwner=names["DomainOwner"],
+            durationSeconds=int(_SHORTEST_TOKEN.total_seconds()),
+        )
+        return answer["authorizationToken"], answer["expiration"].astimezone(UTC)
+
+    @staticmethod
+    def wait_until(holds: Callable[[], bool], deadline: float, failure: str, every_seconds: float = 1) -> None:
+        """Wait until something holds.
+
+        :param holds: asked again and again.
+        :param deadline: monotonic time, in seconds.
+        :param failure: what the error says.
+        :param every_seconds: the pause between two questions (default: 1).
+        :raises RuntimeError: if it does not hold in time.
+        """
+        while not holds():
+            if time.monotonic() > deadline:
+                raise RuntimeError(failure)
+            time.sleep(every_seconds)

@@ -1,0 +1,91 @@
+"""The environment behind the mwaa stack: when its last change began, and how that ended."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from infra.cli.aws import AwsError
+from infra.cli.console import say, waiting
+from infra.cli.program import DeployerError
+from infra.deploy.events import newest_events
+from infra.deploy.polling import POLL_SECONDS, patient
+from infra.mwaa_facts import BUSY_STATUSES
+
+if TYPE_CHECKING:
+    from infra.cli.aws import Aws
+
+_TYPE = "AWS::MWAA::Environment"
+
+
+class EnvironmentFailedError(DeployerError):
+    """MWAA could not bring the environment to what was asked for."""
+
+
+def last_change(aws: Aws, stack: str) -> int | None:
+    """Return when CloudFormation last began to create or update the environment, in milliseconds of Unix time.
+
+    It is AWS's clock, as are the log streams' times; None where the stack's newest events name no such change.
+
+    :param aws: the runner.
+    :param stack: name of the environment's stack.
+    """
+    began = None
+    for event in newest_events(aws, stack):
+        if event["ResourceType"] != _TYPE:
+            continue
+        if event["ResourceStatus"] in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+            began = event["Timestamp"]  # a creation has two of them: the earlier one counts
+        elif began:
+            break
+    return int(datetime.fromisoformat(began).timestamp() * 1000) if began else None
+
+
+def wait_until_idle(aws: Aws, name: str) -> dict[str, Any] | None:
+    """Wait while MWAA is at work on the environment, and describe it as GetEnvironment does; None if there is none.
+
+    MWAA takes no update meanwhile. Its own maintenance counts as work, too.
+
+    :param aws: the runner.
+    :param name: the environment's name.
+    """
+    with waiting(f"environment {name}"):
+        try:
+            while (environment := _describe(aws, name))["Status"] in BUSY_STATUSES - {"DELETING"}:
+                time.sleep(POLL_SECONDS)
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+            return None
+    return environment
+
+
+def follow(aws: Aws, name: str) -> dict[str, Any]:
+    """Wait for the environment, whose update may outlast the stack's, and describe it.
+
+    CloudFormation calls an update good as soon as the status is AVAILABLE, whatever LastUpdate says (its handler for
+    AWS::MWAA::Environment, UpdateHandler.java); MWAA goes back by itself from an update that failed.
+
+    :param aws: the runner.
+    :param name: the environment's name.
+    :raises EnvironmentFailedError: with MWAA's reason, if the last update failed or the environment is not available.
+    """
+    environment = wait_until_idle(aws, name) or {"Status": "DELETED"}
+    update = environment.get("LastUpdate") or {}
+    reason = (update.get("Error") or {}).get("ErrorMessage", "MWAA gives no reason")
+    if environment["Status"] != "AVAILABLE":
+        raise EnvironmentFailedError(f"The environment {name} is {environment['Status']}: {reason}.")
+    if update.get("Status") == "FAILED":
+        raise EnvironmentFailedError(
+            f"MWAA refused the last update of the environment {name} and went back to what was there before: {reason}."
+        )
+    say(f"environment {name}: AVAILABLE")
+    return environment
+
+
+def _describe(aws: Aws, name: str) -> dict[str, Any]:
+    answer = patient(partial(aws.call, "mwaa", "get-environment", "--name", name))
+    environment: dict[str, Any] = answer["Environment"]
+    return environment

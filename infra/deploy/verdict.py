@@ -1,0 +1,148 @@
+"""How a change of the environment ended: MWAA's word, pip's word, the record, and one error if it is not good."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.cli.console import say
+from infra.cli.program import DeployerError
+from infra.deploy.environment import EnvironmentFailedError, follow, last_change, wait_until_idle
+from infra.deploy.install_log import Installation, await_installation
+from infra.deploy.pip_log import required_names
+from infra.deploy.releases import begin, conclude, last_release, read, released, verdict_of
+from infra.deploy.stacks import StackError, parameters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from infra.cli.aws import Aws
+    from infra.cli.settings import Settings
+
+# Parameters of the mwaa stack whose change starts no container anew, as far as is known.
+_WITHOUT_RESTART = frozenset(
+    {"AlarmTopicArn", "LogRetentionDays", "MaxWorkers", "MinWorkers", "OwnLogGroups", "WorkerReplacementStrategy"}
+)
+_BACK = "`make rollback` goes back to the last release that worked."
+
+
+class NotGoodError(DeployerError):
+    """A release that failed, or of which nobody knows whether it worked."""
+
+
+@contextmanager
+def released_and_judged(
+    aws: Aws, settings: Settings, bucket: str, before: Mapping[str, str], after: Mapping[str, str]
+) -> Iterator[None]:
+    """Record a release, let the stacks be updated, then follow the environment until pip's verdict, and record that.
+
+    The record is made first, so that a release that fails or is interrupted is known, too.
+
+    :param aws: the runner.
+    :param settings: the settings.
+    :param bucket: the environment's bucket.
+    :param before: the versions until now, empty for a new environment.
+    :param after: the versions from now on.
+    :raises StackError: if a stack failed.
+    :raises EnvironmentFailedError: if MWAA could not make the change.
+    :raises NotGoodError: if pip failed or its end is not known.
+    """
+    new, stack = before != after, settings.stack_name("mwaa")
+    known = verdict_of(read(aws, bucket), after)
+    if new:
+        begin(aws, bucket, before, after)
+    change_before, parameters_before = last_change(aws, stack), parameters_of(aws, stack)
+    if parameters_before:
+        wait_until_idle(aws, settings.environment_name)
+    if {**parameters_before, **settings.parameters}.get("WorkerReplacementStrategy") == "GRACEFUL":
+        say("WORKER_REPLACEMENT_STRATEGY is GRACEFUL: an update waits for running tasks, for up to 12 hours")
+    try:
+        yield
+    except StackError as error:
+        if new:
+            conclude(aws, bucket, after, "bad", str(error))
+        raise
+    began = last_change(aws, stack)
+    if began is None or began == change_before:  # nothing of the environment's, or what CloudFormation went back to
+        if new:
+            conclude(aws, bucket, after, *known)
+        _take_up(aws, settings, bucket, after)
+        return
+    changed = {name for name, value in parameters_of(aws, stack).items() if parameters_before.get(name) != value}
+    _follow_release(aws, settings.environment_name, bucket, after, began, restarts=bool(changed - _WITHOUT_RESTART))
+
+
+def _take_up(aws: Aws, settings: Settings, bucket: str, release: Mapping[str, str]) -> None:
+    """Follow the last release again if nobody knows how it ended.
+
+    :raises DeployerError: if it failed, now or before.
+    """
+    last = last_release(aws, bucket)
+    if not last or last["verdict"] == "good" or released(last) != release:
+        return
+    if last["verdict"] == "bad":
+        raise NotGoodError(
+            f"This release, which is of {last['at']}, has failed: {last.get('reason')} Correct the files, release the "
+            f"same ones anew with FORCE=1, or go back: {_BACK}"
+        )
+    began = last_change(aws, settings.stack_name("mwaa"))
+    if began is not None:
+        say(f"It is not known whether this release, which is of {last['at']}, worked: looking again.")
+        _follow_release(aws, settings.environment_name, bucket, release, began, restarts=True)
+
+
+def _follow_release(
+    aws: Aws, name: str, bucket: str, release: Mapping[str, str], began: int, *, restarts: bool
+) -> None:
+    """Follow the environment, print what pip made of the release, and record it.
+
+    :param restarts: whether the change is known to start every container anew; if it is not, no log is no fault.
+    """
+    try:
+        environment = follow(aws, name)
+    except EnvironmentFailedError as error:
+        conclude(aws, bucket, release, "bad", str(error))
+        raise EnvironmentFailedError(f"{error} {_BACK}") from error
+    if environment.get("WebserverAccessMode") == "PRIVATE_ONLY":
+        say(
+            "The web server is PRIVATE_ONLY and cannot reach the index-url while it installs: its pip is not judged. "
+            "What the UI itself needs belongs into plugins.zip as wheels."
+        )
+    required = required_names(_requirements(aws, bucket, environment, release))
+    found = await_installation(aws, environment, began, required)
+    if not restarts and found.verdict != "bad":
+        say("containers have been started anew, and none failed" if found.outcomes else "no container was started anew")
+        return
+    conclude(aws, bucket, release, found.verdict, "" if found.verdict == "good" else found.reason)
+    _tell(found)
+
+
+def _tell(found: Installation) -> None:
+    """Print pip's verdict.
+
+    :raises NotGoodError: if it is not good.
+    """
+    if found.verdict == "good":
+        say(f"installed: {', '.join(found.installed) or 'nothing new, the image holds all of it'}")
+        return
+    for line in found.errors:
+        say(f"  {line}")
+    if found.verdict == "bad":
+        raise NotGoodError(f"pip failed on the containers: {found.reason} {_BACK}")
+    raise NotGoodError(
+        f"No verdict: {found.reason}. It is not known whether the packages are installed: read these logs in "
+        f"CloudWatch. The same command again looks anew; {_BACK}"
+    )
+
+
+def _requirements(aws: Aws, bucket: str, environment: Mapping[str, Any], release: Mapping[str, str]) -> str:
+    """Return the text of the release's requirements.txt."""
+    if not (version := release.get("RequirementsS3ObjectVersion")):
+        return ""
+    place = ["--bucket", bucket, "--key", environment.get("RequirementsS3Path", "requirements.txt")]
+    with tempfile.TemporaryDirectory() as folder:
+        body = Path(folder, "requirements.txt")
+        aws.call("s3api", "get-object", *place, "--version-id", version, str(body))
+        return body.read_text(encoding="utf-8", errors="replace")

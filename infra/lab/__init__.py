@@ -1,0 +1,1 @@
+"""What only measures: nothing here is deployed, and nothing that is deployed needs it."""

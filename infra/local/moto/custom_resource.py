@@ -1,0 +1,104 @@
+"""Custom resources: the Lambda function behind ServiceToken is asked, and its answer at the response URL is awaited."""
+
+from __future__ import annotations
+
+import queue
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from moto.awslambda.utils import get_backend
+from moto.cloudformation.custom_model import CustomModel
+
+from infra.local.moto import callers, lambda_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class CustomResource(CustomModel):
+    """Ask the function, and take its answer."""
+
+    answers: dict[str, queue.Queue[dict[str, Any]]] = {}  # noqa: RUF012  (shared by design: request id to its answer)
+    answers_url: Callable[[], str]
+    takes_time = True
+    account_id: str
+    stack_id: str
+    type: str
+    properties: dict[str, Any]
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
+    ) -> CustomResource:
+        """Create it."""
+        resource = cls(region_name, "", kwargs["LogicalId"], resource_name)
+        resource.account_id, resource.stack_id, resource.type = account_id, kwargs["StackId"], kwargs["ResourceType"]
+        resource.properties = cloudformation_json["Properties"]
+        resource._request("Create")
+        return resource
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource: CustomResource, *, cloudformation_json: dict[str, Any], **_: Any
+    ) -> CustomResource:
+        """Update it, and delete the old one if its id changed."""
+        old_id, old_properties = original_resource.resource_name, original_resource.properties
+        original_resource.properties = cloudformation_json["Properties"]
+        original_resource._request("Update", PhysicalResourceId=old_id, OldResourceProperties=old_properties)
+        if original_resource.resource_name != old_id:
+            original_resource._request("Delete", PhysicalResourceId=old_id)
+        return original_resource
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Delete it."""
+        del account_id, region_name
+        self._request("Delete", PhysicalResourceId=self.resource_name)
+
+    def _request(self, request_type: str, **more: Any) -> None:
+        request_id = str(uuid.uuid4())
+        answer: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.answers[request_id] = answer
+        event = {
+            "RequestType": request_type,
+            "ResponseURL": type(self).answers_url() + request_id,
+            "StackId": self.stack_id,
+            "RequestId": request_id,
+            "LogicalResourceId": self.logical_id,
+            "ResourceType": self.type,
+            "ResourceProperties": self.properties,
+            **more,
+        }
+        function = get_backend(self.account_id, self.region_name).get_function(self.properties["ServiceToken"])
+        # With the permissions of who deploys. Guide, "Custom resources": how they work.
+        callers.require("lambda:InvokeFunction", function.function_arn)
+        try:
+            body = self._answer(lambda_runtime.invoke_async(function, event), answer, request_id)
+        finally:
+            del self.answers[request_id]
+        if body["Status"] != "SUCCESS":
+            raise RuntimeError(
+                f"Received response status [FAILED] from custom resource. Message returned: {body['Reason']}"
+            )
+        if request_type != "Delete":
+            self.resource_name = body["PhysicalResourceId"]
+            self.set_data(body.get("Data", {}))
+
+    def _answer(
+        self, invocation: lambda_runtime.Invocation, answer: queue.Queue[dict[str, Any]], request_id: str
+    ) -> dict[str, Any]:
+        """Wait for the answer as long as ServiceTimeout lets, or until the last attempt has ended without one."""
+        left = float(self.properties.get("ServiceTimeout", 3600))
+        step = 0.05
+        while left > 0:
+            ended = invocation.wait(0)
+            try:
+                return answer.get(timeout=1 if ended else step)
+            except queue.Empty:
+                if ended:
+                    break
+            left -= step
+        raise RuntimeError(
+            "CloudFormation did not receive a response from your Custom Resource. Please check your logs for "
+            f"requestId [{request_id}]. If you are using the Python cfn-response module, you may need to update your "
+            "Lambda function code so that CloudFormation can attach the updated version."
+        )

@@ -1,0 +1,174 @@
+"""The runs of this clone: each has a folder and processes below it, and neither outlives the run for long."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from infra import ROOT
+from infra.cli.program import DeployerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import IO
+
+LOCAL = ROOT / ".local"
+# For a shell that is to act on `make local`; it holds keys, though only local ones.
+AWS_ENV = LOCAL / "aws.env"
+_TERM_SECONDS = 1.2
+_KILL_SECONDS = 5
+
+
+class RunError(DeployerError):
+    """Tell in one sentence why a run cannot begin, and what to do."""
+
+    exit_status = 2
+
+
+@contextmanager
+def only_one() -> Iterator[Callable[[str], None]]:
+    """Hold the clone's one `make local`, and give what writes its address down for those that come too late.
+
+    :raises RunError: if another one runs; a killed one does not, for the system has taken its lock back.
+    """
+    with (LOCAL / "local.lock").open("a+") as file:
+        if not _locked(file):
+            file.seek(0)
+            raise RunError(
+                f"`make local` runs in this folder already ({file.read()}): use it, or stop it with Ctrl-C first."
+            )
+        own = f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}"
+
+        def tell(address: str = "") -> None:
+            file.truncate(0)
+            file.write(own + address)
+            file.flush()
+
+        tell()
+        AWS_ENV.unlink(missing_ok=True)  # of one that was killed
+        try:
+            yield lambda address: tell(f", {address}")
+        finally:
+            AWS_ENV.unlink(missing_ok=True)
+
+
+@dataclass
+class Run:
+    """Hold one run.
+
+    :param folder: where everything of it is.
+    :param failed: whether somebody will want to look into the folder afterwards.
+    """
+
+    folder: Path
+    failed: bool = False
+
+
+@contextmanager
+def new_run(say: Callable[[str], None]) -> Iterator[Run]:
+    """Begin a run, after removing what killed ones have left; in the end, stop its processes and remove its folder.
+
+    :param say: told each thing that is removed, and that the run is stopped.
+    """
+    with (LOCAL / "runs.lock").open("a") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        for left in sorted(LOCAL.glob("run-*")):
+            _remove_unless_alive(left, say)
+        run = Run(Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=LOCAL)))
+        lock = (run.folder / "lock").open("a")
+        _locked(lock)
+    before = psutil.Process().children()
+    with lock:
+        try:
+            yield run
+        except KeyboardInterrupt:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)  # it has been heard
+            say("stopping …")
+            raise
+        finally:
+            own = [child for child in psutil.Process().children() if child not in before]
+            stop([*own, *(process for child in own for process in _below(child))])
+            stop(_processes_of(run.folder))
+            if not run.failed:
+                say(f"all processes have ended, removing {run.folder.relative_to(ROOT)}")
+                shutil.rmtree(run.folder, ignore_errors=True)
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when its parent is gone, where it can (Linux: prctl(2), PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def stop(processes: Iterable[psutil.Process]) -> None:
+    """Stop processes, by force those that take their time: nothing that they could still write is kept.
+
+    :param processes: which.
+    """
+    alive = list(processes)
+    for end, seconds in ((psutil.Process.terminate, _TERM_SECONDS), (psutil.Process.kill, _KILL_SECONDS)):
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                end(process)
+        deadline = time.monotonic() + seconds
+        while (alive := [process for process in alive if _runs(process)]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Say whether a process has not ended; one that only nobody has waited for has (a zombie)."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file for as long as it is open; False if another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remove_unless_alive(folder: Path, say: Callable[[str], None]) -> None:
+    with (folder / "lock").open("a") as lock:
+        if not _locked(lock):
+            return
+        orphans = _processes_of(folder)
+        stop(orphans)
+        size = sum(path.lstat().st_size for path in folder.rglob("*"))
+        shutil.rmtree(folder, ignore_errors=True)
+    many = f" and stopped {len(orphans)} processes" if orphans else ""
+    say(f"removed {folder.relative_to(ROOT)}, {size / 1e6:.0f} MB{many}, left over from a run that has ended")
+
+
+def _processes_of(folder: Path) -> list[psutil.Process]:
+    """Find a run's processes, whoever their parent is now: its folder is among their variables or arguments."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(str(folder) in value for value in (*process.cmdline(), *process.environ().values())):
+                found.append(process)
+    return found

@@ -1,0 +1,119 @@
+"""What a container meets before pip. Each row is a test of the startup script, and a line of docs/faults.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.requirements.test_startup_faults import Scene
+
+LIVE, DEAD, NOTHING = "a live line", "the dead line", "nothing"
+
+
+@dataclass(frozen=True)
+class ContainerRow:
+    """State one fault and what comes of it: a dead line stands in S3 and in the container, whose user owns dags/.
+
+    :param name: the fault.
+    :param inject: lets it happen.
+    :param container: what the container's file holds when pip reads it.
+    :param s3: what the bucket's holds.
+    :param sees: how the script's line in the startup log begins, or the part that matters.
+    :param before_pip: happens when the script has ended (default: nothing).
+    """
+
+    name: str
+    inject: Callable[[Scene], object]
+    container: str
+    s3: str
+    sees: str
+    before_pip: Callable[[Scene], object] = lambda _: None
+
+
+_FOR_ALL = "index-url refreshed, lives until"
+_IN_THIS_ONE = "index-url refreshed in this container only, lives until"
+
+IN_A_CONTAINER = [
+    ContainerRow("DAG and Lambda have failed for hours", lambda _: None, LIVE, LIVE, _FOR_ALL),
+    ContainerRow("dags/ is not synced yet", lambda on: on.not_synced(), LIVE, LIVE, _FOR_ALL),
+    ContainerRow("S3 is out of reach", lambda on: on.without("S3"), LIVE, DEAD, _IN_THIS_ONE),
+    ContainerRow(
+        "S3 is out of reach, and a sync brings its dead line back before pip",
+        lambda on: on.without("S3"),
+        LIVE,
+        DEAD,
+        _IN_THIS_ONE,
+        lambda on: on.sync(),
+    ),
+    ContainerRow(
+        "S3 is out of reach, and a sync deletes the file before pip",
+        lambda on: on.without("S3"),
+        LIVE,
+        DEAD,
+        _IN_THIS_ONE,
+        lambda on: on.container.file.unlink(),
+    ),
+    ContainerRow(
+        "A sync that had read S3's dead line before it was refreshed writes it before pip",
+        lambda _: None,
+        LIVE,
+        LIVE,
+        _FOR_ALL,
+        lambda on: on.sync(),
+    ),
+    ContainerRow("The plugins are not unpacked yet", lambda on: on.without_plugins(), LIVE, DEAD, _IN_THIS_ONE),
+    ContainerRow(
+        "The plugins are not unpacked yet, and a sync brings S3's dead line back before pip",
+        lambda on: on.without_plugins(),
+        LIVE,
+        DEAD,
+        _IN_THIS_ONE,
+        lambda on: on.sync(),
+    ),
+    ContainerRow(
+        "CodeArtifact is out of reach",
+        lambda on: on.without("CODEARTIFACT"),
+        DEAD,
+        DEAD,
+        "index-url not refreshed, the line that is there is kept: Could not ",
+    ),
+    ContainerRow(
+        "The repository answers 404 to every token",
+        lambda on: on.hide_from_bad_tokens(),
+        DEAD,
+        DEAD,
+        "it answers 404 to a wrong token as well, which proves nothing",
+    ),
+    ContainerRow(
+        "dags/ belongs to root, and the user has sudo",
+        lambda on: on.of_another("works"),
+        LIVE,
+        LIVE,
+        "written with sudo",
+    ),
+    ContainerRow(
+        "dags/ belongs to root, the user has sudo, S3 is out of reach, and a sync brings its dead line back before pip",
+        lambda on: on.of_another("works", without="S3"),
+        LIVE,
+        DEAD,
+        "written with sudo",
+        lambda on: on.sync(),
+    ),
+    ContainerRow(
+        "dags/ belongs to root, and sudo needs a password",
+        lambda on: on.of_another("needs a password"),
+        DEAD,
+        LIVE,
+        "index-url alive in S3, but not in this container: ",
+    ),
+    ContainerRow(
+        "dags/ belongs to root, there is no sudo, and S3 is out of reach",
+        lambda on: on.of_another("none", without="S3"),
+        DEAD,
+        DEAD,
+        "index-url not refreshed: ",
+    ),
+]

@@ -1,0 +1,222 @@
+"""The statuses of an environment, and what LastUpdate says of each change; Airflow itself is played."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.local.mwaa import environment as environment_module
+from infra.local.mwaa.rules import ValidationError
+from tests.infra.local.mwaa.support import denying
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.local.mwaa.environments import Environments
+    from tests.infra.local.mwaa.support import Account
+
+UNHEALTHY = "the startup script did not come to its end"
+
+
+class PlayedAirflow:
+    """Keep what is asked of it, and fail where it is told to."""
+
+    fails: dict[str, str]
+    waits: threading.Event
+    acts: list[str]
+
+    def __init__(self, containers: list[Any], site: Any, *, workers_reach_web_server: bool) -> None:
+        assert not containers
+        del site, workers_reach_web_server
+        self.containers, self.url = containers, ""
+        self.number = sum(act.endswith("made") for act in self.acts) + 1
+        self._act("made")
+
+    def _act(self, act: str) -> None:
+        self.acts.append(f"{self.number} {act}")
+        if sentence := self.fails.pop(f"{self.number} {act}", ""):
+            raise RuntimeError(sentence)
+
+    def prepare(self, *, migrate: bool) -> None:
+        self.waits.wait(10)
+        self._act("migrates" if migrate else "prepares")
+
+    def start(self) -> None:
+        self._act("starts")
+
+    def stop(self) -> None:
+        self._act("stops")
+
+    def remove(self) -> None:
+        self._act("is removed")
+
+    def release(self, seconds: float) -> None:
+        del seconds
+        self._act("is released")
+
+    def wait_for_workers(self) -> None:
+        self._act("is waited for")
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> type[PlayedAirflow]:
+    PlayedAirflow.fails, PlayedAirflow.acts, PlayedAirflow.waits = {}, [], threading.Event()
+    PlayedAirflow.waits.set()
+    monkeypatch.setattr(environment_module, "Airflow", PlayedAirflow)
+    return PlayedAirflow
+
+
+@pytest.fixture
+def environments(account: Account, airflow: type[PlayedAirflow]) -> Iterator[Environments]:
+    environments = account.environments()
+    yield environments
+    airflow.waits.set()
+    environments.stop()
+
+
+def update(environments: Environments, account: Account, **changed: Any) -> dict[str, Any]:
+    """Update the environment, wait for the end, and return LastUpdate."""
+    environments.update(account.name, account.properties | changed).wait(10)
+    described: dict[str, Any] = environments[account.name].describe()["LastUpdate"]
+    return described
+
+
+def test_a_creation_takes_a_while(environments: Environments, account: Account, airflow: type[PlayedAirflow]) -> None:
+    airflow.waits.clear()
+    environment = environments.create(account.properties)
+    assert (environment.status, environment.describe()["LastUpdate"]["Status"]) == ("CREATING", "PENDING")
+    with pytest.raises(TimeoutError, match="is still CREATING after"):
+        environment.wait(0.1)
+    with pytest.raises(ValidationError, match="cannot be updated in status CREATING"):
+        environments.update(account.name, account.properties)
+    airflow.waits.set()
+    environment.wait(10)
+    assert (environment.status, environment.describe()["LastUpdate"]["Status"]) == ("AVAILABLE", "SUCCESS")
+    assert airflow.acts == ["1 made", "1 migrates", "1 starts"]
+
+
+def test_an_unhealthy_container_fails_the_creation(
+    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+) -> None:
+    airflow.fails["1 migrates"] = UNHEALTHY
+    environment = environments.create(account.properties)
+    environment.wait(10)
+    assert environment.status == "CREATE_FAILED"
+    assert environment.describe()["LastUpdate"]["Error"]["ErrorMessage"] == UNHEALTHY
+    with pytest.raises(ValidationError, match="cannot be updated in status CREATE_FAILED"):
+        environments.update(account.name, account.properties)
+
+
+def test_new_containers_start_beside_the_old_ones_and_then_replace_them(
+    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+) -> None:
+    environments.create(account.properties).wait(10)
+    told = update(environments, account, MaxWorkers=3)
+    assert (told["Status"], told["WorkerReplacementStrategy"]) == ("SUCCESS", "FORCED")
+    assert airflow.acts[3:] == ["2 made", "2 prepares", "1 stops", "2 starts", "1 is removed"]
+    assert environments[account.name].describe()["MaxWorkers"] == 3
+
+
+def test_a_graceful_update_keeps_the_old_workers_beside_the_new_ones(
+    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+) -> None:
+    environments.create(account.properties).wait(10)
+    told = update(environments, account, WorkerReplacementStrategy="GRACEFUL")
+    assert (told["Status"], told["WorkerReplacementStrategy"]) == ("SUCCESS", "GRACEFUL")
+    assert airflow.acts[5:] == ["1 is released", "2 starts", "1 is waited for", "1 is removed"]
+
+
+def test_an_update_with_an_unhealthy_container_leaves_the_airflow_that_is_there(
+    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+) -> None:
+    environments.create(account.properties).wait(10)
+    airflow.fails["2 prepares"] = UNHEALTHY
+    told = update(environments, account, MaxWorkers=3)
+    assert (told["Status"], told["Error"]["ErrorMessage"]) == ("FAILED", UNHEALTHY)
+    assert environments[account.name].status == "AVAILABLE"
+    assert environments[account.name].describe()["MaxWorkers"] == 2
+    assert airflow.acts[3:] == ["2 made", "2 prepares", "2 is removed"]
+
+
+def test_an_airflow_that_does_not_come_up_is_rolled_back_to_the_last_good_one(
+    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+) -> None:
+    environments.create(account.properties).wait(10)
+    airflow.fails["2 starts"] = "airflow scheduler ended"
+    assert update(environments, account)["Status"] == "FAILED"
+    assert environments[account.name].status == "AVAILABLE"
+    assert airflow.acts[5:] == ["1 stops", "2 starts", "2 is removed", "1 stops", "1 starts"]
+
+
+def test_a_roll_back_can_end_as_the_api_reference_says(account: Account, airflow: type[PlayedAirflow]) -> None:
+    environments = account.environments(rolls_back_to="UPDATE_FAILED")
+    environments.create(account.properties).wait(10)
+    airflow.fails["2 starts"] = "airflow scheduler ended"
+    assert update(environments, account)["Status"] == "FAILED"
+    assert environments[account.name].status == "UPDATE_FAILED"
+    assert update(environments, account)["Status"] == "SUCCESS"  # it is ready to use
+    environments.stop()
+
+
+def test_a_roll_back_that_fails_leaves_the_environment_unavailable(
+    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+) -> None:
+    environments.create(account.properties).wait(10)
+    airflow.fails |= {"2 starts": "airflow scheduler ended", "1 starts": "the port is taken"}
+    assert update(environments, account)["Error"]["ErrorMessage"] == "the port is taken"
+    assert environments[account.name].status == "UNAVAILABLE"
+
+
+def test_one_failed_update_says_nothing_of_the_next(
+    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+) -> None:
+    environments.create(account.properties).wait(10)
+    airflow.fails["2 prepares"] = UNHEALTHY
+    assert update(environments, account)["Status"] == "FAILED"
+    told = update(environments, account)
+    assert (told["Status"], "Error" in told) == ("SUCCESS", False)
+    assert environments[account.name].error == ""
+
+
+def test_a_grant_that_has_gone_fails_an_update(account: Account, airflow: type[PlayedAirflow]) -> None:
+    gone: set[str] = set()
+    environments = account.environments(role_may=lambda *asked: not gone or denying("logs:PutLogEvents")(*asked))
+    environments.create(account.properties).wait(10)
+    gone.add("logs:PutLogEvents")
+    assert update(environments, account)["Error"]["ErrorCode"] == "INCORRECT_CONFIGURATION"
+    assert environments[account.name].status == "AVAILABLE"
+    assert airflow.acts == ["1 made", "1 migrates", "1 starts"]
+    environments.stop()
+
+
+def test_an_environment_in_maintenance_is_not_updated(environments: Environments, account: Account) -> None:
+    environment = environments.create(account.properties)
+    environment.wait(10)
+    with environment.held("MAINTENANCE"), pytest.raises(ValidationError, match="in status MAINTENANCE"):
+        environments.update(account.name, account.properties)
+    assert environment.status == "AVAILABLE"
+
+
+def test_a_deleted_environment_is_stopped_and_gone(
+    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+) -> None:
+    environments.create(account.properties).wait(10)
+    environments.delete(account.name)
+    assert account.name not in environments
+    assert airflow.acts[-1] == "1 stops"
+
+
+def test_the_cli_sees_what_get_environment_tells(account: Account) -> None:
+    environments = account.server.environments
+    environments.create(account.properties | {"AirflowConfigurationOptions": {"core.x": "y"}})
+    environments[account.name].stop()
+    described = account.server.client("mwaa").get_environment(Name=account.name)["Environment"]
+    assert described["AirflowConfigurationOptions"] == {"core.x": "y"}
+    assert described["LoggingConfiguration"]["WebserverLogs"]["CloudWatchLogGroupArn"].endswith(
+        ":airflow-" + account.name + "-WebServer"
+    )
+    assert described["NetworkConfiguration"] == account.properties["NetworkConfiguration"]
+    assert described["MinWorkers"] == 1
+    environments.delete(account.name)

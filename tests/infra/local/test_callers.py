@@ -1,0 +1,105 @@
+"""What CloudFormation does in the name of who has asked for it."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from moto.cloudformation.models import cloudformation_backends
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iam.access_control import AssumedRoleAccessKey
+
+from infra.local.moto import callers, operation, propagation
+from infra.local.moto.iam import caller_of_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextvars import ContextVar
+
+    from infra.local.server import Server
+
+ROLE = "arn:aws:iam::123456789012:role/run"
+
+
+class Deployer:
+    """A caller who may do some things."""
+
+    arn = "arn:aws:iam::123456789012:user/deployer"
+
+    def __init__(self, *allowed: str) -> None:
+        self.allowed, self.asked = allowed, list[tuple[str, str, Any]]()
+
+    def may(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
+        self.asked.append((action, resource, context))
+        return action in self.allowed
+
+
+@pytest.fixture
+def calling() -> Iterator[ContextVar[Any]]:
+    before = caller_of_request.set(None)
+    yield caller_of_request
+    caller_of_request.reset(before)
+
+
+def test_a_caller_is_asked_for_what_is_done_in_its_name(calling: ContextVar[Any]) -> None:
+    question = ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
+    callers.require(*question)  # nobody has been told: no IAM in front
+    deployer = Deployer("iam:PassRole")
+    calling.set(deployer)
+    callers.require(*question)
+    assert deployer.asked == [question]
+    calling.set(Deployer())
+    with pytest.raises(
+        PermissionError, match=f"deployer is not authorized to perform: iam:PassRole on resource: {ROLE}"
+    ):
+        callers.require(*question)
+
+
+@pytest.mark.parametrize("may", [False, True])
+def test_a_function_is_created_by_who_may_pass_its_role(server: Server, calling: ContextVar[Any], *, may: bool) -> None:
+    name = f"passing-{uuid.uuid4().hex[:8]}"
+    code = {"ZipFile": "def handler(event, context): pass"}
+    function = {"Role": ROLE, "Code": code, "Handler": "index.handler", "Runtime": "python3.12", "FunctionName": name}
+    template = {"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": function}}}
+    calling.set(Deployer("iam:PassRole") if may else Deployer())
+    del server
+    backend = cloudformation_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
+    stack = backend.create_stack(name, json.dumps(template), {})
+    while stack.status.endswith("IN_PROGRESS"):
+        time.sleep(0.05)
+    failed = [event.resource_status_reason or "" for event in stack.events if event.resource_status == "CREATE_FAILED"]
+    assert any("not authorized to perform: iam:PassRole" in reason for reason in failed) is not may
+
+
+def test_the_policies_of_a_new_role_count_late(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"new-{uuid.uuid4().hex[:8]}"
+    client = server.client("iam")
+    client.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    client.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document)
+    key = AssumedRoleAccessKey.__new__(AssumedRoleAccessKey)
+    key.account_id, key.partition, key._owner_role_name, key._session_name = DEFAULT_ACCOUNT_ID, "aws", name, "lambda"  # noqa: SLF001
+    monkeypatch.setattr(AssumedRoleAccessKey, "collect_policies", AssumedRoleAccessKey.collect_policies)
+    monkeypatch.setenv("LOCAL_IAM_PROPAGATION_SECONDS", "2")
+    propagation.install()
+    assert key.collect_policies() == []
+    time.sleep(2.1)
+    assert len(key.collect_policies()) == 1
+
+
+@pytest.mark.parametrize("takes_time", [False, True])
+def test_work_on_a_stack_is_done_in_the_callers_name(calling: ContextVar[Any], *, takes_time: bool) -> None:
+    deployer, seen = Deployer(), list[Any]()
+    calling.set(deployer)
+    operation.begin("1")
+
+    def work() -> bool:
+        seen.append(caller_of_request.get())
+        return True
+
+    operation._side_by_side({"A": set()}, lambda _: (work, takes_time), stop_at_failure=True)  # noqa: SLF001
+    assert seen == [deployer]

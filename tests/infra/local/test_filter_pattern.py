@@ -1,0 +1,67 @@
+"""The examples of the CloudWatch Logs user guide, "Filter pattern syntax", and what goes beyond them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import pytest
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.logs import models
+
+from infra.local.moto import filter_pattern
+from infra.local.moto.filter_pattern import FilterPattern
+
+BAD_REQUEST, UNAUTHORIZED = "[ERROR 400] BAD REQUEST", "[ERROR 401] UNAUTHORIZED REQUEST"
+MISSING, INVALID = "[ERROR 419] MISSING ARGUMENTS", "[ERROR 420] INVALID ARGUMENTS"
+INTERNAL, AUTHORIZED = "[ERROR 500] INTERNAL SERVER ERROR", "[SUCCESS 200] AUTHORIZED REQUEST"
+EVENTS = [BAD_REQUEST, UNAUTHORIZED, MISSING, INVALID, INTERNAL, AUTHORIZED]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("ERROR", [BAD_REQUEST, UNAUTHORIZED, MISSING, INVALID, INTERNAL]),
+        ("ERROR ARGUMENTS", [MISSING, INVALID]),
+        ("?ERROR ?ARGUMENTS", [BAD_REQUEST, UNAUTHORIZED, MISSING, INVALID, INTERNAL]),
+        ("?BAD ?INVALID", [BAD_REQUEST, INVALID]),
+        ('"INTERNAL SERVER ERROR"', [INTERNAL]),
+        ("ERROR -ARGUMENTS", [BAD_REQUEST, UNAUTHORIZED, INTERNAL]),
+        ("%AUTHORIZED%", [UNAUTHORIZED, AUTHORIZED]),
+        (r"%4[01]\d%", [BAD_REQUEST, UNAUTHORIZED, MISSING]),
+        ("error", []),
+        ("", EVENTS),
+        ("?AUTHORIZED ERROR", [BAD_REQUEST, UNAUTHORIZED, MISSING, INVALID, INTERNAL]),
+        ('?"ERROR 4" ?"SUCCESS 2" -MISSING', [BAD_REQUEST, UNAUTHORIZED, INVALID, INTERNAL, AUTHORIZED]),
+    ],
+)
+def test_a_pattern_finds_what_the_guide_says(pattern: str, found: list[str]) -> None:
+    assert [event for event in EVENTS if FilterPattern(pattern).matches(event)] == found
+
+
+@pytest.mark.parametrize("pattern", ["ERROR:", '"open', "%a(b)%", '{ $.level = "ERROR" }', "[ip, user]", "a.b"])
+def test_a_pattern_that_cannot_be_read_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="Invalid"):
+        FilterPattern(pattern)
+
+
+def test_events_of_any_group_are_counted_by_its_metric_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.LogGroup, "put_log_events", models.LogGroup.put_log_events)  # put back afterwards
+    monkeypatch.setattr(models, "EventMessageFilter", FilterPattern)
+    filter_pattern.install()
+    name = f"group-{uuid.uuid4().hex[:8]}"
+    logs: Any = models.logs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
+    logs.create_log_group(name, {})
+    logs.create_log_stream(name, "stream")
+    metric = {"metricName": name, "metricNamespace": "Test", "metricValue": "2"}
+    logs.put_metric_filter(name, '?"401 Error" ?Broken -harmless', name, [metric])
+    logs.put_metric_filter(f"{name}-2", '?"401 Error" ?Broken', name, [metric])
+    now = int(time.time() * 1000)
+    messages = ["Broken", "a 401 Error", "Broken but harmless", "fine"]
+    logs.put_log_events(name, "stream", [{"timestamp": now, "message": message} for message in messages])
+    metric_data: list[Any] = cloudwatch_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].metric_data
+    data = [datum for datum in metric_data if datum.name == name]
+    # Beside the excluded term the optional ones do not count: three of the four events are not harmless.
+    assert sum(datum.value for datum in data) == 2 * 3 + 2 * 3

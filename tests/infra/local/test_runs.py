@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.local import runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    monkeypatch.setattr(runs, "LOCAL", tmp_path)
+    monkeypatch.setattr(runs, "AWS_ENV", tmp_path / "aws.env")
+    return tmp_path
+
+
+def orphan(**environ: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", "60"], env=os.environ | environ, start_new_session=True)
+
+
+def test_what_a_dead_run_has_left_is_removed_its_processes_too_and_nobody_elses(local: Path) -> None:
+    folder = local / "run-1-x"
+    folder.mkdir()
+    (folder / "data").write_bytes(bytes(2_000_000))
+    said: list[str] = []
+    with orphan(AIRFLOW_HOME=f"{folder}/aws/airflow") as own, orphan() as other:
+        with runs.new_run(said.append):
+            assert not folder.exists()
+        assert own.wait(5) == -signal.SIGTERM
+        other.kill()
+        assert other.wait() == -signal.SIGKILL
+    assert said == ["removed run-1-x, 2 MB and stopped 1 processes, left over from a run that has ended"]
+
+
+def test_a_run_that_is_alive_is_left_alone(local: Path) -> None:
+    with runs.new_run(print) as first:
+        with runs.new_run(print):
+            assert first.folder.exists()
+        assert first.folder.exists()
+    assert not list(local.glob("run-*"))
+
+
+def test_the_folder_of_a_failed_run_stays_until_the_next(local: Path) -> None:
+    with runs.new_run(print) as failed:
+        failed.failed = True
+    assert failed.folder.exists()
+    with runs.new_run(print):
+        assert not failed.folder.exists()
+    assert not list(local.glob("run-*"))
+
+
+def test_a_process_that_does_not_heed_sigterm_is_ended_by_force() -> None:
+    with runs.new_run(print) as run:
+        stubborn = subprocess.Popen(["sh", "-c", f'trap "" TERM; : {run.folder}; while :; do sleep 1; done'])
+        time.sleep(0.3)
+        began = time.monotonic()
+    assert stubborn.wait() == -signal.SIGKILL or stubborn.returncode == 0
+    assert time.monotonic() - began < 4
+
+
+def test_only_one_holds_the_clone_and_a_later_one_may(local: Path) -> None:
+    with runs.only_one() as tell:
+        tell("Airflow at http://127.0.0.1:8080")
+        with pytest.raises(
+            runs.RunError, match=rf"\(process {os.getpid()}, since .*, Airflow at http://127.0.0.1:8080\)"
+        ):
+            runs.only_one().__enter__()
+        (local / "aws.env").touch()
+    assert not (local / "aws.env").exists()
+    with runs.only_one():
+        pass

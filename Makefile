@@ -66,18 +66,18 @@ test-airflow:
 		$(if $(TESTARGS),|| test $$? -eq 5)
 
 # What is in WITHOUT is tested elsewhere: `make test` and `make test-long` have one of the versions.
-test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.0.6: but this one)
+test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.3.1: but this one)
 	@$(RUN) infra.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
 
-# The default version, one of Airflow 2, and one whose navigation has plugins' pages.
-BROWSER_VERSIONS := 3.0.6 2.10.3 3.3.1
+# The default version, one of Airflow 2, and the one whose navigation has no pages of plugins.
+BROWSER_VERSIONS := 3.3.1 2.10.3 3.0.6
 
 test-browser: path tools ## Look at the status page with Chromium on three versions (SCREENSHOTS=folder: keep the pictures)
 	@for version in $(BROWSER_VERSIONS); do \
 		$(RUN) infra.setup airflow $$version && AIRFLOW_VERSION=$$version $(RUN) pytest tests/browser || exit 1; done
 
 screenshots: path tools ## Take the pictures in docs/ anew
-	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.0.6
+	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.3.1
 
 bench: path tools ## Measure what the plugin and the refresh DAG cost Airflow, on every version
 	@$(RUN) infra.bench

@@ -25,7 +25,7 @@ def main(templates: str) -> int:
     :param templates: folder of the four templates.
     :returns: exit status.
     """
-    os.environ["LOCAL_LAMBDA_RETRY_SCALE"] = "0"
+    os.environ["LOCAL_LAMBDA_RETRY_SCALE"] = "0.02"  # a minute is about a second
     with tempfile.TemporaryDirectory(prefix="behaviour-") as folder:
         try:
             build(_root(Path(folder)))

@@ -91,8 +91,10 @@ def a_fallback_and_a_short_life_ring(stacks: Stacks) -> None:
     _expect_rings(stacks, "index-url-remaining-lifetime", "INSUFFICIENT_DATA", later)
     _expect_rings(stacks, "refresher-fallback", "OK", later)
     _expect_rings(stacks, "refresher-errors", "OK", later)
-    stacks.client("lambda").invoke(FunctionName=stacks.outputs["RefresherFunctionName"], Payload=b"{}")
-    _expect_rings(stacks, "index-url-remaining-lifetime", "OK")
+    datum = {"MetricName": "RemainingLifetime", "Value": 43200, "Timestamp": datetime.now(UTC) + later}
+    datum["Dimensions"] = [{"Name": "EnvironmentName", "Value": stacks.name}]
+    stacks.client("cloudwatch").put_metric_data(Namespace="MwaaCodeArtifact", MetricData=[datum])
+    _expect_rings(stacks, "index-url-remaining-lifetime", "OK", later + timedelta(minutes=1))
 
 
 def pips_errors_ring_and_other_lines_do_not(stacks: Stacks) -> None:
@@ -176,7 +178,10 @@ def roles_may_no_more_than_they_need(stacks: Stacks) -> None:
             continue
         raise Unexpected(f"{execution} is assumed for the environment {source} of {account}")
     name = execution.rpartition("/")[2]
-    everything = {"Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
+    everything = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}],
+    }
     policy = {"RoleName": name, "PolicyName": "more", "PolicyDocument": json.dumps(everything)}
     stacks.client("iam").put_role_policy(**policy)
     expect(not may(execution, "s3:ListAllMyBuckets", "*"), f"{execution} lists buckets once another policy lets it")

@@ -24,7 +24,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Have a project that installs nothing for Airflow 3.3.1, whose image has this test's own Python."""
     requirements = tmp_path / "requirements"
     requirements.mkdir()
-    for name in ("airflow.in", "airflow-test.in", "constraints-3.3.1.txt"):
+    for name in ("airflow.in", "airflow-test.in", "constraints-3.3.1.txt", "lambda-runtime.txt"):
         (requirements / name).touch()
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     monkeypatch.setattr(setup, "_REQUIREMENTS", requirements)

@@ -14,23 +14,8 @@ if TYPE_CHECKING:
 
 # Granted, and yet asked for by nothing that runs here: a statement's Sid, or Sid and one of its actions, to the reason.
 # An entry whose grants are all used is out of date, and `judge` says so.
-NEEDED_BY_AWS = {
-    # MWAA's agents act with the execution role (MWAA user guide, "Amazon MWAA execution role").
-    "PublishHealth": "MWAA reports the environment's health",
-    "CheckPublicAccessBlock": "MWAA refuses buckets that are public",
-    "ReadBucket s3:GetBucket*": "MWAA checks the bucket's settings before it reads",
-    "WriteLogs logs:CreateLogGroup": "MWAA makes the log groups of the containers",
-    "WriteLogs logs:CreateLogStream": "MWAA makes a log stream for each container",
-    "WriteLogs logs:PutLogEvents": "MWAA writes the logs of the containers",
-    "WriteLogs logs:GetLogEvents": "the web server shows the log of a task",
-    "WriteLogs logs:GetLogGroupFields": "the guide's policy has it; what asks for it is not known",
-    "WriteLogs logs:GetLogRecord": "the guide's policy has it; what asks for it is not known",
-    "WriteLogs logs:GetQueryResults": "the guide's policy has it; what asks for it is not known",
-    "FindLogs": "MWAA looks for the log groups before it makes them",
-    "WriteMetrics": "MWAA writes the environment's metrics",
-    "UseCeleryQueue": "scheduler and workers talk through a queue in MWAA's account",
-    "UseKeyOfCeleryQueue": "that queue is encrypted with a key in MWAA's account",
-}
+# There is none: MWAA's agents ask for what they need themselves (infra/local/mwaa/agents.py).
+NEEDED_BY_AWS: dict[str, str] = {}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra import ROOT
 from infra.local.demos.privileges import NEEDED_BY_AWS, Grant, calls_of, grants, judge, unused, unused_resources
 from infra.local.moto.iam import Call
+
+if TYPE_CHECKING:
+    import pytest
 
 BUCKET = "arn:aws:s3:::bucket"
 OBJECTS = f"{BUCKET}/*"
@@ -54,14 +57,17 @@ def judged(statement: dict[str, Any], *calls: Call) -> list[str]:
     return problems
 
 
-def test_a_grant_without_use_is_a_problem_unless_there_is_a_reason() -> None:
+def test_a_grant_without_use_is_a_problem_unless_there_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NEEDED_BY_AWS, "FindLogs", "MWAA looks for the log groups")
+    monkeypatch.setitem(NEEDED_BY_AWS, "WriteLogs logs:GetLogRecord", "the guide's policy has it")
     assert judged({"Sid": "FindLogs", "Action": "logs:DescribeLogGroups"}) == []
     assert judged({"Sid": "Other", "Action": "logs:DescribeLogGroups"}) == ["worker never uses logs:DescribeLogGroups"]
     logs: dict[str, Any] = {"Sid": "WriteLogs", "Action": ["logs:GetLogRecord", "logs:StartQuery"]}
     assert judged(logs) == ["worker never uses logs:StartQuery"]
 
 
-def test_a_reason_for_a_grant_that_is_used_is_out_of_date() -> None:
+def test_a_reason_for_a_grant_that_is_used_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NEEDED_BY_AWS, "FindLogs", "MWAA looks for the log groups")
     (problem,) = judged({"Sid": "FindLogs", "Action": "logs:DescribeLogGroups"}, call("logs:DescribeLogGroups", "*"))
     assert problem == "worker uses all of FindLogs: it is no exception any more (NEEDED_BY_AWS)"
 

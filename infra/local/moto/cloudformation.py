@@ -58,6 +58,7 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     stack.has_parameters = lambda self, others: self.parameters == others
     stack.has_template = lambda self, other: self.template_dict == self.parse_template(other)
     stack.stack_resources = property(_stack_resources)
+    stack.parameter_list = property(_parameter_list)
     response.create_change_set = _acknowledged(response.create_change_set, directly=False)
     response.create_stack = _acknowledged(response.create_stack, directly=True)
     response.update_stack = _acknowledged(response.update_stack, directly=True)
@@ -174,6 +175,13 @@ def _stack_resources(stack: models.Stack) -> list[CloudFormationModel]:
     """List what is there: moto lists, and thereby makes, what is not there yet."""
     made = stack.resource_map._parsed_resources
     return [made[name] for name in list(stack.resource_map._resource_json_map) if made.get(name) is not None]
+
+
+def _parameter_list(stack: models.Stack) -> list[dict[str, str]]:
+    """List the parameters as they are given: a list is a string there (API: Parameter). No parameter here is NoEcho."""
+    given = stack.resource_map.resolved_parameters.items()
+    texts = {name: ",".join(value) if isinstance(value, list) else value for name, value in given}
+    return [{"ParameterKey": name, "ParameterValue": text} for name, text in texts.items()]
 
 
 def _execute_change_set(

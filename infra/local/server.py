@@ -26,12 +26,12 @@ from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
 from infra.local.moto import (
     alarms,
+    callers,
     cloudformation,
     ec2,
     filter_pattern,
     iam,
     lambda_runtime,
-    propagation,
     resources,
     s3,
     vpc,
@@ -107,7 +107,7 @@ class Server:
         s3.install()
         alarms.install()
         filter_pattern.install()
-        propagation.install()
+        callers.install()
         lambda_runtime.install(lambda: self.endpoint_url, self.iam.role_may)
         resources.install(resources.Backends(self.codeartifact, self.environments, self.client))
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))

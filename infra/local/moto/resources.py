@@ -6,16 +6,13 @@ moto finds a type by its class: a direct subclass of CloudFormationModel, define
 from __future__ import annotations
 
 import json
-import os
-import threading
 import time
 import types
-from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from moto.awslambda.utils import get_backend
+from moto.awslambda.models import lambda_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
 from moto.core.exceptions import ServiceException
@@ -24,12 +21,12 @@ from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import SQSBackend
 
-from infra.local.codeartifact import package_groups
 from infra.local.codeartifact.errors import ConflictError
+from infra.local.codeartifact.package_groups import OriginType, PackageGroup
 from infra.local.moto import lambda_runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from infra.local.codeartifact.store import CodeArtifact
     from infra.local.mwaa.environment import Environment
@@ -39,31 +36,27 @@ if TYPE_CHECKING:
 # QueueDeletedRecently).
 _ENVIRONMENT_SECONDS = 2 * 60 * 60
 _QUEUE_NAME_SECONDS = 60.0
-# So long the creation of a package group is under way, where two at once are to meet a conflict.
-_PACKAGE_GROUP_SECONDS = 0.3
 
 
 @dataclass
 class Backends:
-    """What the taught types act on.
-
-    :param codeartifact: the CodeArtifact stand-in.
-    :param environments: the MWAA stand-in.
-    :param client: returns a boto3 client of a service.
-    """
+    """What the taught types act on: the stand-ins, and what returns the administrator's boto3 client of a service."""
 
     codeartifact: CodeArtifact
     environments: Environments
     client: Callable[[str], Any]
 
 
-@dataclass(frozen=True)
-class Where:
+class Where(NamedTuple):
     """Where a resource is, and the name that it gets when its properties have none."""
 
     account: str
     region: str
     name: str
+
+    def of(self, backends: Any) -> Any:
+        """Return one of moto's backends."""
+        return backends[self.account][self.region]
 
 
 Properties = dict[str, Any]
@@ -71,8 +64,7 @@ Properties = dict[str, Any]
 Made = tuple[str, dict[str, str]]
 
 
-@dataclass(frozen=True)
-class _Kind:
+class _Kind(NamedTuple):
     """What a type does; an update without a function of its own is a creation over what is there."""
 
     create: Callable[[Properties, Where], Made]
@@ -110,13 +102,10 @@ class _Taught:
         return cls.type
 
     @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        """Leave the check to cfn-lint, which knows the schemas."""
-        del attr
-        return True
+    def has_cfn_attr(cls, _: str) -> bool:
+        return True  # the check is cfn-lint's, which knows the schemas
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Answer Fn::GetAtt."""
         return self.attributes[attribute_name]
 
     @classmethod
@@ -124,7 +113,13 @@ class _Taught:
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
     ) -> _Taught:
         where, properties = Where(account_id, region_name, resource_name), cloudformation_json["Properties"]
-        return cls(cls.kind.create(properties, where), properties, where)
+        try:
+            return cls(cls.kind.create(properties, where), properties, where)
+        except ConflictError as error:
+            # Source: the handlers of CodeArtifact, packagegroup/Translator.java: any ConflictException is that.
+            names = ("Pattern", "RepositoryName", "DomainName")
+            identifier = next(properties[name] for name in names if name in properties)
+            raise RuntimeError(f"Resource with identifier '{identifier}' already exists.") from error
 
     @classmethod
     def update_from_cloudformation_json(
@@ -133,21 +128,8 @@ class _Taught:
         where, properties = original_resource.where, cloudformation_json["Properties"]
         return cls((cls.kind.update or cls.kind.create)(properties, where), properties, where)
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        del account_id, region_name
+    def delete(self, *_: str) -> None:
         self.kind.delete(self.properties, self.where)
-
-
-@contextmanager
-def _new(identifier: str) -> Iterator[None]:
-    """Say of a conflict what CloudFormation's handlers say of it.
-
-    Source: the handlers of CodeArtifact, packagegroup/Translator.java: any ConflictException is "already exists".
-    """
-    try:
-        yield
-    except ConflictError as error:
-        raise RuntimeError(f"Resource with identifier '{identifier}' already exists.") from error
 
 
 def _put_bucket_policy(properties: Properties, where: Where) -> Made:
@@ -157,25 +139,21 @@ def _put_bucket_policy(properties: Properties, where: Where) -> Made:
 
 
 def _put_event_invoke_config(properties: Properties, where: Where) -> Made:
-    function = get_backend(where.account, where.region).get_function(properties["FunctionName"])
-    lambda_runtime.check_destinations(function, properties)
+    function = where.of(lambda_backends).get_function(properties["FunctionName"])
+    lambda_runtime.check_destination(function, properties)
     function.event_invoke_config = []
-    get_backend(where.account, where.region).put_function_event_invoke_config(properties["FunctionName"], properties)
+    where.of(lambda_backends).put_function_event_invoke_config(properties["FunctionName"], properties)
     return f"{properties['FunctionName']}|{properties['Qualifier']}", {}
 
 
 def _add_permission(properties: Properties, where: Where) -> Made:
-    policy = get_backend(where.account, where.region).get_function(properties["FunctionName"]).policy
+    policy = where.of(lambda_backends).get_function(properties["FunctionName"]).policy
     policy.add_statement(json.dumps(properties | {"StatementId": where.name}))
     return where.name, {"Id": where.name}
 
 
-def _remove_permission(properties: Properties, where: Where) -> None:
-    get_backend(where.account, where.region).get_function(properties["FunctionName"]).policy.del_statement(where.name)
-
-
 def _create_alarm(properties: Properties, where: Where) -> Made:
-    if properties.get("AlarmName") in cloudwatch_backends[where.account][where.region].alarms:
+    if properties.get("AlarmName") in where.of(cloudwatch_backends).alarms:
         raise RuntimeError(f"{properties['AlarmName']} already exists")
     return _put_alarm(properties, where)
 
@@ -186,12 +164,8 @@ def _put_alarm(properties: Properties, where: Where) -> Made:
     return name, {"Arn": f"arn:aws:cloudwatch:{where.region}:{where.account}:alarm:{name}"}
 
 
-def _delete_alarm(properties: Properties, where: Where) -> None:
-    cloudwatch_backends[where.account][where.region].delete_alarms([properties.get("AlarmName", where.name)])
-
-
 def _put_metric_filter(properties: Properties, where: Where) -> Made:
-    logs, group = logs_backends[where.account][where.region], properties["LogGroupName"]
+    logs, group = where.of(logs_backends), properties["LogGroupName"]
     if group not in logs.groups:  # API, PutMetricFilter: ResourceNotFoundException
         raise RuntimeError(f"The specified log group does not exist. ({group})")
     transformations = [
@@ -205,8 +179,7 @@ def _put_metric_filter(properties: Properties, where: Where) -> Made:
 
 
 def _delete_metric_filter(properties: Properties, where: Where) -> None:
-    logs = logs_backends[where.account][where.region]
-    logs.delete_metric_filter(properties.get("FilterName", where.name), properties["LogGroupName"])
+    where.of(logs_backends).delete_metric_filter(properties.get("FilterName", where.name), properties["LogGroupName"])
 
 
 def _update_log_group(
@@ -217,7 +190,7 @@ def _update_log_group(
 
 
 def _subscribe(properties: Properties, where: Where) -> Made:
-    topic = sns_backends[where.account][where.region].get_topic(properties["TopicArn"])
+    topic = where.of(sns_backends).get_topic(properties["TopicArn"])
     subscription = topic.sns_backend.subscribe(topic.arn, properties["Endpoint"], properties["Protocol"])
     arn = subscription.arn
     # Nothing is sent until the owner of the address has confirmed. API, Subscribe; ListSubscriptions shows it so.
@@ -228,30 +201,13 @@ def _subscribe(properties: Properties, where: Where) -> Made:
 
 
 def _unsubscribe(properties: Properties, where: Where) -> None:
-    sns = sns_backends[where.account][where.region]
-    chosen = [
-        arn
-        for arn, subscription in sns.subscriptions.items()
-        if (subscription.topic_arn, subscription.endpoint) == (properties["TopicArn"], properties["Endpoint"])
-    ]
-    for arn in chosen:
+    sns, chosen = where.of(sns_backends), (properties["TopicArn"], properties["Endpoint"])
+    for arn in [arn for arn, each in sns.subscriptions.items() if (each.topic_arn, each.endpoint) == chosen]:
         sns.unsubscribe(arn)
 
 
-def _put_topic_policy(properties: Properties, where: Where) -> Made:
-    for arn in properties["Topics"]:
-        sns_backends[where.account][where.region].get_topic(arn)._policy_json = properties["PolicyDocument"]
-    return where.name, {"Id": where.name}
-
-
-def _reset_topic_policy(properties: Properties, where: Where) -> None:
-    for topic in map(sns_backends[where.account][where.region].get_topic, properties["Topics"]):
-        topic._policy_json = topic._create_default_topic_policy(where.region, where.account, topic.name)
-
-
 def _create_domain(properties: Properties, where: Where) -> Made:
-    with _new(properties["DomainName"]):
-        _backends.codeartifact.create_domain(properties["DomainName"], where.account, where.region)
+    _backends.codeartifact.create_domain(properties["DomainName"], where.account, where.region)
     return _domain(properties, where)
 
 
@@ -261,8 +217,7 @@ def _domain(properties: Properties, where: Where) -> Made:
 
 
 def _create_repository(properties: Properties, where: Where) -> Made:
-    with _new(properties["RepositoryName"]):
-        _backends.codeartifact.create_repository(properties["DomainName"], properties["RepositoryName"])
+    _backends.codeartifact.create_repository(properties["DomainName"], properties["RepositoryName"])
     return _repository(properties, where)
 
 
@@ -270,56 +225,22 @@ def _repository(properties: Properties, where: Where) -> Made:
     domain, name = properties["DomainName"], properties["RepositoryName"]
     repository = _backends.codeartifact.repository(domain, name)
     repository.external_connections = tuple(properties.get("ExternalConnections", []))
-    names = {"Name": name, "DomainName": domain, "DomainOwner": where.account}
-    return repository.arn, {"Arn": repository.arn, **names}
-
-
-_creating = threading.Lock()
+    return repository.arn, {"Arn": repository.arn, "Name": name, "DomainName": domain, "DomainOwner": where.account}
 
 
 def _create_package_group(properties: Properties, where: Where) -> Made:
-    """Create a group; with LOCAL_PACKAGE_GROUP_CONFLICTS=1 two at once meet a conflict.
-
-    That CodeArtifact refuses that is not established: its guide names no reason but "prerequisites are not met".
-    """
-    with _new(properties["Pattern"]):
-        alone = _creating.acquire(blocking=False)
-        try:
-            if os.environ.get("LOCAL_PACKAGE_GROUP_CONFLICTS") == "1":
-                time.sleep(_PACKAGE_GROUP_SECONDS)
-                if not alone:
-                    raise ConflictError("Another package group is being created.")
-            domain = _backends.codeartifact.domain(properties["DomainName"])
-            domain.package_groups.create(_package_group(properties))
-        finally:
-            if alone:
-                _creating.release()
-    return _package_group_made(properties, where)
+    _backends.codeartifact.domain(properties["DomainName"]).package_groups.create(PackageGroup(properties["Pattern"]))
+    return _put_package_group(properties, where)
 
 
-def _package_group_made(properties: Properties, _: Where) -> Made:
-    domain = _backends.codeartifact.domain(properties["DomainName"])
-    domain.package_groups.replace(_package_group(properties))
-    arn = domain.package_group_arn(properties["Pattern"])
-    return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": properties["Pattern"]}
-
-
-def _package_group(properties: Properties) -> package_groups.PackageGroup:
+def _put_package_group(properties: Properties, _: Where) -> Made:
+    domain, pattern = _backends.codeartifact.domain(properties["DomainName"]), properties["Pattern"]
     restrictions = properties.get("OriginConfiguration", {}).get("Restrictions", {})
     names = {"Publish": "PUBLISH", "ExternalUpstream": "EXTERNAL_UPSTREAM", "InternalUpstream": "INTERNAL_UPSTREAM"}
-    modes = {
-        package_groups.OriginType(names[name]): restriction["RestrictionMode"]
-        for name, restriction in restrictions.items()
-    }
-    return package_groups.PackageGroup(properties["Pattern"], modes, properties.get("Description", ""))
-
-
-def _create_environment(properties: Properties, _: Where) -> Made:
-    return _available(properties["Name"], _backends.environments.create(properties))
-
-
-def _update_environment(properties: Properties, _: Where) -> Made:
-    return _available(properties["Name"], _backends.environments.update(properties["Name"], properties))
+    modes = {OriginType(names[name]): restriction["RestrictionMode"] for name, restriction in restrictions.items()}
+    domain.package_groups.replace(PackageGroup(pattern, modes, properties.get("Description", "")))
+    arn = domain.package_group_arn(pattern)
+    return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": pattern}
 
 
 def _available(name: str, environment: Environment) -> Made:
@@ -354,15 +275,18 @@ def _delete_queue(backend: SQSBackend, queue_name: str) -> None:
 
 
 _KINDS = {
-    "AWS::CloudWatch::Alarm": _Kind(_create_alarm, _delete_alarm, _put_alarm),
+    "AWS::CloudWatch::Alarm": _Kind(
+        _create_alarm,
+        lambda p, w: w.of(cloudwatch_backends).delete_alarms([p.get("AlarmName", w.name)]),
+        _put_alarm,
+    ),
     "AWS::CodeArtifact::Domain": _Kind(
         _create_domain, lambda p, _: _backends.codeartifact.delete_domain(p["DomainName"]), _domain
     ),
     "AWS::CodeArtifact::PackageGroup": _Kind(
         _create_package_group,
         lambda p, _: _backends.codeartifact.domain(p["DomainName"]).package_groups.delete(p["Pattern"]),
-        _package_group_made,
-        takes_time=True,
+        _put_package_group,
     ),
     "AWS::CodeArtifact::Repository": _Kind(
         _create_repository,
@@ -371,18 +295,23 @@ _KINDS = {
     ),
     "AWS::Lambda::EventInvokeConfig": _Kind(
         _put_event_invoke_config,
-        lambda p, w: get_backend(w.account, w.region).delete_function_event_invoke_config(p["FunctionName"]),
+        lambda p, w: w.of(lambda_backends).delete_function_event_invoke_config(p["FunctionName"]),
     ),
-    "AWS::Lambda::Permission": _Kind(_add_permission, _remove_permission),
+    "AWS::Lambda::Permission": _Kind(
+        _add_permission,
+        lambda p, w: w.of(lambda_backends).get_function(p["FunctionName"]).policy.del_statement(w.name),
+    ),
     "AWS::Logs::MetricFilter": _Kind(_put_metric_filter, _delete_metric_filter),
     "AWS::MWAA::Environment": _Kind(
-        _create_environment, lambda p, _: _backends.environments.delete(p["Name"]), _update_environment, takes_time=True
+        lambda p, _: _available(p["Name"], _backends.environments.create(p)),
+        lambda p, _: _backends.environments.delete(p["Name"]),
+        lambda p, _: _available(p["Name"], _backends.environments.update(p["Name"], p)),
+        takes_time=True,
     ),
     "AWS::S3::BucketPolicy": _Kind(
         _put_bucket_policy, lambda p, w: s3_backends[w.account]["aws"].delete_bucket_policy(p["Bucket"])
     ),
     "AWS::SNS::Subscription": _Kind(_subscribe, _unsubscribe),
-    "AWS::SNS::TopicPolicy": _Kind(_put_topic_policy, _reset_topic_policy),
 }
 
 for _name, _kind in _KINDS.items():

@@ -12,7 +12,7 @@ from moto.cloudformation.models import cloudformation_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.access_control import AssumedRoleAccessKey
 
-from infra.local.moto import callers, operation, propagation
+from infra.local.moto import callers, operation
 from infra.local.moto.iam import caller_of_request
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_the_policies_of_a_new_role_count_late(server: Server, monkeypatch: pyte
     key.account_id, key.partition, key._owner_role_name, key._session_name = DEFAULT_ACCOUNT_ID, "aws", name, "lambda"  # noqa: SLF001
     monkeypatch.setattr(AssumedRoleAccessKey, "collect_policies", AssumedRoleAccessKey.collect_policies)
     monkeypatch.setenv("LOCAL_IAM_PROPAGATION_SECONDS", "2")
-    propagation.install()
+    callers.install()
     assert key.collect_policies() == []
     time.sleep(2.1)
     assert len(key.collect_policies()) == 1

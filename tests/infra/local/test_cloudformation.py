@@ -354,30 +354,6 @@ def test_the_name_of_a_deleted_queue_is_kept_for_a_minute(
     assert again.deploy({"Q": queue(QueueName=stack.name)}) == "CREATE_COMPLETE"
 
 
-def package_groups(domain: str, *, one_after_another: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {"D": {"Type": "AWS::CodeArtifact::Domain", "Properties": {"DomainName": domain}}}
-    before = "D"
-    for name in ("acme", "other"):
-        properties = {"DomainName": {"Fn::GetAtt": ["D", "Name"]}, "Pattern": f"/pypi//{name}$"}
-        made[name] = {"Type": "AWS::CodeArtifact::PackageGroup", "Properties": properties, "DependsOn": before}
-        before = name if one_after_another else "D"
-    return made
-
-
-def test_package_groups_that_are_made_side_by_side_can_meet_a_conflict(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LOCAL_PACKAGE_GROUP_CONFLICTS", "1")
-    assert stack.deploy(package_groups(stack.name, one_after_another=False)) == "ROLLBACK_COMPLETE"
-    (failed,) = {"acme", "other"} & set(stack.events("CREATE_FAILED"))
-    assert "already exists" in stack.reason(failed)
-
-
-def test_package_groups_that_are_made_one_after_another_are_made(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCAL_PACKAGE_GROUP_CONFLICTS", "1")
-    assert stack.deploy(package_groups(stack.name, one_after_another=True)) == "CREATE_COMPLETE"
-
-
 def test_a_mail_subscription_waits_to_be_confirmed(stack: Stack, server: Server) -> None:
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": stack.name}}
     mail = {"TopicArn": {"Ref": "T"}, "Protocol": "email", "Endpoint": "somebody@example.com"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 def check(declaration: dict[str, Any], value: str | None = None, **template: Any) -> dict[str, str]:
     given = {} if value is None else {"P": value}
-    return template_rules.check_parameters({"Parameters": {"P": declaration}, **template}, given, ACCOUNT, REGION)
+    body = json.dumps({"Parameters": {"P": declaration}, **template})
+    return template_rules.check_parameters(body, given, ACCOUNT, REGION)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_defaults_are_values_too() -> None:
 
 def test_a_parameter_that_the_template_does_not_have_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"Parameters: \[Q\] do not exist in the template"):
-        template_rules.check_parameters({"Parameters": {}}, {"Q": "1"}, ACCOUNT, REGION)
+        template_rules.check_parameters('{"Parameters": {}}', {"Q": "1"}, ACCOUNT, REGION)
 
 
 def rules(condition: Any, assertion: Any) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def test_a_rule_whose_assertion_does_not_hold_refuses_the_values(assertion: Any)
 
 
 def test_rules_cannot_use_other_functions() -> None:
-    with pytest.raises(ValidationError, match="Fn::Join is not a function that Rules may use"):
+    with pytest.raises(ValidationError, match="Fn::Join is no function that Rules may use"):
         check({"Type": "String"}, "a", Rules=rules({"Fn::Join": ["", ["a"]]}, MICRO))
 
 

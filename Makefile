@@ -14,7 +14,7 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup path tools local demo demo-releases test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release requirements plugins rollback destroy lock clean
+.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,15 @@ local: setup ## Run all of it on this machine: stacks, Lambda, Airflow; stay unt
 demo: setup ## Prove the main job on this machine, step by step, and end
 	@$(RUN) infra.local demo
 
+demo-celery: setup ## The demo with Celery over SQS, on PostgreSQL, as MWAA runs tasks (needs PostgreSQL's programs)
+	@LOCAL_EXECUTOR=celery $(RUN) infra.local demo
+
+acceptance: tools ## Prove the project on real AWS under a temporary name, for about 1.30 USD; asks first (YES=1: does not)
+	@$(RUN) infra.acceptance $(if $(YES),--yes)
+
+acceptance-local: setup ## Take the steps of the acceptance on this machine
+	@$(RUN) infra.local acceptance
+
 demo-releases: setup ## Prove requirements, plugins and rollback on this machine, step by step, and end
 	@$(RUN) infra.local releases
 
@@ -66,18 +75,18 @@ test-airflow:
 		$(if $(TESTARGS),|| test $$? -eq 5)
 
 # What is in WITHOUT is tested elsewhere: `make test` and `make test-long` have one of the versions.
-test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.0.6: but this one)
+test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.3.1: but this one)
 	@$(RUN) infra.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
 
-# The default version, one of Airflow 2, and one whose navigation has plugins' pages.
-BROWSER_VERSIONS := 3.0.6 2.10.3 3.3.1
+# The default version, one of Airflow 2, and the one whose navigation has no pages of plugins.
+BROWSER_VERSIONS := 3.3.1 2.10.3 3.0.6
 
 test-browser: path tools ## Look at the status page with Chromium on three versions (SCREENSHOTS=folder: keep the pictures)
 	@for version in $(BROWSER_VERSIONS); do \
 		$(RUN) infra.setup airflow $$version && AIRFLOW_VERSION=$$version $(RUN) pytest tests/browser || exit 1; done
 
 screenshots: path tools ## Take the pictures in docs/ anew
-	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.0.6
+	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.3.1
 
 bench: path tools ## Measure what the plugin and the refresh DAG cost Airflow, on every version
 	@$(RUN) infra.bench
@@ -88,6 +97,9 @@ simulate: tools ## Simulate years of operation, and draw the picture in docs/
 docs: tools ## Write docs/faults.md and docs/simulation.svg anew
 	@$(RUN) tests.faults
 	@$(RUN) infra.simulate
+
+mutate: setup ## Remove everything from the templates, one thing at a time: does a check notice? (SAMPLE=12: some of it)
+	@$(RUN) infra.lab.mutate --sample $(or $(SAMPLE),0) --only "$(ONLY)"
 
 check: setup ## Check style, types and templates
 	$(RUN) ruff check $(CODE)

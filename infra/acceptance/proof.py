@@ -30,7 +30,8 @@ class Proof(Steps):
     def deploy(self) -> None:
         """Deploy the stacks; `make deploy` waits for the environment and for pip's verdict."""
         self.title("Deploy the stacks with the real AWS CLI")
-        self.site.make("deploy")
+        with self.site.probe_uploaded_early():
+            self.site.make("deploy")
         expect(any("installed" in line for line in self.site.lines), "`make deploy` gives no verdict of pip's")
 
     def bootstrap(self) -> None:

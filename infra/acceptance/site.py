@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import ROOT, mwaa_facts
 from infra.deploy.upload import INDEX_URL_KEY
@@ -167,13 +170,35 @@ class Site:
         """
         self.airflow("PATCH", f"/dags/{dag}", {"is_paused": is_paused}, update_mask="is_paused")
 
+    @contextmanager
+    def probe_uploaded_early(self) -> Iterator[None]:
+        """Upload the probe DAG as soon as the bucket is there, while the context is entered.
+
+        Airflow looks for new files only every five minutes, but finds at once what is there when it starts.
+        """
+        over = threading.Event()
+
+        def upload() -> None:
+            s3 = self.client("s3")
+            while not over.wait(2):
+                with suppress(ClientError, BotoCoreError):
+                    key = f"dags/{PROBE_DAG.name}"
+                    s3.put_object(Bucket=self.bucket, Key=key, Body=PROBE_DAG.read_bytes())
+                    return
+
+        thread = threading.Thread(target=upload, name="probe", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
     def probe(self, **params: object) -> dict[str, Any]:
         """Run the probe DAG on the environment and return what its task has found.
 
         :param params: see ``probe_dag.py``.
         """
-        key = f"dags/{PROBE_DAG.name}"
-        self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=PROBE_DAG.read_bytes())
         run = self.run_dag("probe", **params)
         path = f"/dags/probe/dagRuns/{run}/taskInstances/t/xcomEntries/return_value"
         found: dict[str, Any] = self.airflow("GET", path, stringify="false")["value"]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # On two cores two behave at a time.
 _AT_A_TIME = 2
-_BEHAVIOUR_SECONDS = 180
+_BEHAVIOUR_SECONDS = 600
 # What no check notices, and why that is right: the mutation's name to the reason.
 SURVIVORS: dict[str, str] = {}
 
@@ -107,15 +107,19 @@ def _lint(_: Path, mutated: str) -> str:
 
 def _behave(folder: Path, _: str) -> str:
     """Return what the stacks' behaviour shows, empty if all is as it should be."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "infra.lab.behaviour", str(folder)],
-        cwd=ROOT,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=_BEHAVIOUR_SECONDS,
-        check=False,
-    )
+    command = [sys.executable, "-m", "infra.lab.behaviour", str(folder)]
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=os.environ,
+            capture_output=True,
+            text=True,
+            timeout=_BEHAVIOUR_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"nothing was decided within {_BEHAVIOUR_SECONDS} s"
     if not ended.returncode:
         return ""
     return (ended.stderr.strip().splitlines() or ["it ended without a word"])[-1]

@@ -40,7 +40,6 @@ _EARLY = (
     "Validation errors, use the DescribeEvents API for detailed failure information."
 )
 _taken: dict[str, list[tuple[str, str]]] = {}  # change set's id: logical id and name of each bucket that exists
-_create_change_set: Any = CloudFormationBackend.create_change_set
 
 
 class Environment(CloudFormationModel):
@@ -115,13 +114,18 @@ class Environment(CloudFormationModel):
         return {**self.properties, "Status": status, "LastUpdate": update}
 
 
-def _create_and_validate(backend: CloudFormationBackend, *args: Any, **kwargs: Any) -> Any:
-    change_set_id, stack_id = _create_change_set(backend, *args, **kwargs)
-    change_set = backend.change_sets[change_set_id]
-    if taken := [*_taken_names(change_set)]:
-        _taken[change_set_id] = taken
-        change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", _EARLY
-    return change_set_id, stack_id
+def _with_early_validation(create: Any) -> Any:
+    """Let a change set fail that makes a bucket whose name is taken."""
+
+    def create_change_set(backend: CloudFormationBackend, *args: Any, **kwargs: Any) -> tuple[str, str]:
+        change_set_id, stack_id = create(backend, *args, **kwargs)
+        change_set = backend.change_sets[change_set_id]
+        if taken := [*_taken_names(change_set)]:
+            _taken[change_set_id] = taken
+            change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", _EARLY
+        return change_set_id, stack_id
+
+    return create_change_set
 
 
 def _taken_names(change_set: ChangeSet) -> Iterable[tuple[str, str]]:
@@ -209,7 +213,7 @@ class _Quiet(MotoRequestHandler):
 def serve(port: int) -> None:
     """Serve moto's AWS with what is scripted."""
     replaced: Any = CloudFormationBackend
-    replaced.create_change_set = _create_and_validate
+    replaced.create_change_set = _with_early_validation(replaced.create_change_set)
     # A mail subscription waits for its owner (SNS API: ListSubscriptionsByTopic); moto's serializer looks here first.
     subscription: Any = Subscription
     subscription.subscription_arn = property(

@@ -48,7 +48,8 @@ class _Releases(LocalProof):
     def deploy(self) -> None:
         self.title("Deploy")
         self._write()
-        self._make("deploy")
+        with self.site.probe_uploaded_early():
+            self._make("deploy")
 
     def publish(self) -> None:
         self.title("Publish: an in-house package goes to the repository, once")

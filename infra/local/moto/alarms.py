@@ -57,11 +57,7 @@ def _put(backend: CloudWatchBackend, name: str, *args: Any, **more: Any) -> Alar
 
 
 class Alarms:
-    """Evaluate all alarms once a minute, as CloudWatch does, and whenever it is asked for.
-
-    :param region: whose alarms.
-    :param say: told every change of a state and what became of its actions.
-    """
+    """Evaluate a region's alarms once a minute, as CloudWatch does, and whenever it is asked for; say what changes."""
 
     def __init__(self, region: str, say: Callable[[str], None]) -> None:
         self._region, self._say, self._lock = region, say, threading.Lock()
@@ -76,9 +72,9 @@ class Alarms:
         with self._lock:
             for alarm in list(backend.alarms.values()):
                 if alarm.metric_name and alarm.comparison_operator in _COMPARISONS:
-                    self._judge(alarm, _data_points(alarm, backend.metric_data, now), now)
+                    self._judge(alarm, _data_points(alarm, backend.metric_data, now))
 
-    def _judge(self, alarm: Alarm, points: Sequence[float | None], now: datetime) -> None:
+    def _judge(self, alarm: Alarm, points: Sequence[float | None]) -> None:
         breaches = _COMPARISONS[alarm.comparison_operator]
         breaching = [None if point is None else breaches(point, float(alarm.threshold)) for point in points]
         required, old = int(alarm.evaluation_periods), alarm.state_value
@@ -87,14 +83,13 @@ class Alarms:
         if state in (None, old):
             return
         known = [point for point in points if point is not None]
-        reason = f"Threshold Crossed: {len(known)} datapoints {known}, threshold {alarm.threshold}, {state}"
-        alarm.update_state(reason, json.dumps({"version": "1.0", "recentDatapoints": known}), state)
+        alarm.update_state(f"Threshold Crossed: datapoints {known}, threshold {alarm.threshold}", "{}", state)
         self._say(f"alarm {alarm.name}: {old} -> {state}")
         actions = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}.get(state, alarm.insufficient_data_actions)
         for topic in (actions or []) if alarm.actions_enabled else []:
-            self._publish(topic, alarm, old, now)
+            self._publish(topic, alarm, old)
 
-    def _publish(self, topic: str, alarm: Alarm, old: str, now: datetime) -> None:
+    def _publish(self, topic: str, alarm: Alarm, old: str) -> None:
         """Tell a topic, if its policy lets CloudWatch. SNS guide, "Example cases for Amazon SNS access control"."""
         if not iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn, DEFAULT_ACCOUNT_ID):
             self._say(f"alarm {alarm.name}: {topic} does not let CloudWatch publish")
@@ -102,11 +97,8 @@ class Alarms:
         message = {
             "AlarmName": alarm.name,
             "AlarmDescription": alarm.description,
-            "AWSAccountId": DEFAULT_ACCOUNT_ID,
             "NewStateValue": alarm.state_value,
             "NewStateReason": alarm.state_reason,
-            "StateChangeTime": now.isoformat(timespec="milliseconds"),
-            "AlarmArn": alarm.alarm_arn,
             "OldStateValue": old,
         }
         subject = f'{alarm.state_value}: "{alarm.name}" in {self._region}'
@@ -117,8 +109,7 @@ def state_of(breaching: Sequence[bool | None], periods: int, to_alarm: int, miss
     """Return the state that data points give an alarm; None to keep the one it has.
 
     :param breaching: of the evaluation range, the oldest first; None where there is no data.
-    :param periods: N of "M out of N".
-    :param to_alarm: M.
+    :param periods: N of "M out of N", of which to_alarm is M.
     :param missing: TreatMissingData.
     """
     real = [point for point in breaching if point is not None]
@@ -140,17 +131,14 @@ def state_of(breaching: Sequence[bool | None], periods: int, to_alarm: int, miss
 def _data_points(alarm: Alarm, data: Sequence[Any], now: datetime) -> list[float | None]:
     """Return the statistic of each period of the evaluation range, the oldest first."""
     period = timedelta(seconds=int(alarm.period))
-    # Other dimensions are another metric.
-    metric = (alarm.namespace, alarm.metric_name, {(d.name, d.value) for d in alarm.dimensions})
+    dimensions = {(d.name, d.value) for d in alarm.dimensions}
     values: dict[int, list[float]] = {}
-    for datum in list(data):
-        if isinstance(datum, MetricDatum) and _metric(datum) == metric:
+    for datum in [datum for datum in list(data) if isinstance(datum, MetricDatum)]:
+        # Other dimensions are another metric.
+        same = (datum.namespace, datum.name) == (alarm.namespace, alarm.metric_name)
+        if same and {(d.name, d.value) for d in datum.dimensions} == dimensions:
             at = datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
             values.setdefault((now - at) // period, []).append(datum.value)
     statistic = _STATISTICS[alarm.statistic]
     ages = range(int(alarm.evaluation_periods) + _MORE_PERIODS - 1, -1, -1)
     return [statistic(values[age]) if age in values else None for age in ages]
-
-
-def _metric(datum: MetricDatum) -> Any:
-    return datum.namespace, datum.name, {(d.name, d.value) for d in datum.dimensions}

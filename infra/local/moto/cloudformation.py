@@ -28,8 +28,7 @@ _PATIENCE_SECONDS = 10.0
 _LAST_WORK_SECONDS = 5.0
 
 _create_change_set = models.CloudFormationBackend.create_change_set
-_answers_change_set = responses.CloudFormationResponse.create_change_set
-_answers_stack = responses.CloudFormationResponse.create_stack
+_answer_change_set = responses.CloudFormationResponse.create_change_set
 _summary = responses.get_template_summary_response_from_template
 _works: set[threading.Thread] = set()
 
@@ -53,8 +52,8 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     backend.create_stack, backend.update_stack, backend.delete_stack = _create_stack, _update_stack, _delete_stack
     stack.has_template = lambda self, other: self.template_dict == self.parse_template(other)
     stack.stack_resources = property(lambda self: [*operation.made(self.resource_map).values()])
-    response.create_change_set = _acknowledged(_answers_change_set, directly=False)
-    response.create_stack = _acknowledged(_answers_stack, directly=True)
+    stack.parameter_list = property(_parameter_list)
+    response.create_change_set = _acknowledged
     responses.get_template_summary_response_from_template = _summary_with_loops
     # A change set without changes is made and fails, as on AWS, instead of being refused.
     response._validate_different_update = lambda *_: None
@@ -74,17 +73,18 @@ def _summary_with_loops(template_body: str) -> dict[str, Any]:
     return _summary(json.dumps({**template, "Resources": template_rules.all_resources(template)}, default=str))
 
 
-def _acknowledged(answer: Callable[[Any], Any], *, directly: bool) -> Callable[[Any], Any]:
+def _parameter_list(stack: models.Stack) -> list[dict[str, str]]:
+    """List the parameters as they are given: a list is a string there (API: Parameter). No parameter here is NoEcho."""
+    return [{"ParameterKey": name, "ParameterValue": text} for name, text in stack.parameters.items()]
+
+
+def _acknowledged(response: responses.CloudFormationResponse) -> Any:
     """Check the capabilities that a request gives, then answer it."""
-
-    def checked(response: responses.CloudFormationResponse) -> Any:
-        url, body = response._get_param("TemplateURL"), response._get_param("TemplateBody")
-        if template := response._get_stack_from_s3_url(url) if url else body:
-            capabilities = response._get_param("Capabilities", [])
-            template_rules.check_capabilities(models.Stack.parse_template(template), capabilities, directly=directly)
-        return answer(response)
-
-    return checked
+    url, body = response._get_param("TemplateURL"), response._get_param("TemplateBody")
+    if template := response._get_stack_from_s3_url(url) if url else body:
+        capabilities = response._get_param("Capabilities", [])
+        template_rules.check_capabilities(models.Stack.parse_template(template), capabilities)
+    return _answer_change_set(response)
 
 
 def _checked_change_set(

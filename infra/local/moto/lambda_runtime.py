@@ -7,13 +7,20 @@ retries with asynchronous invocation".
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
+import time
 import uuid
+import zipfile
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.models import LambdaFunction
@@ -21,14 +28,75 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.sqs.models import sqs_backends
 
 from infra import ROOT
+from infra.local.moto import lambda_process
 from infra.local.moto.iam import assume_role
-from infra.local.moto.lambda_environment import ExecutionEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Lambda tries again one and two minutes after the first two failures.
 _RETRY_SECONDS = (60.0, 120.0)
+# Before its role's credentials, which an execution environment got at its start, expire.
+_LIFE_SECONDS = 50 * 60
+
+
+class _Environment:
+    """One execution environment of a function: an unpacked zip, a process on it, and its log stream."""
+
+    def __init__(self, function: LambdaFunction, endpoint_url: str) -> None:
+        self.stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+        self._version, self._born = _version(function), time.monotonic()
+        self._folder = Path(tempfile.mkdtemp(prefix="lambda-"))
+        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as zipped:
+            zipped.extractall(self._folder / "task")
+        variables = {
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
+            "_HANDLER": function.handler,
+            **assume_role(function.role, "lambda.amazonaws.com", function.region),
+            **function.environment_vars,
+        }
+        command, pipe, where = [python(), "-B", lambda_process.__file__], subprocess.PIPE, self._folder / "task"
+        with (self._folder / "log").open("wb") as log:
+            self._process: Any = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=log, env=variables, cwd=where
+            )
+        self._log = (self._folder / "log").open(encoding="utf-8", errors="replace")
+
+    def serves(self, function: LambdaFunction) -> bool:
+        """Return whether it can take another event of a function: of other code or configuration it ends."""
+        is_young = time.monotonic() - self._born < _LIFE_SECONDS
+        return is_young and self._process.poll() is None and self._version == _version(function)
+
+    def run(self, event: Any, timeout: float) -> tuple[Any, bool, str]:
+        """Return the result of one event, whether the function failed, and what it logged."""
+        deadline, killer = time.monotonic() + timeout, threading.Timer(timeout, self._process.kill)
+        killer.daemon = True
+        killer.start()
+        try:
+            self._process.stdin.write(json.dumps(event).encode() + b"\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = b""
+        killer.cancel()
+        if answer.endswith(b"\n"):
+            return *json.loads(answer), self._log.read()
+        status, error, message = self._process.wait(), "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"
+        if time.monotonic() < deadline:
+            error, message = "Runtime.ExitError", f"Runtime exited with status {status}"
+        return {"errorMessage": message, "errorType": error}, True, self._log.read()
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class _Runtime:
@@ -37,52 +105,33 @@ class _Runtime:
     def __init__(self, endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
         self.endpoint_url, self.role_may, self.stopped = endpoint_url, role_may, threading.Event()
         self.retry_scale = float(os.environ.get("LOCAL_LAMBDA_RETRY_SCALE", "1"))
-        self._idle: dict[str, tuple[Any, list[ExecutionEnvironment]]] = {}
+        self._idle: dict[str, list[_Environment]] = {}
         self._lock = threading.Lock()
 
-    def environment(self, function: LambdaFunction) -> ExecutionEnvironment:
-        """Take one that is warm, or start one; those of other code or configuration end."""
-        version = _version(function)
+    def run(self, function: LambdaFunction, event: Any) -> tuple[Any, bool, str]:
+        """Run an event where it is warm, or in a new environment; return result, whether it failed, what it logged."""
         with self._lock:
-            known, idle = self._idle.get(function.function_arn, (None, []))
-            warm = [environment for environment in idle if known == version and environment.is_usable]
-            for environment in idle:
-                if environment not in warm:
-                    environment.stop()
-            self._idle[function.function_arn] = (version, warm)
-            if warm:
-                return warm.pop()
-        stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
-        variables = {
-            "PATH": os.environ["PATH"],
-            "AWS_ENDPOINT_URL": self.endpoint_url(),
-            "AWS_REGION": function.region,
-            "AWS_DEFAULT_REGION": function.region,
-            "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
-            "AWS_LAMBDA_LOG_STREAM_NAME": stream,
-            "_HANDLER": function.handler,
-            **assume_role(function.role, "lambda.amazonaws.com", function.region),
-            **function.environment_vars,
-        }
-        return ExecutionEnvironment(python(), function.code_bytes, variables, stream)
-
-    def keep(self, function: LambdaFunction, environment: ExecutionEnvironment) -> None:
-        """Keep one for the next event."""
+            idle = self._idle.setdefault(function.function_arn, [])
+            environment = idle.pop() if idle else None
+        if environment and not environment.serves(function):
+            environment.stop()
+            environment = None
+        environment = environment or _Environment(function, self.endpoint_url())
+        result, failed, log = environment.run(event, function.timeout)
+        _keep_log(function, environment.stream, log)
         with self._lock:
-            known, idle = self._idle.get(function.function_arn, (None, []))
-            if known == _version(function) and environment.is_usable and not self.stopped.is_set():
+            if self.stopped.is_set():
+                environment.stop()
+            else:
                 idle.append(environment)
-                return
-        environment.stop()
+        return result, failed, log
 
     def stop(self) -> None:
-        """End all that wait."""
         self.stopped.set()
         with self._lock:
-            for environment in (environment for _, idle in self._idle.values() for environment in idle):
-                environment.stop()
-            self._idle.clear()
+            while self._idle:
+                for environment in self._idle.popitem()[1]:
+                    environment.stop()
 
 
 _runtime = _Runtime(str, lambda *_: True)
@@ -123,63 +172,15 @@ def _invoke(function: LambdaFunction, body: Any, request_headers: Any, response_
     return json.dumps(result).encode()
 
 
-def _run(function: LambdaFunction, event: Any) -> tuple[Any, bool, str]:
-    """Invoke a function once; return its result, whether it failed, what it logged."""
-    environment = _runtime.environment(function)
-    result, failed, log = environment.run(event, function.timeout)
-    _runtime.keep(function, environment)
-    _keep_log(function, environment.stream, log)
-    for line in log.splitlines():
-        _keep_metrics(function, line)
-    _count(function, "Invocations", 1)
-    _count(function, "Errors", int(failed))
-    return result, failed, log
-
-
 def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None] = lambda _: None) -> threading.Thread:
     """Let a function have an event, as EventBridge, CloudFormation and InvocationType=Event do; wait for nothing.
 
-    :param function: as deployed.
-    :param event: JSON types.
     :param say: told what became of every attempt.
     :returns: ends when the function has taken the event, or when all attempts have failed.
     """
     thread = threading.Thread(target=_attempt, args=(function, event, say), daemon=True)
     thread.start()
     return thread
-
-
-def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -> None:
-    config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
-    retries = int(config.get("MaximumRetryAttempts", len(_RETRY_SECONDS)))
-    for pause in (*_RETRY_SECONDS[:retries], None):
-        result, failed, _ = _run(function, event)
-        say(f"{'failed' if failed else 'ran'}: {result}")
-        if not failed or (pause is not None and _runtime.stopped.wait(pause * _runtime.retry_scale)):
-            return
-    if queue_arn := _destination(config):
-        _report(function, queue_arn, event, retries + 1, result)
-
-
-def _report(function: LambdaFunction, queue_arn: str, event: Any, attempts: int, result: Any) -> None:
-    """Send the record of a failed invocation. Source: guide, "Capturing records …", the example of a record."""
-    if not _runtime.role_may(function.role, "sqs:SendMessage", queue_arn):
-        _count(function, "DestinationDeliveryFailures", 1)
-        return
-    record = {
-        "version": "1.0",
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "requestContext": {
-            "requestId": str(uuid.uuid4()),
-            "functionArn": f"{function.function_arn}:$LATEST",
-            "condition": "RetriesExhausted",
-            "approximateInvokeCount": attempts,
-        },
-        "requestPayload": event,
-        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
-        "responsePayload": result,
-    }
-    sqs_backends[function.account_id][function.region].send_message(queue_arn.rpartition(":")[2], json.dumps(record))
 
 
 def check_destination(function: LambdaFunction, config: dict[str, Any]) -> None:
@@ -195,6 +196,48 @@ def check_destination(function: LambdaFunction, config: dict[str, Any]) -> None:
 
 def _destination(config: dict[str, Any]) -> str:
     return str(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""))
+
+
+def _run(function: LambdaFunction, event: Any) -> tuple[Any, bool, str]:
+    """Invoke a function once, and count it. Source: guide, "Types of metrics for Lambda functions"."""
+    result, failed, log = _runtime.run(function, event)
+    for line in log.splitlines():
+        _keep_metrics(function, line)
+    own = {"FunctionName": function.function_name}
+    _put_metric(function, "AWS/Lambda", "Invocations", "Count", 1, own)
+    _put_metric(function, "AWS/Lambda", "Errors", "Count", int(failed), own)
+    return result, failed, log
+
+
+def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -> None:
+    config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
+    retries = int(config.get("MaximumRetryAttempts", len(_RETRY_SECONDS)))
+    for pause in (*_RETRY_SECONDS[:retries], None):
+        result, failed, _ = _run(function, event)
+        say(f"{'failed' if failed else 'ran'}: {result}")
+        if not failed or (pause is not None and _runtime.stopped.wait(pause * _runtime.retry_scale)):
+            return
+    if not (queue_arn := _destination(config)):
+        return
+    if not _runtime.role_may(function.role, "sqs:SendMessage", queue_arn):
+        own = {"FunctionName": function.function_name}
+        _put_metric(function, "AWS/Lambda", "DestinationDeliveryFailures", "Count", 1, own)
+        return
+    # Source: guide, "Capturing records of Lambda asynchronous invocations", the example of a record.
+    record = {
+        "version": "1.0",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {
+            "requestId": str(uuid.uuid4()),
+            "functionArn": f"{function.function_arn}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": retries + 1,
+        },
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": result,
+    }
+    sqs_backends[function.account_id][function.region].send_message(queue_arn.rpartition(":")[2], json.dumps(record))
 
 
 def _version(function: LambdaFunction) -> Any:
@@ -227,20 +270,15 @@ def _keep_metrics(function: LambdaFunction, line: str) -> None:
     except (ValueError, KeyError, TypeError):
         return
     for directive in directives:
+        dimensions = {name: logged[name] for name in directive["Dimensions"][0]}
         for metric in directive["Metrics"]:
-            dimensions = {name: logged[name] for name in directive["Dimensions"][0]}
-            _put_metric(function, directive["Namespace"], metric, logged[metric["Name"]], dimensions)
-
-
-def _count(function: LambdaFunction, metric: str, value: int) -> None:
-    """Count for AWS/Lambda. Source: guide, "Types of metrics for Lambda functions"."""
-    dimensions = {"FunctionName": function.function_name}
-    _put_metric(function, "AWS/Lambda", {"Name": metric, "Unit": "Count"}, value, dimensions)
+            name, unit = metric["Name"], metric["Unit"]
+            _put_metric(function, directive["Namespace"], name, unit, logged[name], dimensions)
 
 
 def _put_metric(
-    function: LambdaFunction, namespace: str, metric: dict[str, str], value: float, dimensions: dict[str, str]
+    function: LambdaFunction, namespace: str, name: str, unit: str, value: float, dimensions: dict[str, str]
 ) -> None:
-    named = [{"Name": name, "Value": text} for name, text in dimensions.items()]
-    datum = {"MetricName": metric["Name"], "Unit": metric["Unit"], "Value": value, "Dimensions": named}
+    named = [{"Name": dimension, "Value": text} for dimension, text in dimensions.items()]
+    datum = {"MetricName": name, "Unit": unit, "Value": value, "Dimensions": named}
     cloudwatch_backends[function.account_id][function.region].put_metric_data(namespace, [datum])

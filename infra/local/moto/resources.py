@@ -22,14 +22,13 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import SQSBackend
 
 from infra.local.codeartifact.errors import ConflictError
-from infra.local.codeartifact.package_groups import OriginType, PackageGroup
+from infra.local.codeartifact.package_groups import OriginType, PackageGroup, PackageGroups
 from infra.local.moto import lambda_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infra.local.codeartifact.store import CodeArtifact
-    from infra.local.mwaa.environment import Environment
     from infra.local.mwaa.environments import Environments
 
 # So long CloudFormation waits for an environment, and SQS keeps the name of a deleted queue (API, CreateQueue:
@@ -65,11 +64,15 @@ Made = tuple[str, dict[str, str]]
 
 
 class _Kind(NamedTuple):
-    """What a type does; an update without a function of its own is a creation over what is there."""
+    """What a type does: make or change first, where that is not all the same, then put, which describes what is there.
 
-    create: Callable[[Properties, Where], Made]
+    A conflict while it is made means that there is one already.
+    """
+
+    put: Callable[[Properties, Where], Made]
     delete: Callable[[Properties, Where], object]
-    update: Callable[[Properties, Where], Made] | None = None
+    make: Callable[[Properties, Where], object] = lambda *_: None
+    change: Callable[[Properties, Where], object] = lambda *_: None
     takes_time: bool = False
 
 
@@ -114,19 +117,21 @@ class _Taught:
     ) -> _Taught:
         where, properties = Where(account_id, region_name, resource_name), cloudformation_json["Properties"]
         try:
-            return cls(cls.kind.create(properties, where), properties, where)
+            cls.kind.make(properties, where)
         except ConflictError as error:
             # Source: the handlers of CodeArtifact, packagegroup/Translator.java: any ConflictException is that.
-            names = ("Pattern", "RepositoryName", "DomainName")
+            names = ("AlarmName", "Pattern", "RepositoryName", "DomainName")
             identifier = next(properties[name] for name in names if name in properties)
             raise RuntimeError(f"Resource with identifier '{identifier}' already exists.") from error
+        return cls(cls.kind.put(properties, where), properties, where)
 
     @classmethod
     def update_from_cloudformation_json(
         cls, original_resource: _Taught, *, cloudformation_json: dict[str, Any], **_: Any
     ) -> _Taught:
         where, properties = original_resource.where, cloudformation_json["Properties"]
-        return cls((cls.kind.update or cls.kind.create)(properties, where), properties, where)
+        cls.kind.change(properties, where)
+        return cls(cls.kind.put(properties, where), properties, where)
 
     def delete(self, *_: str) -> None:
         self.kind.delete(self.properties, self.where)
@@ -152,10 +157,9 @@ def _add_permission(properties: Properties, where: Where) -> Made:
     return where.name, {"Id": where.name}
 
 
-def _create_alarm(properties: Properties, where: Where) -> Made:
+def _expect_no_alarm(properties: Properties, where: Where) -> None:
     if properties.get("AlarmName") in where.of(cloudwatch_backends).alarms:
-        raise RuntimeError(f"{properties['AlarmName']} already exists")
-    return _put_alarm(properties, where)
+        raise ConflictError(properties["AlarmName"])
 
 
 def _put_alarm(properties: Properties, where: Where) -> Made:
@@ -206,19 +210,9 @@ def _unsubscribe(properties: Properties, where: Where) -> None:
         sns.unsubscribe(arn)
 
 
-def _create_domain(properties: Properties, where: Where) -> Made:
-    _backends.codeartifact.create_domain(properties["DomainName"], where.account, where.region)
-    return _domain(properties, where)
-
-
 def _domain(properties: Properties, where: Where) -> Made:
     domain = _backends.codeartifact.domain(properties["DomainName"])
     return domain.arn, {"Arn": domain.arn, "Name": domain.name, "Owner": where.account}
-
-
-def _create_repository(properties: Properties, where: Where) -> Made:
-    _backends.codeartifact.create_repository(properties["DomainName"], properties["RepositoryName"])
-    return _repository(properties, where)
 
 
 def _repository(properties: Properties, where: Where) -> Made:
@@ -228,26 +222,27 @@ def _repository(properties: Properties, where: Where) -> Made:
     return repository.arn, {"Arn": repository.arn, "Name": name, "DomainName": domain, "DomainOwner": where.account}
 
 
-def _create_package_group(properties: Properties, where: Where) -> Made:
-    _backends.codeartifact.domain(properties["DomainName"]).package_groups.create(PackageGroup(properties["Pattern"]))
-    return _put_package_group(properties, where)
-
-
-def _put_package_group(properties: Properties, _: Where) -> Made:
+def _package_group(properties: Properties, _: Where) -> Made:
     domain, pattern = _backends.codeartifact.domain(properties["DomainName"]), properties["Pattern"]
     restrictions = properties.get("OriginConfiguration", {}).get("Restrictions", {})
-    names = {"Publish": "PUBLISH", "ExternalUpstream": "EXTERNAL_UPSTREAM", "InternalUpstream": "INTERNAL_UPSTREAM"}
-    modes = {OriginType(names[name]): restriction["RestrictionMode"] for name, restriction in restrictions.items()}
+    # ExternalUpstream is EXTERNAL_UPSTREAM.
+    names = {origin.title().replace("_", ""): origin for origin in OriginType}
+    modes = {names[name]: restriction["RestrictionMode"] for name, restriction in restrictions.items()}
     domain.package_groups.replace(PackageGroup(pattern, modes, properties.get("Description", "")))
     arn = domain.package_group_arn(pattern)
     return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": pattern}
 
 
-def _available(name: str, environment: Environment) -> Made:
+def _groups(properties: Properties) -> PackageGroups:
+    return _backends.codeartifact.domain(properties["DomainName"]).package_groups
+
+
+def _available(properties: Properties, _: Where) -> Made:
     """Wait for an environment as CloudFormation's handler does: whatever LastUpdate says, AVAILABLE is success.
 
     Source: aws-cloudformation/aws-cloudformation-resource-providers-mwaa, CreateHandler and UpdateHandler.
     """
+    name, environment = properties["Name"], _backends.environments[properties["Name"]]
     environment.wait(_ENVIRONMENT_SECONDS)
     described = environment.describe()
     if environment.status != "AVAILABLE":
@@ -276,22 +271,24 @@ def _delete_queue(backend: SQSBackend, queue_name: str) -> None:
 
 _KINDS = {
     "AWS::CloudWatch::Alarm": _Kind(
-        _create_alarm,
-        lambda p, w: w.of(cloudwatch_backends).delete_alarms([p.get("AlarmName", w.name)]),
         _put_alarm,
+        lambda p, w: w.of(cloudwatch_backends).delete_alarms([p.get("AlarmName", w.name)]),
+        make=_expect_no_alarm,
     ),
     "AWS::CodeArtifact::Domain": _Kind(
-        _create_domain, lambda p, _: _backends.codeartifact.delete_domain(p["DomainName"]), _domain
+        _domain,
+        lambda p, _: _backends.codeartifact.delete_domain(p["DomainName"]),
+        make=lambda p, w: _backends.codeartifact.create_domain(p["DomainName"], w.account, w.region),
     ),
     "AWS::CodeArtifact::PackageGroup": _Kind(
-        _create_package_group,
-        lambda p, _: _backends.codeartifact.domain(p["DomainName"]).package_groups.delete(p["Pattern"]),
-        _put_package_group,
+        _package_group,
+        lambda p, _: _groups(p).delete(p["Pattern"]),
+        make=lambda p, _: _groups(p).create(PackageGroup(p["Pattern"])),
     ),
     "AWS::CodeArtifact::Repository": _Kind(
-        _create_repository,
-        lambda p, _: _backends.codeartifact.delete_repository(p["DomainName"], p["RepositoryName"]),
         _repository,
+        lambda p, _: _backends.codeartifact.delete_repository(p["DomainName"], p["RepositoryName"]),
+        make=lambda p, _: _backends.codeartifact.create_repository(p["DomainName"], p["RepositoryName"]),
     ),
     "AWS::Lambda::EventInvokeConfig": _Kind(
         _put_event_invoke_config,
@@ -303,9 +300,10 @@ _KINDS = {
     ),
     "AWS::Logs::MetricFilter": _Kind(_put_metric_filter, _delete_metric_filter),
     "AWS::MWAA::Environment": _Kind(
-        lambda p, _: _available(p["Name"], _backends.environments.create(p)),
+        _available,
         lambda p, _: _backends.environments.delete(p["Name"]),
-        lambda p, _: _available(p["Name"], _backends.environments.update(p["Name"], p)),
+        make=lambda p, _: _backends.environments.create(p),
+        change=lambda p, _: _backends.environments.update(p["Name"], p),
         takes_time=True,
     ),
     "AWS::S3::BucketPolicy": _Kind(

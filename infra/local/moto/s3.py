@@ -51,6 +51,9 @@ def _create_with_settings(
         backend.put_bucket_versioning(bucket.name, properties["VersioningConfiguration"]["Status"])
     if "PublicAccessBlockConfiguration" in properties:
         backend.put_public_access_block(bucket.name, properties["PublicAccessBlockConfiguration"])
+    if "LifecycleConfiguration" in properties:
+        rules = [{"ID": rule.get("Id"), **rule} for rule in properties["LifecycleConfiguration"]["Rules"]]
+        backend.put_bucket_lifecycle_configuration(bucket.name, rules)
     return bucket
 
 

@@ -26,10 +26,7 @@ _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
-    """Do something again and again in a thread of its own; return what stops it.
-
-    :param seconds: before and between.
-    """
+    """Do something again and again, after as many seconds each, in a thread of its own; return what stops it."""
     stopped = threading.Event()
 
     def run() -> None:
@@ -47,11 +44,7 @@ def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
 
 
 class Schedule:
-    """Fire every enabled rule at its rate, first when that time has passed since the rule was seen.
-
-    :param region: whose rules.
-    :param say: told every invocation and its outcome.
-    """
+    """Fire a region's enabled rules at their rates, first when that time has passed since a rule was seen; say it."""
 
     def __init__(self, region: str, say: Callable[[str], None]) -> None:
         self._region, self._say = region, say

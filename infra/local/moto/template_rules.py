@@ -49,47 +49,42 @@ class InsufficientCapabilitiesError(CloudFormationError):
     code = "InsufficientCapabilitiesException"
 
 
-def check_capabilities(template: Mapping[str, Any], given: Iterable[str], *, directly: bool) -> None:
-    """Refuse a template whose IAM resources or transform are not acknowledged.
+def check_capabilities(template: Mapping[str, Any], given: Iterable[str]) -> None:
+    """Refuse a template whose IAM resources are not acknowledged.
 
-    A transform needs CAPABILITY_AUTO_EXPAND only where no change set is between template and stack. Source: API
-    reference, CreateChangeSet and CreateStack, Capabilities.
+    Source: API reference, CreateChangeSet, Capabilities; a transform needs none where there is a change set.
 
     :param given: such as CAPABILITY_IAM.
-    :param directly: for CreateStack.
     :raises InsufficientCapabilitiesError: otherwise.
     """
     iam = [r.get("Properties", {}) for r in all_resources(template).values() if r["Type"].startswith("AWS::IAM::")]
     named = any({"RoleName", "UserName", "GroupName", "ManagedPolicyName"} & properties.keys() for properties in iam)
-    needed = {"CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"} if iam else set()
-    needed |= {"CAPABILITY_AUTO_EXPAND"} if directly and "Transform" in template else set()
-    implied = {"CAPABILITY_IAM"} if "CAPABILITY_NAMED_IAM" in given else set()
-    if missing := sorted(needed - {*given} - implied):
-        raise InsufficientCapabilitiesError(f"Requires capabilities : [{', '.join(missing)}]")
+    if iam and not {"CAPABILITY_NAMED_IAM", "" if named else "CAPABILITY_IAM"} & {*given}:
+        needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
+        raise InsufficientCapabilitiesError(f"Requires capabilities : [{needed}]")
 
 
 def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the resources, those inside of Fn::ForEach among them.
-
-    :param template: before its expansion.
-    """
+    """Return the resources of a template before its expansion, those inside of Fn::ForEach among them."""
     found: dict[str, Any] = {}
     for name, resource in template.get("Resources", {}).items():
         found |= all_resources({"Resources": resource[2]}) if name.startswith("Fn::ForEach") else {name: resource}
     return found
 
 
-def check_parameters(template: str, given: dict[str, str], account_id: str, region: str) -> dict[str, str]:
+def check_parameters(template: str, given: Mapping[str, Any], account_id: str, region: str) -> dict[str, str]:
     """Return the values of all parameters, defaults too, once they satisfy their constraints and the Rules.
 
     :param template: YAML or JSON.
+    :param given: values as text; a previous one as moto keeps it, a list or a number.
     :raises ValidationError: when they do not.
     """
     content = parse(template)
     declared = {name: Parameter(name, rules) for name, rules in content.get("Parameters", {}).items()}
     if unknown := sorted(given.keys() - declared.keys()):
         raise ValidationError(message=f"Parameters: [{', '.join(unknown)}] do not exist in the template")
-    values = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None} | given
+    texts = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
+    values = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None} | texts
     if missing := sorted(declared.keys() - values.keys()):
         raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
     for name, parameter in declared.items():
@@ -110,12 +105,11 @@ def check_parameters(template: str, given: dict[str, str], account_id: str, regi
 def _check_value(parameter: Parameter, value: str, ec2: Any) -> None:
     # The members of a list are trimmed. Guide, "Parameters": CommaDelimitedList.
     broken = parameter.broken_constraint(re.sub(r"\s*,\s*", ",", value.strip()) if parameter.is_list else value)
-    if broken and "ConstraintDescription" in parameter.rules:
-        sentence = f"failed to satisfy constraint: {parameter.rules['ConstraintDescription']}"
-        raise ValidationError(message=f"Parameter '{parameter.name}' {sentence}")
     if broken:
-        sentence = _SENTENCES[broken].format(parameter.rules[broken])
-        raise ValidationError(message=f"Parameter '{parameter.name}' must {sentence}")
+        described = parameter.rules.get("ConstraintDescription")
+        sentence = "must " + _SENTENCES[broken].format(parameter.rules[broken])
+        sentence = f"failed to satisfy constraint: {described}" if described else sentence
+        raise ValidationError(message=f"Parameter '{parameter.name}' {sentence}")
     exists = _EXISTING.get(parameter.rules.get("Type", ""))
     if exists and not exists(ec2, value):
         reason = f"parameter value {value} for parameter name {parameter.name} does not exist"
@@ -140,13 +134,10 @@ def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> 
     :param values: of all parameters.
     :raises ValidationError: if that fails, or another transform is asked for.
     """
-    transforms = (
-        [template["Transform"]] if isinstance(template.get("Transform"), str) else template.get("Transform", [])
-    )
-    if others := [name for name in transforms if name != _TRANSFORM]:
-        raise ValidationError(message=f"No transform named {others[0]} found.")
-    if not transforms:
-        if any(name.startswith("Fn::") for name in template.get("Resources", {})):
+    if template.get("Transform") != _TRANSFORM:
+        if "Transform" in template:
+            raise ValidationError(message=f"No transform named {template['Transform']} found.")
+        if any(name.startswith("Fn::") for name in template["Resources"]):
             raise ValidationError(message=f"Template format error: Fn::ForEach needs the transform {_TRANSFORM}")
         return template
     given = deepcopy(template)
@@ -157,7 +148,7 @@ def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> 
         reasons = "; ".join(problem.message for problem in problems)
         raise ValidationError(message=f"Transform {_TRANSFORM} failed with: {reasons}. Rollback requested by user.")
     del expanded["Transform"]
-    return {**expanded, **({"Parameters": template["Parameters"]} if "Parameters" in template else {})}
+    return {**expanded, "Parameters": template.get("Parameters", {})}
 
 
 def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
@@ -171,8 +162,6 @@ def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
         if unknown := sorted(({named} if isinstance(named, str) else {*named}) - resources.keys()):
             where = f"[{', '.join(unknown)}] in the Resources block of the template ({name})"
             raise ValidationError(message=f"Template format error: Unresolved resource dependencies {where}")
-    if parsed.graph is None:
-        raise ValidationError(message="Template format error: its resources cannot be read")
     if circle := parsed.graph.get_cycles(parsed):
         raise ValidationError(message=f"Circular dependency between resources: [{', '.join(circle[0][:2])}]")
     edges = list(parsed.graph.graph.edges())

@@ -167,6 +167,9 @@ class Airflow:
     def environ(self, container: Container) -> dict[str, str]:
         """Return a component's variables; what MWAA sets itself prevails over options (image: config/airflow.py)."""
         environ = {
+            # The one web server here is away while an update replaces it: MWAA has two.
+            "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12",
+            "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
             **container.environ,
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",

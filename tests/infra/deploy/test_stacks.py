@@ -12,7 +12,7 @@ from infra.cli.settings import Settings
 from infra.cli.templates import Template
 from infra.deploy.destroy import NotConfirmedError, destroy
 from infra.deploy.parameters import fill
-from infra.deploy.stacks import StackError, delete_stack, deploy_stack, outputs
+from infra.deploy.stacks import StackError, delete_stack, deploy_stack, outputs, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +167,15 @@ def test_a_parameter_takes_an_earlier_output_then_the_setting_then_the_default(t
     }
     with pytest.raises(StackError, match=r"template\.yaml needs BucketName, which no earlier stack gave as an output"):
         fill(stack, {}, {})
+
+
+def test_a_deployed_list_is_read_as_it_was_given(tmp_path: Path, aws: Aws) -> None:
+    text = """
+Parameters: {Names: {Type: CommaDelimitedList}, None: {Type: CommaDelimitedList, Default: ""}}
+Resources: {Topic: {Type: AWS::SNS::Topic}}
+"""
+    deploy_stack(aws, "lists", template(tmp_path, text), {"Names": "acme-*,other"}, "demo")
+    assert parameters_of(aws, "lists") == {"Names": "acme-*,other", "None": ""}
 
 
 def test_destroy_takes_every_object_version_along_and_can_be_repeated(

@@ -303,16 +303,6 @@ def test_a_stack_follows_the_list_that_its_resources_are_made_from(stack: Stack)
     assert "Fn::ForEach::Queues" in json.dumps(original)
 
 
-def test_create_stack_needs_the_capability_to_expand(stack: Stack) -> None:
-    body = json.dumps({"Resources": FOR_EACH, **LIST})
-    with pytest.raises(
-        ClientError, match=r"InsufficientCapabilities.*Requires capabilities : \[CAPABILITY_AUTO_EXPAND"
-    ):
-        stack.client.create_stack(StackName=stack.name, TemplateBody=body)
-    stack.client.create_stack(StackName=stack.name, TemplateBody=body, Capabilities=["CAPABILITY_AUTO_EXPAND"])
-    assert stack.ended() == "CREATE_COMPLETE"
-
-
 def test_a_value_that_breaks_its_constraint_makes_no_stack(stack: Stack) -> None:
     parameters = {"P": {"Type": "String", "AllowedPattern": "[a-z]+"}}
     with pytest.raises(ClientError, match="Parameter 'P' must match pattern"):

@@ -119,7 +119,7 @@ def test_a_malformed_port_is_named_with_the_setting_and_the_fix(clone: Path) -> 
 @pytest.mark.parametrize(
     "moment",
     [
-        "deploy   —",
+        "acting on",
         *(pytest.param(late, marks=pytest.mark.long) for late in ("startup script", "pip install -r", "Ctrl-C stops")),
     ],
 )
@@ -158,14 +158,14 @@ def test_ctrl_c_in_the_first_second_leaves_no_trace(clone: Path, seconds: float)
 @pytest.mark.long
 def test_a_demonstration_that_is_stopped_has_proved_nothing(clone: Path) -> None:
     with staying(clone, "demo") as process:
-        read_until(process, " deploy ")
+        read_until(process, "acting on")
         interrupt(process)
     assert process.returncode == 130
 
 
 def test_a_second_one_is_refused_with_what_runs_since_when_and_where(clone: Path) -> None:
     with staying(clone) as process:
-        read_until(process, " deploy ")
+        read_until(process, "acting on")
         second = run(clone, "stay")
         interrupt(process)
     assert second.returncode == 2
@@ -175,18 +175,18 @@ def test_a_second_one_is_refused_with_what_runs_since_when_and_where(clone: Path
     )
     assert re.match(told, second.stderr)
     with staying(clone) as process:
-        read_until(process, " deploy ")
+        read_until(process, "acting on")
 
 
 def test_a_killed_one_takes_its_processes_along_and_the_next_removes_its_folder(clone: Path) -> None:
     with staying(clone) as process:
-        read_until(process, " deploy ")
+        read_until(process, "acting on")
         process.kill()
     (folder,) = (clone / ".local").glob("run-*")
     assert folder.name.startswith(f"run-{process.pid}-")
     (clone / ".local" / "aws.env").touch()
     with staying(clone) as process:
-        said = read_until(process, " deploy ")
+        said = read_until(process, "acting on")
         assert re.search(
             rf"local     removed .local/{folder.name}, \d+ MB.*, left over from a run that has ended\n", said
         )

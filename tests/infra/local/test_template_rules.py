@@ -140,25 +140,23 @@ NAMED_ROLE = {"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"Role
 
 
 @pytest.mark.parametrize(
-    ("template", "given", "how", "missing"),
+    ("template", "given", "missing"),
     [
-        (ROLE, [], "change set", "CAPABILITY_IAM"),
-        (ROLE, ["CAPABILITY_IAM"], "change set", None),
-        (ROLE, ["CAPABILITY_NAMED_IAM"], "change set", None),
-        (NAMED_ROLE, ["CAPABILITY_IAM"], "change set", "CAPABILITY_NAMED_IAM"),
-        (ENDPOINTS, [], "CreateStack", "CAPABILITY_AUTO_EXPAND"),
-        (ENDPOINTS, [], "change set", None),
-        (ENDPOINTS, ["CAPABILITY_AUTO_EXPAND"], "CreateStack", None),
+        (ROLE, [], "CAPABILITY_IAM"),
+        (ROLE, ["CAPABILITY_IAM"], None),
+        (ROLE, ["CAPABILITY_NAMED_IAM"], None),
+        (NAMED_ROLE, ["CAPABILITY_IAM"], "CAPABILITY_NAMED_IAM"),
+        (ENDPOINTS, [], None),
     ],
 )
 def test_what_a_template_does_beyond_resources_has_to_be_acknowledged(
-    template: dict[str, Any], given: list[str], how: str, missing: str | None
+    template: dict[str, Any], given: list[str], missing: str | None
 ) -> None:
     if missing is None:
-        template_rules.check_capabilities(template, given, directly=how == "CreateStack")
+        template_rules.check_capabilities(template, given)
         return
     with pytest.raises(InsufficientCapabilitiesError) as refused:
-        template_rules.check_capabilities(template, given, directly=how == "CreateStack")
+        template_rules.check_capabilities(template, given)
     assert refused.value.message == f"Requires capabilities : [{missing}]"
 
 

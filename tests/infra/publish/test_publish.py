@@ -146,6 +146,7 @@ def test_the_stack_makes_a_group_of_each_name(published: Published) -> None:
     assert modes == {
         "/*": ["ALLOW", "ALLOW", "ALLOW"],
         "/pypi/*": ["BLOCK", "ALLOW", "ALLOW"],
+        "/pypi//mwaa-codeartifact-probe$": ["BLOCK", "BLOCK", "BLOCK"],
         "/pypi//acme~": ["ALLOW", "BLOCK", "ALLOW"],
         "/pypi//other$": ["ALLOW", "BLOCK", "ALLOW"],
     }

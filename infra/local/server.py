@@ -26,7 +26,6 @@ from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
 from infra.local.moto import (
     alarms,
-    callers,
     cloudformation,
     ec2,
     filter_pattern,
@@ -107,7 +106,6 @@ class Server:
         s3.install()
         alarms.install()
         filter_pattern.install()
-        callers.install()
         lambda_runtime.install(lambda: self.endpoint_url, self.iam.role_may)
         resources.install(resources.Backends(self.codeartifact, self.environments, self.client))
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing, responses
-from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 
 from infra.local.moto import operation, template_rules
 from infra.local.moto.custom_resource import CustomResource
@@ -31,12 +31,6 @@ _create_change_set = models.CloudFormationBackend.create_change_set
 _answer_change_set = responses.CloudFormationResponse.create_change_set
 _summary = responses.get_template_summary_response_from_template
 _works: set[threading.Thread] = set()
-
-
-class InvalidChangeSetStatusError(CloudFormationError):
-    """The change set cannot be executed."""
-
-    code = "InvalidChangeSetStatus"
 
 
 def install(answers_url: Callable[[], str], region: str) -> None:
@@ -120,8 +114,6 @@ def _check_types(template: dict[str, Any], region: str) -> None:
 
 def _create_stack(backend: Any, name: str, template: str, parameters: dict[str, Any], **more: Any) -> Any:
     """Make a stack by a change set that nobody looks at."""
-    if any(stack.name == name for stack in backend.stacks.values()):
-        raise AlreadyExistsException(f"Stack [{name}] already exists")
     how = {"description": "", "change_set_type": "CREATE", "tags": more.get("tags")}
     change_set, stack_id = backend.create_change_set(name, "directly", template, parameters, **how)
     backend.execute_change_set(change_set)
@@ -136,8 +128,8 @@ def _execute_change_set(backend: Any, change_set_name: str, stack_name: str | No
     del stack_name
     change_set = backend.describe_change_set(change_set_name)
     if change_set.execution_status != "AVAILABLE":
-        message = f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current status"
-        raise InvalidChangeSetStatusError(f"{message} of [{change_set.status}]")
+        message = f"ChangeSet [{change_set_name}] cannot be executed in its current status of [{change_set.status}]"
+        raise CloudFormationError("InvalidChangeSetStatus", message)
     stack, kind = backend.stacks[change_set.stack_id], change_set.change_set_type
     change_set.execution_status = "EXECUTE_IN_PROGRESS"
     operation.set_status(stack, f"{kind}_IN_PROGRESS", "User Initiated")

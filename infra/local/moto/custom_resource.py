@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moto.awslambda.utils import get_backend
 from moto.cloudformation.custom_model import CustomModel
 
-from infra.local.moto import callers, lambda_runtime
+from infra.local.moto import lambda_runtime, operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class CustomResource(CustomModel):
         event = {"RequestType": request_type, "ResponseURL": url + request_id, "RequestId": request_id, **self.ids}
         function = get_backend(self.account_id, self.region_name).get_function(self.properties["ServiceToken"])
         # With the permissions of who deploys. Guide, "Custom resources": how they work.
-        callers.require("lambda:InvokeFunction", function.function_arn)
+        operation.require("lambda:InvokeFunction", function.function_arn)
         self.answers[request_id] = queue.Queue()
         try:
             body = self._answer(function, {**event, "ResourceProperties": self.properties, **more})

@@ -6,7 +6,6 @@ retries with asynchronous invocation".
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import os
@@ -165,10 +164,9 @@ def _invoke(function: LambdaFunction, body: Any, request_headers: Any, response_
     if request_headers.get("X-Amz-Invocation-Type", request_headers.get("x-amz-invocation-type")) == "Event":
         invoke_async(function, event)
         return b""
-    result, failed, log = _run(function, event)
+    result, failed = _run(function, event)
     if failed:
         response_headers["x-amz-function-error"] = "Unhandled"
-    response_headers["x-amz-log-result"] = base64.b64encode(log[-4096:].encode()).decode()
     return json.dumps(result).encode()
 
 
@@ -198,30 +196,27 @@ def _destination(config: dict[str, Any]) -> str:
     return str(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""))
 
 
-def _run(function: LambdaFunction, event: Any) -> tuple[Any, bool, str]:
-    """Invoke a function once, and count it. Source: guide, "Types of metrics for Lambda functions"."""
+def _run(function: LambdaFunction, event: Any) -> tuple[Any, bool]:
+    """Invoke a function once, and keep its metrics."""
     result, failed, log = _runtime.run(function, event)
     for line in log.splitlines():
         _keep_metrics(function, line)
-    own = {"FunctionName": function.function_name}
-    _put_metric(function, "AWS/Lambda", "Invocations", "Count", 1, own)
-    _put_metric(function, "AWS/Lambda", "Errors", "Count", int(failed), own)
-    return result, failed, log
+    _count(function, Invocations=1, Errors=int(failed))
+    return result, failed
 
 
 def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -> None:
     config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
     retries = int(config.get("MaximumRetryAttempts", len(_RETRY_SECONDS)))
     for pause in (*_RETRY_SECONDS[:retries], None):
-        result, failed, _ = _run(function, event)
+        result, failed = _run(function, event)
         say(f"{'failed' if failed else 'ran'}: {result}")
         if not failed or (pause is not None and _runtime.stopped.wait(pause * _runtime.retry_scale)):
             return
     if not (queue_arn := _destination(config)):
         return
     if not _runtime.role_may(function.role, "sqs:SendMessage", queue_arn):
-        own = {"FunctionName": function.function_name}
-        _put_metric(function, "AWS/Lambda", "DestinationDeliveryFailures", "Count", 1, own)
+        _count(function, DestinationDeliveryFailures=1)
         return
     # Source: guide, "Capturing records of Lambda asynchronous invocations", the example of a record.
     record = {
@@ -274,6 +269,12 @@ def _keep_metrics(function: LambdaFunction, line: str) -> None:
         for metric in directive["Metrics"]:
             name, unit = metric["Name"], metric["Unit"]
             _put_metric(function, directive["Namespace"], name, unit, logged[name], dimensions)
+
+
+def _count(function: LambdaFunction, **counts: int) -> None:
+    """Count for AWS/Lambda. Source: guide, "Types of metrics for Lambda functions"."""
+    for name, count in counts.items():
+        _put_metric(function, "AWS/Lambda", name, "Count", count, {"FunctionName": function.function_name})
 
 
 def _put_metric(

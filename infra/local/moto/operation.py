@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing
 
-from infra.local.moto import callers, template_rules
+from infra.local.moto import template_rules
+from infra.local.moto.iam import caller_of_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 # Whose role a resource hands to a service. IAM guide, "Grant a user permissions to pass a role to an AWS service".
 _PASSED_ROLES = {
@@ -32,10 +33,7 @@ _stopping = threading.Event()
 
 
 def begin(seed: str | None) -> None:
-    """Choose the order of what is independent, and print its seed, so that it can be had again.
-
-    :param seed: None for a new one.
-    """
+    """Choose the order of what is independent by a seed or a new one, and print it, so that it can be had again."""
     _stopping.clear()
     chosen = seed or str(random.randrange(10**6))  # noqa: S311  (as above)
     _order.seed(chosen)
@@ -48,10 +46,8 @@ def stop() -> None:
 
 
 def change(stack: models.Stack, template: dict[str, Any], parameters: dict[str, str], kind: str) -> str:
-    """Create or update a stack; when a resource fails, roll it back; return the stack's new status.
+    """Create or update a stack to an expanded template; when a resource fails, roll it back; return its new status.
 
-    :param template: expanded.
-    :param parameters: the values of all of them.
     :param kind: CREATE or UPDATE.
     """
     resources = _Resources(stack)
@@ -78,6 +74,17 @@ def made(resources: parsing.ResourceMap) -> dict[str, Any]:
     """Return what is there, by logical id: moto itself lists, and thereby makes, what is not there yet."""
     found = resources._parsed_resources
     return {name: found[name] for name in list(resources._resource_json_map) if found.get(name) is not None}
+
+
+def require(action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
+    """Check that the sender of the request that is being carried out may do what is done in its name.
+
+    :raises PermissionError: in IAM's words.
+    """
+    caller = caller_of_request.get()
+    if caller and not caller.may(action, resource, context):
+        asked = f"{action} on resource: {resource} because no identity-based policy allows the {action} action"
+        raise PermissionError(f"User: {caller.arn} is not authorized to perform: {asked}")
 
 
 def set_status(stack: models.Stack, status: str, reason: str | None = None) -> None:
@@ -171,7 +178,7 @@ class _Resources:
         template_rules.check_properties(name, resource_type, properties, self._region)
         role, service = _PASSED_ROLES.get(resource_type, ("", ""))
         if role in properties:
-            callers.require("iam:PassRole", properties[role], {"iam:PassedToService": service})
+            require("iam:PassRole", properties[role], {"iam:PassedToService": service})
         given = copy.deepcopy(properties)  # some of moto's types write into what they are given
         before = self._applied.pop(name, None)  # when this fails, a rollback has to update it once more
         replaced = before is not None and template_rules.replaces(resource_type, before, properties, self._region)
@@ -218,10 +225,9 @@ def _side_by_side(
     """Do each work as soon as what it waits for is done; in random order what may begin; return what failed.
 
     What takes time has a thread of its own, so that others begin and end meanwhile; moto's own types are made one at
-    a time, for moto's state is not made for more.
+    a time, for moto's state is not made for more. After a failure nothing more begins, or only not what waits for it.
 
     :param prepare: returns the work of a name, and whether it takes time.
-    :param stop_at_failure: begin nothing more when something has failed; otherwise only what waits for it is left out.
     """
     todo, done, failed, running = dict(waits_for), set[str](), list[str](), 0
     ended: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()

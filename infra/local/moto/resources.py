@@ -22,7 +22,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import SQSBackend
 
 from infra.local.codeartifact.errors import ConflictError
-from infra.local.codeartifact.package_groups import OriginType, PackageGroup, PackageGroups
+from infra.local.codeartifact.package_groups import OriginType, PackageGroup
 from infra.local.moto import lambda_runtime
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Backends:
 
 
 class Where(NamedTuple):
-    """Where a resource is, and the name that it gets when its properties have none."""
+    """Where a resource is, and its name: one that it gets when its properties have none."""
 
     account: str
     region: str
@@ -73,17 +73,14 @@ class _Kind(NamedTuple):
     delete: Callable[[Properties, Where], object]
     make: Callable[[Properties, Where], object] = lambda *_: None
     change: Callable[[Properties, Where], object] = lambda *_: None
-    takes_time: bool = False
+    named_by: str = ""
 
 
 _backends: Backends
 
 
 def install(backends: Backends) -> None:
-    """Let the taught types act; that they are defined is enough to teach them.
-
-    :param backends: on what.
-    """
+    """Let the taught types act on backends; that they are defined is enough to teach them."""
     global _backends  # noqa: PLW0603  (moto makes the resources: there is no other way to hand it to them)
     _backends = backends
     LogGroup.update_from_cloudformation_json = classmethod(_update_log_group)
@@ -105,6 +102,10 @@ class _Taught:
         return cls.type
 
     @classmethod
+    def cloudformation_name_type(cls) -> str:
+        return cls.kind.named_by
+
+    @classmethod
     def has_cfn_attr(cls, _: str) -> bool:
         return True  # the check is cfn-lint's, which knows the schemas
 
@@ -120,9 +121,7 @@ class _Taught:
             cls.kind.make(properties, where)
         except ConflictError as error:
             # Source: the handlers of CodeArtifact, packagegroup/Translator.java: any ConflictException is that.
-            names = ("AlarmName", "Pattern", "RepositoryName", "DomainName")
-            identifier = next(properties[name] for name in names if name in properties)
-            raise RuntimeError(f"Resource with identifier '{identifier}' already exists.") from error
+            raise RuntimeError(f"Resource with identifier '{where.name}' already exists.") from error
         return cls(cls.kind.put(properties, where), properties, where)
 
     @classmethod
@@ -139,8 +138,8 @@ class _Taught:
 
 def _put_bucket_policy(properties: Properties, where: Where) -> Made:
     policy = json.dumps(properties["PolicyDocument"]).encode()
-    s3_backends[where.account]["aws"].put_bucket_policy(properties["Bucket"], policy)
-    return properties["Bucket"], {}
+    s3_backends[where.account]["aws"].put_bucket_policy(where.name, policy)
+    return where.name, {}
 
 
 def _put_event_invoke_config(properties: Properties, where: Where) -> Made:
@@ -157,15 +156,14 @@ def _add_permission(properties: Properties, where: Where) -> Made:
     return where.name, {"Id": where.name}
 
 
-def _expect_no_alarm(properties: Properties, where: Where) -> None:
-    if properties.get("AlarmName") in where.of(cloudwatch_backends).alarms:
-        raise ConflictError(properties["AlarmName"])
+def _expect_no_alarm(_: Properties, where: Where) -> None:
+    if where.name in where.of(cloudwatch_backends).alarms:
+        raise ConflictError(where.name)
 
 
 def _put_alarm(properties: Properties, where: Where) -> Made:
-    name = properties.get("AlarmName", where.name)
-    _backends.client("cloudwatch").put_metric_alarm(**properties | {"AlarmName": name})
-    return name, {"Arn": f"arn:aws:cloudwatch:{where.region}:{where.account}:alarm:{name}"}
+    _backends.client("cloudwatch").put_metric_alarm(**properties | {"AlarmName": where.name})
+    return where.name, {"Arn": f"arn:aws:cloudwatch:{where.region}:{where.account}:alarm:{where.name}"}
 
 
 def _put_metric_filter(properties: Properties, where: Where) -> Made:
@@ -177,13 +175,12 @@ def _put_metric_filter(properties: Properties, where: Where) -> Made:
         for transformation in properties["MetricTransformations"]
     ]
     _delete_metric_filter(properties, where)
-    name = properties.get("FilterName", where.name)
-    logs.put_metric_filter(name, properties["FilterPattern"], group, transformations)
-    return name, {}
+    logs.put_metric_filter(where.name, properties["FilterPattern"], group, transformations)
+    return where.name, {}
 
 
 def _delete_metric_filter(properties: Properties, where: Where) -> None:
-    where.of(logs_backends).delete_metric_filter(properties.get("FilterName", where.name), properties["LogGroupName"])
+    where.of(logs_backends).delete_metric_filter(where.name, properties["LogGroupName"])
 
 
 def _update_log_group(
@@ -210,45 +207,41 @@ def _unsubscribe(properties: Properties, where: Where) -> None:
         sns.unsubscribe(arn)
 
 
-def _domain(properties: Properties, where: Where) -> Made:
-    domain = _backends.codeartifact.domain(properties["DomainName"])
+def _domain(_: Properties, where: Where) -> Made:
+    domain = _backends.codeartifact.domain(where.name)
     return domain.arn, {"Arn": domain.arn, "Name": domain.name, "Owner": where.account}
 
 
 def _repository(properties: Properties, where: Where) -> Made:
-    domain, name = properties["DomainName"], properties["RepositoryName"]
-    repository = _backends.codeartifact.repository(domain, name)
+    repository = _backends.codeartifact.repository(properties["DomainName"], where.name)
     repository.external_connections = tuple(properties.get("ExternalConnections", []))
-    return repository.arn, {"Arn": repository.arn, "Name": name, "DomainName": domain, "DomainOwner": where.account}
+    names = {"Name": where.name, "DomainName": properties["DomainName"], "DomainOwner": where.account}
+    return repository.arn, {"Arn": repository.arn, **names}
 
 
-def _package_group(properties: Properties, _: Where) -> Made:
-    domain, pattern = _backends.codeartifact.domain(properties["DomainName"]), properties["Pattern"]
+def _package_group(properties: Properties, where: Where) -> Made:
+    domain = _backends.codeartifact.domain(properties["DomainName"])
     restrictions = properties.get("OriginConfiguration", {}).get("Restrictions", {})
     # ExternalUpstream is EXTERNAL_UPSTREAM.
     names = {origin.title().replace("_", ""): origin for origin in OriginType}
     modes = {names[name]: restriction["RestrictionMode"] for name, restriction in restrictions.items()}
-    domain.package_groups.replace(PackageGroup(pattern, modes, properties.get("Description", "")))
-    arn = domain.package_group_arn(pattern)
-    return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": pattern}
+    domain.package_groups.replace(PackageGroup(where.name, modes, properties.get("Description", "")))
+    arn = domain.package_group_arn(where.name)
+    return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": where.name}
 
 
-def _groups(properties: Properties) -> PackageGroups:
-    return _backends.codeartifact.domain(properties["DomainName"]).package_groups
-
-
-def _available(properties: Properties, _: Where) -> Made:
+def _available(_: Properties, where: Where) -> Made:
     """Wait for an environment as CloudFormation's handler does: whatever LastUpdate says, AVAILABLE is success.
 
     Source: aws-cloudformation/aws-cloudformation-resource-providers-mwaa, CreateHandler and UpdateHandler.
     """
-    name, environment = properties["Name"], _backends.environments[properties["Name"]]
+    environment = _backends.environments[where.name]
     environment.wait(_ENVIRONMENT_SECONDS)
     described = environment.describe()
     if environment.status != "AVAILABLE":
         reason = environment.error or described.get("LastUpdate", {}).get("Error", {}).get("ErrorMessage", "")
-        raise RuntimeError(f"Environment {name} is {environment.status}: {reason}")
-    return name, {"Arn": described["Arn"], "WebserverUrl": described["WebserverUrl"]}
+        raise RuntimeError(f"Environment {where.name} is {environment.status}: {reason}")
+    return where.name, {"Arn": described["Arn"], "WebserverUrl": described["WebserverUrl"]}
 
 
 _recently: dict[tuple[str, str], float] = {}
@@ -257,10 +250,8 @@ _moto_creates_queue, _moto_deletes_queue = SQSBackend.create_queue, SQSBackend.d
 
 def _create_queue(backend: SQSBackend, name: str, *args: Any, **more: Any) -> Any:
     if time.monotonic() - _recently.get((backend.region_name, name), -_QUEUE_NAME_SECONDS) < _QUEUE_NAME_SECONDS:
-        raise ServiceException(
-            "AWS.SimpleQueueService.QueueDeletedRecently",
-            "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
-        )
+        message = "You must wait 60 seconds after deleting a queue before you can create another with the same name."
+        raise ServiceException("AWS.SimpleQueueService.QueueDeletedRecently", message)
     return _moto_creates_queue(backend, name, *args, **more)
 
 
@@ -272,46 +263,49 @@ def _delete_queue(backend: SQSBackend, queue_name: str) -> None:
 _KINDS = {
     "AWS::CloudWatch::Alarm": _Kind(
         _put_alarm,
-        lambda p, w: w.of(cloudwatch_backends).delete_alarms([p.get("AlarmName", w.name)]),
+        lambda _, w: w.of(cloudwatch_backends).delete_alarms([w.name]),
         make=_expect_no_alarm,
+        named_by="AlarmName",
     ),
     "AWS::CodeArtifact::Domain": _Kind(
         _domain,
-        lambda p, _: _backends.codeartifact.delete_domain(p["DomainName"]),
-        make=lambda p, w: _backends.codeartifact.create_domain(p["DomainName"], w.account, w.region),
+        lambda _, w: _backends.codeartifact.delete_domain(w.name),
+        make=lambda _, w: _backends.codeartifact.create_domain(w.name, w.account, w.region),
+        named_by="DomainName",
     ),
     "AWS::CodeArtifact::PackageGroup": _Kind(
         _package_group,
-        lambda p, _: _groups(p).delete(p["Pattern"]),
-        make=lambda p, _: _groups(p).create(PackageGroup(p["Pattern"])),
+        lambda p, w: _backends.codeartifact.domain(p["DomainName"]).package_groups.delete(w.name),
+        make=lambda p, w: _backends.codeartifact.domain(p["DomainName"]).package_groups.create(PackageGroup(w.name)),
+        named_by="Pattern",
     ),
     "AWS::CodeArtifact::Repository": _Kind(
         _repository,
-        lambda p, _: _backends.codeartifact.delete_repository(p["DomainName"], p["RepositoryName"]),
-        make=lambda p, _: _backends.codeartifact.create_repository(p["DomainName"], p["RepositoryName"]),
+        lambda p, w: _backends.codeartifact.delete_repository(p["DomainName"], w.name),
+        make=lambda p, w: _backends.codeartifact.create_repository(p["DomainName"], w.name),
+        named_by="RepositoryName",
     ),
     "AWS::Lambda::EventInvokeConfig": _Kind(
         _put_event_invoke_config,
         lambda p, w: w.of(lambda_backends).delete_function_event_invoke_config(p["FunctionName"]),
     ),
     "AWS::Lambda::Permission": _Kind(
-        _add_permission,
-        lambda p, w: w.of(lambda_backends).get_function(p["FunctionName"]).policy.del_statement(w.name),
+        _add_permission, lambda p, w: w.of(lambda_backends).get_function(p["FunctionName"]).policy.del_statement(w.name)
     ),
-    "AWS::Logs::MetricFilter": _Kind(_put_metric_filter, _delete_metric_filter),
+    "AWS::Logs::MetricFilter": _Kind(_put_metric_filter, _delete_metric_filter, named_by="FilterName"),
     "AWS::MWAA::Environment": _Kind(
         _available,
-        lambda p, _: _backends.environments.delete(p["Name"]),
+        lambda _, w: _backends.environments.delete(w.name),
         make=lambda p, _: _backends.environments.create(p),
-        change=lambda p, _: _backends.environments.update(p["Name"], p),
-        takes_time=True,
+        change=lambda p, w: _backends.environments.update(w.name, p),
+        named_by="Name",
     ),
     "AWS::S3::BucketPolicy": _Kind(
-        _put_bucket_policy, lambda p, w: s3_backends[w.account]["aws"].delete_bucket_policy(p["Bucket"])
+        _put_bucket_policy, lambda _, w: s3_backends[w.account]["aws"].delete_bucket_policy(w.name), named_by="Bucket"
     ),
     "AWS::SNS::Subscription": _Kind(_subscribe, _unsubscribe),
 }
 
 for _name, _kind in _KINDS.items():
-    _members = {"type": _name, "kind": _kind, "takes_time": _kind.takes_time, "__module__": __name__}
+    _members = {"type": _name, "kind": _kind, "takes_time": _kind.put is _available, "__module__": __name__}
     types.new_class(_name.replace("::", ""), (_Taught, CloudFormationModel), exec_body=methodcaller("update", _members))

@@ -66,17 +66,9 @@ class Schedule:
         Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge": else it is a failed
         invocation, and the function hears nothing of it.
         """
-        event = {
-            "version": "0",
-            "id": str(uuid.uuid4()),
-            "detail-type": "Scheduled Event",
-            "source": "aws.events",
-            "account": DEFAULT_ACCOUNT_ID,
-            "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "region": self._region,
-            "resources": [rule.arn],
-            "detail": {},
-        }
+        kind = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+        where = {"account": DEFAULT_ACCOUNT_ID, "region": self._region, "resources": [rule.arn]}
+        event = {"id": str(uuid.uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **kind, **where}
         for target in rule.targets:
             try:
                 function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])

@@ -43,25 +43,19 @@ _SENTENCES = {
 }
 
 
-class InsufficientCapabilitiesError(CloudFormationError):
-    """The template does more than the caller has acknowledged."""
-
-    code = "InsufficientCapabilitiesException"
-
-
 def check_capabilities(template: Mapping[str, Any], given: Iterable[str]) -> None:
     """Refuse a template whose IAM resources are not acknowledged.
 
     Source: API reference, CreateChangeSet, Capabilities; a transform needs none where there is a change set.
 
     :param given: such as CAPABILITY_IAM.
-    :raises InsufficientCapabilitiesError: otherwise.
+    :raises CloudFormationError: otherwise.
     """
     iam = [r.get("Properties", {}) for r in all_resources(template).values() if r["Type"].startswith("AWS::IAM::")]
     named = any({"RoleName", "UserName", "GroupName", "ManagedPolicyName"} & properties.keys() for properties in iam)
     if iam and not {"CAPABILITY_NAMED_IAM", "" if named else "CAPABILITY_IAM"} & {*given}:
         needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
-        raise InsufficientCapabilitiesError(f"Requires capabilities : [{needed}]")
+        raise CloudFormationError("InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]")
 
 
 def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:

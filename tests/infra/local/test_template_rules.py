@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 
 from infra.local.moto import template_rules
-from infra.local.moto.template_rules import InsufficientCapabilitiesError
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
@@ -155,8 +154,9 @@ def test_what_a_template_does_beyond_resources_has_to_be_acknowledged(
     if missing is None:
         template_rules.check_capabilities(template, given)
         return
-    with pytest.raises(InsufficientCapabilitiesError) as refused:
+    with pytest.raises(CloudFormationError) as refused:
         template_rules.check_capabilities(template, given)
+    assert refused.value.code == "InsufficientCapabilitiesException"
     assert refused.value.message == f"Requires capabilities : [{missing}]"
 
 

@@ -32,13 +32,14 @@ def broken_rules(rules: Mapping[str, Any], values: Mapping[str, str]) -> list[Br
 
     :param rules: the template's Rules section, with short forms spelled out.
     :param values: values by parameter name.
+    :raises KeyError: names a function that Rules cannot use.
     """
     broken = []
-    for rule in rules.values():
-        parameters = tuple(dict.fromkeys(_references(rule)))
+    for name, rule in rules.items():
+        parameters = tuple(dict.fromkeys(references(rule)))
         if set(parameters) <= set(values) and _evaluate(rule.get("RuleCondition", True), values):
             broken += [
-                Broken(" ".join(assertion["AssertDescription"].split()), parameters)
+                Broken(" ".join(assertion.get("AssertDescription", f"{name} does not hold").split()), parameters)
                 for assertion in rule["Assertions"]
                 if not _evaluate(assertion["Assert"], values)
             ]
@@ -54,15 +55,19 @@ def in_settings_words(description: str, settings: Mapping[str, str]) -> str:
     return re.sub(r"\w+", lambda word: settings.get(word[0], word[0]), description).rstrip(".")
 
 
-def _references(node: object) -> Iterator[str]:
+def references(node: object) -> Iterator[str]:
+    """Yield what is referred to.
+
+    :param node: a rule, or a part of one.
+    """
     if isinstance(node, dict):
         if "Ref" in node:
             yield node["Ref"]
         for child in node.values():
-            yield from _references(child)
+            yield from references(child)
     elif isinstance(node, list):
         for child in node:
-            yield from _references(child)
+            yield from references(child)
 
 
 _FUNCTIONS: dict[str, Callable[..., bool]] = {
@@ -71,6 +76,8 @@ _FUNCTIONS: dict[str, Callable[..., bool]] = {
     "Fn::Not": lambda condition: not condition,
     "Fn::Equals": lambda one, other: one == other,
     "Fn::Contains": lambda allowed, value: value in allowed,
+    "Fn::EachMemberEquals": lambda members, value: all(member == value for member in members),
+    "Fn::EachMemberIn": lambda members, allowed: set(members) <= set(allowed),
 }
 
 

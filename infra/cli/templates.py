@@ -35,6 +35,15 @@ def _spell_out(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
 yaml.add_multi_constructor("!", _spell_out, _Loader)
 
 
+def parse(template: str) -> dict[str, Any]:
+    """Return a template with all its scalars as strings, and its short forms spelled out.
+
+    :param template: YAML or JSON.
+    """
+    content: dict[str, Any] = yaml.load(template, _Loader)  # noqa: S506 - a BaseLoader: strings only
+    return content
+
+
 @dataclass(frozen=True)
 class Parameter:
     """Describe a template parameter.
@@ -61,31 +70,41 @@ class Parameter:
 
         :param value: the setting's value.
         """
-        allowed = self.rules.get("AllowedValues")
-        if allowed is not None:
-            return None if value in allowed else f"must be one of {', '.join(allowed)}"
-        members = value.split(",") if self.is_list else [value]
-        if all(self._in_range(member) and self._fits_pattern(member) for member in members):
-            return _broken_list(members) if self.is_list else None
+        broken = self.broken_constraint(value)
+        if broken is None:
+            return _broken_list(value.split(",")) if self.is_list else None
+        if broken == "AllowedValues":
+            return f"must be one of {', '.join(self.rules[broken])}"
         rule: str = self.rules.get("ConstraintDescription", self._range_in_words())
         return rule.strip().rstrip(".")
+
+    def broken_constraint(self, value: str) -> str | None:
+        """Return the name of the first constraint that a value breaks, such as MaxLength, None for a good one.
+
+        :param value: if it is a list, each member has to satisfy them.
+        :returns: Type for what is not a number.
+        """
+        members = value.split(",") if self.is_list else [value]
+        return next(filter(None, map(self._broken_by, members)), None)
 
     @property
     def is_list(self) -> bool:
         """Whether the value is a list: its members are separated by commas, and each of them has to obey the rules."""
-        return bool(self.rules.get("Type") == "CommaDelimitedList")
+        return "List" in self.rules.get("Type", "String")
 
-    def _fits_pattern(self, value: str) -> bool:
-        return bool(re.fullmatch(self.rules.get("AllowedPattern", ".*"), value, re.DOTALL))
-
-    def _in_range(self, value: str) -> bool:
-        if self.rules.get("Type") != "Number":
-            return self._between(len(value), "Length")
-        return bool(re.fullmatch(r"-?\d+(\.\d+)?", value)) and self._between(float(value), "Value")
-
-    def _between(self, size: float, of: str) -> bool:
-        low, high = self.rules.get(f"Min{of}", "-inf"), self.rules.get(f"Max{of}", "inf")
-        return float(low) <= size <= float(high)
+    def _broken_by(self, value: str) -> str | None:
+        rules, is_number = self.rules, "Number" in self.rules.get("Type", "String")
+        if "AllowedValues" in rules and value not in rules["AllowedValues"]:
+            return "AllowedValues"
+        if is_number and not re.fullmatch(r"-?\d+(\.\d+)?", value):
+            return "Type"
+        # Whole values are matched. Source: user guide, Parameters: AllowedPattern.
+        if "AllowedPattern" in rules and not re.fullmatch(rules["AllowedPattern"], value, re.DOTALL):
+            return "AllowedPattern"
+        size, of = (float(value), "Value") if is_number else (len(value), "Length")
+        if size < float(rules.get(f"Min{of}", "-inf")):
+            return f"Min{of}"
+        return f"Max{of}" if size > float(rules.get(f"Max{of}", "inf")) else None
 
     def _range_in_words(self) -> str:
         kind = "must be a number" if self.rules.get("Type") == "Number" else "must fit its template parameter"
@@ -132,7 +151,7 @@ class Template:
 
         :param path: the YAML file.
         """
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a BaseLoader: strings only
+        content = parse(path.read_text(encoding="utf-8"))
         parameters = {name: Parameter(name, rules) for name, rules in (content.get("Parameters") or {}).items()}
         return cls(path, parameters, frozenset(content.get("Outputs") or ()), content.get("Rules") or {})
 

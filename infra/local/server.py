@@ -31,7 +31,6 @@ from infra.local.moto import (
     filter_pattern,
     iam,
     lambda_runtime,
-    propagation,
     resources,
     s3,
     vpc,
@@ -107,7 +106,6 @@ class Server:
         s3.install()
         alarms.install()
         filter_pattern.install()
-        propagation.install()
         lambda_runtime.install(lambda: self.endpoint_url, self.iam.role_may)
         resources.install(resources.Backends(self.codeartifact, self.environments, self.client))
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))

@@ -12,15 +12,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing, responses
-from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 
 from infra.local.moto import operation, template_rules
 from infra.local.moto.custom_resource import CustomResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from moto.core.common_models import CloudFormationModel
 
 __all__ = ["CustomResource", "install", "stop"]
 
@@ -30,14 +28,9 @@ _PATIENCE_SECONDS = 10.0
 _LAST_WORK_SECONDS = 5.0
 
 _create_change_set = models.CloudFormationBackend.create_change_set
+_answer_change_set = responses.CloudFormationResponse.create_change_set
 _summary = responses.get_template_summary_response_from_template
 _works: set[threading.Thread] = set()
-
-
-class InvalidChangeSetStatusError(CloudFormationError):
-    """The change set cannot be executed."""
-
-    code = "InvalidChangeSetStatus"
 
 
 def install(answers_url: Callable[[], str], region: str) -> None:
@@ -46,32 +39,19 @@ def install(answers_url: Callable[[], str], region: str) -> None:
     :param answers_url: where custom resources send their answers; the request's id is appended.
     :param region: whose availability zones ``Fn::GetAZs ""`` gives.
     """
-    parsing.DEFAULT_REGION = region
+    parsing.DEFAULT_REGION, parsing.CustomModel = region, CustomResource
     CustomResource.answers_url = staticmethod(answers_url)
-    parsing.CustomModel = CustomResource
     backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
-    backend.create_change_set = _checked_change_set
-    backend.create_stack = _create_stack
-    backend.update_stack = _update_stack
-    backend.execute_change_set = _execute_change_set
-    backend.delete_stack = _delete_stack
-    stack.has_parameters = lambda self, others: self.parameters == others
+    backend.create_change_set, backend.execute_change_set = _checked_change_set, _execute_change_set
+    backend.create_stack, backend.update_stack, backend.delete_stack = _create_stack, _update_stack, _delete_stack
     stack.has_template = lambda self, other: self.template_dict == self.parse_template(other)
-    stack.stack_resources = property(_stack_resources)
+    stack.stack_resources = property(lambda self: [*operation.made(self.resource_map).values()])
     stack.parameter_list = property(_parameter_list)
-    response.create_change_set = _acknowledged(response.create_change_set, directly=False)
-    response.create_stack = _acknowledged(response.create_stack, directly=True)
-    response.update_stack = _acknowledged(response.update_stack, directly=True)
+    response.create_change_set = _acknowledged
     responses.get_template_summary_response_from_template = _summary_with_loops
     # A change set without changes is made and fails, as on AWS, instead of being refused.
     response._validate_different_update = lambda *_: None
     operation.begin(os.environ.get("LOCAL_CLOUDFORMATION_SEED"))
-
-
-def _summary_with_loops(template_body: str) -> dict[str, Any]:
-    """Answer GetTemplateSummary: moto takes a loop of resources for a resource."""
-    template = models.Stack.parse_template(template_body)
-    return _summary(json.dumps({**template, "Resources": template_rules.all_resources(template)}, default=str))
 
 
 def stop() -> None:
@@ -81,47 +61,38 @@ def stop() -> None:
         work.join(_LAST_WORK_SECONDS)
 
 
-def _acknowledged(
-    answer: Callable[[responses.CloudFormationResponse], Any], *, directly: bool
-) -> Callable[[responses.CloudFormationResponse], Any]:
+def _summary_with_loops(template_body: str) -> dict[str, Any]:
+    """Answer GetTemplateSummary: moto takes a loop of resources for a resource."""
+    template = models.Stack.parse_template(template_body)
+    return _summary(json.dumps({**template, "Resources": template_rules.all_resources(template)}, default=str))
+
+
+def _parameter_list(stack: models.Stack) -> list[dict[str, str]]:
+    """List the parameters as they are given: a list is a string there (API: Parameter). No parameter here is NoEcho."""
+    return [{"ParameterKey": name, "ParameterValue": text} for name, text in stack.parameters.items()]
+
+
+def _acknowledged(response: responses.CloudFormationResponse) -> Any:
     """Check the capabilities that a request gives, then answer it."""
-    if hasattr(answer, "checked"):  # a second server in one process
-        return answer
-
-    def checked(response: responses.CloudFormationResponse) -> Any:
-        url, body = response._get_param("TemplateURL"), response._get_param("TemplateBody")
-        if url:
-            body = response._get_stack_from_s3_url(url)
-        if body:
-            capabilities = response._get_param("Capabilities", [])
-            template_rules.check_capabilities(models.Stack.parse_template(body), capabilities, directly=directly)
-        return answer(response)
-
-    checked.checked = True
-    return checked
+    url, body = response._get_param("TemplateURL"), response._get_param("TemplateBody")
+    if template := response._get_stack_from_s3_url(url) if url else body:
+        capabilities = response._get_param("Capabilities", [])
+        template_rules.check_capabilities(models.Stack.parse_template(template), capabilities)
+    return _answer_change_set(response)
 
 
 def _checked_change_set(
-    backend: models.CloudFormationBackend,
-    stack_name: str,
-    change_set_name: str,
-    template: str,
-    parameters: dict[str, Any],
-    **more: Any,
+    backend: Any, stack_name: str, change_set_name: str, template: str, parameters: dict[str, Any], **more: Any
 ) -> tuple[str, str]:
     """Check the template and its parameters and expand it before moto sees it."""
     for stack in backend.stacks.values():
         # Source: guide, "Stack status codes": such a stack cannot be updated, or not now.
-        if stack.name == stack_name and (
-            stack.status in {"ROLLBACK_COMPLETE", "DELETE_FAILED"} or stack.status.endswith("_IN_PROGRESS")
-        ):
-            if stack.status == "REVIEW_IN_PROGRESS":
-                continue
+        is_stuck = stack.status in {"ROLLBACK_COMPLETE", "DELETE_FAILED"} or stack.status.endswith("_IN_PROGRESS")
+        if stack.name == stack_name and is_stuck and stack.status != "REVIEW_IN_PROGRESS":
             message = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
             raise ValidationError(message=message)
-    parsed = models.Stack.parse_template(template)
-    values = template_rules.check_parameters(parsed, parameters, backend.account_id, backend.region_name)
-    expanded = template_rules.expand(parsed, values, backend.region_name)
+    values = template_rules.check_parameters(template, parameters, backend.account_id, backend.region_name)
+    expanded = template_rules.expand(models.Stack.parse_template(template), values, backend.region_name)
     _check_types(expanded, backend.region_name)
     template_rules.dependencies(expanded, backend.region_name)
     text = json.dumps(expanded, default=str)
@@ -134,101 +105,62 @@ def _check_types(template: dict[str, Any], region: str) -> None:
     """Refuse types that CloudFormation does not know, or that nobody has taught to moto, which would leave them out."""
     types = {resource["Type"] for resource in template["Resources"].values()}
     untaught = sorted(name for name in types if not name.startswith("Custom::") and name not in parsing.get_model_map())
-    if unknown := [name for name in untaught if template_rules.schema(name, region) is None]:
+    if unknown := [name for name in untaught if not template_rules.schema(name, region)]:
         raise ValidationError(message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
     if untaught:
-        raise ValidationError(
-            message=f"This stand-in has no resource types {', '.join(untaught)}: teach them in resources.py"
-        )
+        message = f"This stand-in has no resource types {', '.join(untaught)}: teach them in resources.py"
+        raise ValidationError(message=message)
 
 
-def _create_stack(
-    backend: models.CloudFormationBackend, name: str, template: str, parameters: dict[str, Any], **more: Any
-) -> models.Stack:
-    if any(stack.name == name for stack in backend.stacks.values()):
-        raise AlreadyExistsException(f"Stack [{name}] already exists")
-    return _directly(backend, "CREATE", name, template, parameters, more.get("tags"))
-
-
-def _update_stack(
-    backend: models.CloudFormationBackend, name: str, template: str, parameters: list[dict[str, Any]], **more: Any
-) -> models.Stack:
-    stack = backend.get_stack(name)
-    resolved = backend._resolve_update_parameters(stack, parameters)
-    return _directly(backend, "UPDATE", stack.name, template, resolved, more.get("tags") or stack.tags)
-
-
-def _directly(
-    backend: models.CloudFormationBackend, kind: str, name: str, template: str, parameters: dict[str, Any], tags: Any
-) -> models.Stack:
-    """Work on a stack by a change set that nobody looks at."""
-    change_set, stack_id = backend.create_change_set(
-        name, "directly", template, parameters, description="", change_set_type=kind, tags=tags
-    )
-    if backend.change_sets[change_set].status == "FAILED":
-        raise ValidationError(message="No updates are to be performed.")
+def _create_stack(backend: Any, name: str, template: str, parameters: dict[str, Any], **more: Any) -> Any:
+    """Make a stack by a change set that nobody looks at."""
+    how = {"description": "", "change_set_type": "CREATE", "tags": more.get("tags")}
+    change_set, stack_id = backend.create_change_set(name, "directly", template, parameters, **how)
     backend.execute_change_set(change_set)
     return backend.stacks[stack_id]
 
 
-def _stack_resources(stack: models.Stack) -> list[CloudFormationModel]:
-    """List what is there: moto lists, and thereby makes, what is not there yet."""
-    made = stack.resource_map._parsed_resources
-    return [made[name] for name in list(stack.resource_map._resource_json_map) if made.get(name) is not None]
+def _update_stack(*_: Any, **__: Any) -> None:
+    raise ValidationError(message="This stand-in updates stacks by change sets only")
 
 
-def _parameter_list(stack: models.Stack) -> list[dict[str, str]]:
-    """List the parameters as they are given: a list is a string there (API: Parameter). No parameter here is NoEcho."""
-    given = stack.resource_map.resolved_parameters.items()
-    texts = {name: ",".join(value) if isinstance(value, list) else value for name, value in given}
-    return [{"ParameterKey": name, "ParameterValue": text} for name, text in texts.items()]
-
-
-def _execute_change_set(
-    backend: models.CloudFormationBackend, change_set_name: str, stack_name: str | None = None
-) -> None:
+def _execute_change_set(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
     del stack_name
     change_set = backend.describe_change_set(change_set_name)
     if change_set.execution_status != "AVAILABLE":
-        message = f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current status"
-        raise InvalidChangeSetStatusError(f"{message} of [{change_set.status}]")
+        message = f"ChangeSet [{change_set_name}] cannot be executed in its current status of [{change_set.status}]"
+        raise CloudFormationError("InvalidChangeSetStatus", message)
     stack, kind = backend.stacks[change_set.stack_id], change_set.change_set_type
     change_set.execution_status = "EXECUTE_IN_PROGRESS"
-    _set_status(stack, f"{kind}_IN_PROGRESS", "User Initiated")
+    operation.set_status(stack, f"{kind}_IN_PROGRESS", "User Initiated")
 
     def work() -> None:
-        outcome = operation.change(stack, change_set.template_dict, change_set.parameters, kind)
-        if not outcome.failed:
+        status = operation.change(stack, change_set.template_dict, change_set.parameters, kind)
+        failed = "ROLLBACK" in status
+        if not failed:
             stack.template, stack.template_dict = change_set.original, change_set.template_dict
             stack.parameters, stack.tags = change_set.parameters, change_set.tags or {}
             stack.description = stack.template_dict.get("Description")
             stack.output_map = stack._create_output_map()
-        change_set.execution_status = "EXECUTE_FAILED" if outcome.failed else "EXECUTE_COMPLETE"
-        _set_status(stack, outcome.status)
+        change_set.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
+        operation.set_status(stack, status)
 
     _in_background(work)
 
 
-def _delete_stack(backend: models.CloudFormationBackend, name_or_stack_id: str) -> None:
+def _delete_stack(backend: Any, name_or_stack_id: str) -> None:
     for stack in [stack for stack in backend.stacks.values() if name_or_stack_id in {stack.name, stack.stack_id}]:
-        _set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
+        operation.set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
 
         def work(stack: models.Stack = stack) -> None:
             if failed := operation.delete(stack):
-                _set_status(
-                    stack, "DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}]."
-                )
+                reason = f"The following resource(s) failed to delete: [{', '.join(failed)}]."
+                operation.set_status(stack, "DELETE_FAILED", reason)
                 return
-            _set_status(stack, "DELETE_COMPLETE")
+            operation.set_status(stack, "DELETE_COMPLETE")
             backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
 
         _in_background(work)
-
-
-def _set_status(stack: models.Stack, status: str, reason: str | None = None) -> None:
-    # The event first: who sees the status may look for the events at once.
-    stack._add_stack_event(status, resource_status_reason=reason)
-    stack.status = status
 
 
 def _in_background(work: Callable[[], None]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import queue
+import time
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.utils import get_backend
 from moto.cloudformation.custom_model import CustomModel
 
-from infra.local.moto import callers, lambda_runtime
+from infra.local.moto import lambda_runtime, operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,18 +24,17 @@ class CustomResource(CustomModel):
     answers_url: Callable[[], str]
     takes_time = True
     account_id: str
-    stack_id: str
-    type: str
+    ids: dict[str, str]
     properties: dict[str, Any]
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **ids: Any
     ) -> CustomResource:
         """Create it."""
-        resource = cls(region_name, "", kwargs["LogicalId"], resource_name)
-        resource.account_id, resource.stack_id, resource.type = account_id, kwargs["StackId"], kwargs["ResourceType"]
-        resource.properties = cloudformation_json["Properties"]
+        resource = cls(region_name, "", ids["LogicalId"], resource_name)
+        resource.account_id, resource.properties = account_id, cloudformation_json["Properties"]
+        resource.ids = {"LogicalResourceId": ids["LogicalId"], **{key: ids[key] for key in ("StackId", "ResourceType")}}
         resource._request("Create")
         return resource
 
@@ -49,56 +50,38 @@ class CustomResource(CustomModel):
             original_resource._request("Delete", PhysicalResourceId=old_id)
         return original_resource
 
-    def delete(self, account_id: str, region_name: str) -> None:
+    def delete(self, *_: str) -> None:
         """Delete it."""
-        del account_id, region_name
         self._request("Delete", PhysicalResourceId=self.resource_name)
 
     def _request(self, request_type: str, **more: Any) -> None:
-        request_id = str(uuid.uuid4())
-        answer: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.answers[request_id] = answer
-        event = {
-            "RequestType": request_type,
-            "ResponseURL": type(self).answers_url() + request_id,
-            "StackId": self.stack_id,
-            "RequestId": request_id,
-            "LogicalResourceId": self.logical_id,
-            "ResourceType": self.type,
-            "ResourceProperties": self.properties,
-            **more,
-        }
+        request_id, url = str(uuid.uuid4()), type(self).answers_url()
+        event = {"RequestType": request_type, "ResponseURL": url + request_id, "RequestId": request_id, **self.ids}
         function = get_backend(self.account_id, self.region_name).get_function(self.properties["ServiceToken"])
         # With the permissions of who deploys. Guide, "Custom resources": how they work.
-        callers.require("lambda:InvokeFunction", function.function_arn)
+        operation.require("lambda:InvokeFunction", function.function_arn)
+        self.answers[request_id] = queue.Queue()
         try:
-            body = self._answer(lambda_runtime.invoke_async(function, event), answer, request_id)
+            body = self._answer(function, {**event, "ResourceProperties": self.properties, **more})
         finally:
             del self.answers[request_id]
         if body["Status"] != "SUCCESS":
-            raise RuntimeError(
-                f"Received response status [FAILED] from custom resource. Message returned: {body['Reason']}"
-            )
+            message = f"Message returned: {body['Reason']}"
+            raise RuntimeError(f"Received response status [FAILED] from custom resource. {message}")
         if request_type != "Delete":
             self.resource_name = body["PhysicalResourceId"]
             self.set_data(body.get("Data", {}))
 
-    def _answer(
-        self, invocation: lambda_runtime.Invocation, answer: queue.Queue[dict[str, Any]], request_id: str
-    ) -> dict[str, Any]:
+    def _answer(self, function: Any, event: dict[str, Any]) -> dict[str, Any]:
         """Wait for the answer as long as ServiceTimeout lets, or until the last attempt has ended without one."""
-        left = float(self.properties.get("ServiceTimeout", 3600))
-        step = 0.05
-        while left > 0:
-            ended = invocation.wait(0)
-            try:
-                return answer.get(timeout=1 if ended else step)
-            except queue.Empty:
-                if ended:
-                    break
-            left -= step
+        deadline = time.monotonic() + float(self.properties.get("ServiceTimeout", 3600))
+        invocation, ended = lambda_runtime.invoke_async(function, event), False
+        while not ended and time.monotonic() < deadline:
+            ended = not invocation.is_alive()
+            with suppress(queue.Empty):
+                return self.answers[event["RequestId"]].get(timeout=1 if ended else 0.05)
         raise RuntimeError(
             "CloudFormation did not receive a response from your Custom Resource. Please check your logs for "
-            f"requestId [{request_id}]. If you are using the Python cfn-response module, you may need to update your "
-            "Lambda function code so that CloudFormation can attach the updated version."
+            f"requestId [{event['RequestId']}]. If you are using the Python cfn-response module, you may need to "
+            "update your Lambda function code so that CloudFormation can attach the updated version."
         )

@@ -1,9 +1,8 @@
 """The process in which the stand-in runs a deployed function: the unpacked zip is its working directory.
 
 Reads events from standard input, one a line, and runs them one after another, like a Lambda runtime that stays warm:
-what the function keeps in its modules is there for the next event. The result of each goes to the file descriptor that
-RESULTS_FD names, with whether the function failed; without it to standard output as its last line, and the exit status
-tells. What the function prints and logs goes to standard output and standard error.
+what the function keeps in its modules is there for the next event. The result of each goes to standard output, with
+whether the function failed; what the function prints and logs goes to standard error.
 """
 
 from __future__ import annotations
@@ -20,20 +19,14 @@ from types import SimpleNamespace
 from typing import Any
 
 
-def main() -> int:
-    """Call the handler named by _HANDLER with every event; exit 1 when it raised at the last one."""
+def main() -> None:
+    """Call the handler named by _HANDLER with every event."""
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(message)s")
     sys.path.insert(0, str(Path.cwd()))
-    results = os.environ.pop("RESULTS_FD", None)
-    failed = False
+    results, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
-        result, failed = _run(json.loads(line))
-        if results is None:
-            sys.stdout.write(f"\n{json.dumps(result)}")
-        sys.stdout.flush()
-        if results is not None:
-            os.write(int(results), json.dumps([result, failed]).encode() + b"\n")
-    return int(failed)
+        results.write(json.dumps(_run(json.loads(line))) + "\n")
+        results.flush()
 
 
 def _run(event: Any) -> tuple[Any, bool]:
@@ -53,4 +46,4 @@ def _run(event: Any) -> tuple[Any, bool]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

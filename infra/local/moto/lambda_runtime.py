@@ -6,97 +6,141 @@ retries with asynchronous invocation".
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import io
 import json
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
+import zipfile
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.models import LambdaFunction
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.sqs.models import sqs_backends
 
 from infra import ROOT
+from infra.local.moto import lambda_process
 from infra.local.moto.iam import assume_role
-from infra.local.moto.lambda_environment import ExecutionEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Lambda tries again one and two minutes after the first two failures.
 _RETRY_SECONDS = (60.0, 120.0)
-_RETRIES, _EVENT_AGE_SECONDS = 2, 6 * 60 * 60
+# Before its role's credentials, which an execution environment got at its start, expire.
+_LIFE_SECONDS = 50 * 60
 
 
-class RoleMay(Protocol):
-    """Tells whether a role may do something on a resource."""
+class _Environment:
+    """One execution environment of a function: an unpacked zip, a process on it, and its log stream."""
 
-    def __call__(self, role_arn: str, action: str, resource: str) -> bool:
-        """Evaluate the role's policies."""
+    def __init__(self, function: LambdaFunction, endpoint_url: str) -> None:
+        self.stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+        self._version, self._born = _version(function), time.monotonic()
+        self._folder = Path(tempfile.mkdtemp(prefix="lambda-"))
+        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as zipped:
+            zipped.extractall(self._folder / "task")
+        variables = {
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
+            "_HANDLER": function.handler,
+            **assume_role(function.role, "lambda.amazonaws.com", function.region),
+            **function.environment_vars,
+        }
+        command, pipe, where = [python(), "-B", lambda_process.__file__], subprocess.PIPE, self._folder / "task"
+        with (self._folder / "log").open("wb") as log:
+            self._process: Any = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=log, env=variables, cwd=where
+            )
+        self._log = (self._folder / "log").open(encoding="utf-8", errors="replace")
+
+    def serves(self, function: LambdaFunction) -> bool:
+        """Return whether it can take another event of a function: of other code or configuration it ends."""
+        is_young = time.monotonic() - self._born < _LIFE_SECONDS
+        return is_young and self._process.poll() is None and self._version == _version(function)
+
+    def run(self, event: Any, timeout: float) -> tuple[Any, bool, str]:
+        """Return the result of one event, whether the function failed, and what it logged."""
+        deadline, killer = time.monotonic() + timeout, threading.Timer(timeout, self._process.kill)
+        killer.daemon = True
+        killer.start()
+        try:
+            self._process.stdin.write(json.dumps(event).encode() + b"\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = b""
+        killer.cancel()
+        if answer.endswith(b"\n"):
+            return *json.loads(answer), self._log.read()
+        status, error, message = self._process.wait(), "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"
+        if time.monotonic() < deadline:
+            error, message = "Runtime.ExitError", f"Runtime exited with status {status}"
+        return {"errorMessage": message, "errorType": error}, True, self._log.read()
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class _Runtime:
     """What the functions of one server need: where AWS is, and their execution environments that wait for an event."""
 
-    def __init__(self, endpoint_url: Callable[[], str], role_may: RoleMay | None) -> None:
-        self.endpoint_url, self.stopped = endpoint_url, threading.Event()
-        self.role_may: RoleMay = role_may or (lambda *_: True)
+    def __init__(self, endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
+        self.endpoint_url, self.role_may, self.stopped = endpoint_url, role_may, threading.Event()
         self.retry_scale = float(os.environ.get("LOCAL_LAMBDA_RETRY_SCALE", "1"))
-        self._idle: dict[str, tuple[str, list[ExecutionEnvironment]]] = {}
+        self._idle: dict[str, list[_Environment]] = {}
         self._lock = threading.Lock()
 
-    def environment(self, function: LambdaFunction) -> ExecutionEnvironment:
-        """Take one that is warm, or start one; those of other code or configuration end."""
-        version = _version(function)
+    def run(self, function: LambdaFunction, event: Any) -> tuple[Any, bool, str]:
+        """Run an event where it is warm, or in a new environment; return result, whether it failed, what it logged."""
         with self._lock:
-            known, idle = self._idle.get(function.function_arn, ("", []))
-            if known != version:
-                for environment in idle:
-                    environment.stop()
-                idle = []
-                self._idle[function.function_arn] = (version, idle)
-            while idle:
-                environment = idle.pop()
-                if environment.is_usable:
-                    return environment
+            idle = self._idle.setdefault(function.function_arn, [])
+            environment = idle.pop() if idle else None
+        if environment and not environment.serves(function):
+            environment.stop()
+            environment = None
+        environment = environment or _Environment(function, self.endpoint_url())
+        result, failed, log = environment.run(event, function.timeout)
+        _keep_log(function, environment.stream, log)
+        with self._lock:
+            if self.stopped.is_set():
                 environment.stop()
-        stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
-        return ExecutionEnvironment(
-            python(), function.code_bytes, _variables(function, stream, self.endpoint_url()), stream
-        )
-
-    def keep(self, function: LambdaFunction, environment: ExecutionEnvironment) -> None:
-        """Keep one for the next event."""
-        with self._lock:
-            known, idle = self._idle.get(function.function_arn, ("", []))
-            if known == _version(function) and environment.is_usable and not self.stopped.is_set():
+            else:
                 idle.append(environment)
-                return
-        environment.stop()
+        return result, failed, log
 
     def stop(self) -> None:
-        """End all that wait."""
         self.stopped.set()
         with self._lock:
-            for _, idle in self._idle.values():
-                for environment in idle:
+            while self._idle:
+                for environment in self._idle.popitem()[1]:
                     environment.stop()
-            self._idle.clear()
 
 
-_runtime = _Runtime(str, None)
+_runtime = _Runtime(str, lambda *_: True)
 
 
-def install(endpoint_url: Callable[[], str], role_may: RoleMay | None = None) -> None:
+def install(endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
     """Let moto's functions run here.
 
     :param endpoint_url: where the functions find AWS.
-    :param role_may: asked before Lambda writes a log or sends a message with a function's role (default: it may).
+    :param role_may: asked, before Lambda writes a log or sends a message, about the function's role, action, resource.
     """
     global _runtime  # noqa: PLW0603  (moto calls what is put into its classes: there is no other way to reach it)
     _runtime = _Runtime(endpoint_url, role_may)
@@ -120,145 +164,95 @@ def _invoke(function: LambdaFunction, body: Any, request_headers: Any, response_
     if request_headers.get("X-Amz-Invocation-Type", request_headers.get("x-amz-invocation-type")) == "Event":
         invoke_async(function, event)
         return b""
-    result, failed, log = run(function, event)
+    result, failed = _run(function, event)
     if failed:
         response_headers["x-amz-function-error"] = "Unhandled"
-    response_headers["x-amz-log-result"] = base64.b64encode(log[-4096:].encode()).decode()
-    return result.encode()
+    return json.dumps(result).encode()
 
 
-def run(function: LambdaFunction, event: Any) -> tuple[str, bool, str]:
-    """Invoke a function once, and wait for it.
-
-    :param function: as deployed.
-    :param event: JSON types.
-    :returns: JSON result, whether the function failed, what it logged.
-    """
-    environment = _runtime.environment(function)
-    result, failed, log = environment.run(event, function.timeout)
-    _runtime.keep(function, environment)
-    _keep_log(function, environment.stream, log)
-    for line in log.splitlines():
-        _keep_metrics(function, line)
-    for name, value in (("Invocations", 1), ("Errors", int(failed))):
-        _count(function, name, value)
-    return json.dumps(result), failed, log
-
-
-class Invocation:
-    """An event that waits in Lambda's queue until the function has taken it, or until all attempts have failed."""
-
-    def __init__(self, function: LambdaFunction, event: Any, say: Callable[[str], None]) -> None:
-        self._function, self._event, self._say, self._id = function, event, say, str(uuid.uuid4())
-        self._thread = threading.Thread(target=self._attempts, name=f"lambda-{function.function_name}", daemon=True)
-        self._thread.start()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end; return whether it has come."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def _attempts(self) -> None:
-        config = self._function.event_invoke_config[-1].config if self._function.event_invoke_config else {}
-        retries = int(config.get("MaximumRetryAttempts", _RETRIES))
-        age = float(config.get("MaximumEventAgeInSeconds", _EVENT_AGE_SECONDS)) * _runtime.retry_scale
-        began, condition = time.monotonic(), "RetriesExhausted"
-        for attempt in range(retries + 1):
-            result, failed, _ = run(self._function, self._event)
-            self._say(f"{'failed' if failed else 'ran'}: {json.loads(result)}")
-            if not failed:
-                return
-            if attempt < retries:
-                pause = _RETRY_SECONDS[attempt] * _runtime.retry_scale
-                if time.monotonic() + pause - began > age:
-                    condition = "EventAgeExceeded"
-                    break
-                if _runtime.stopped.wait(pause):
-                    return
-        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-        if destination:
-            self._report(destination, condition, attempt + 1, json.loads(result))
-
-    def _report(self, queue_arn: str, condition: str, attempts: int, result: Any) -> None:
-        """Send the record of a failed invocation. Source: guide, "Capturing records …", the example of a record."""
-        function = self._function
-        if not _runtime.role_may(function.role, "sqs:SendMessage", queue_arn):
-            _count(function, "DestinationDeliveryFailures", 1)
-            return
-        record = {
-            "version": "1.0",
-            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "requestContext": {
-                "requestId": self._id,
-                "functionArn": f"{function.function_arn}:$LATEST",
-                "condition": condition,
-                "approximateInvokeCount": attempts,
-            },
-            "requestPayload": self._event,
-            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
-            "responsePayload": result,
-        }
-        sqs_backends[function.account_id][function.region].send_message(
-            queue_arn.rpartition(":")[2], json.dumps(record)
-        )
-
-
-def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None] = lambda _: None) -> Invocation:
+def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None] = lambda _: None) -> threading.Thread:
     """Let a function have an event, as EventBridge, CloudFormation and InvocationType=Event do; wait for nothing.
 
-    :param function: as deployed.
-    :param event: JSON types.
     :param say: told what became of every attempt.
+    :returns: ends when the function has taken the event, or when all attempts have failed.
     """
-    return Invocation(function, event, say)
+    thread = threading.Thread(target=_attempt, args=(function, event, say), daemon=True)
+    thread.start()
+    return thread
 
 
-def check_destinations(function: LambdaFunction, config: dict[str, Any]) -> None:
+def check_destination(function: LambdaFunction, config: dict[str, Any]) -> None:
     """Refuse a destination to which the function's role may not send. API, PutFunctionEventInvokeConfig.
 
     :param config: properties of AWS::Lambda::EventInvokeConfig.
     :raises ValueError: in Lambda's words.
     """
-    arn = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+    arn = _destination(config)
     if arn and not _runtime.role_may(function.role, "sqs:SendMessage", arn):
         raise ValueError(f"The function's execution role does not have permissions to call SendMessage on {arn}")
 
 
-def _version(function: LambdaFunction) -> str:
-    """Return what an execution environment is made of."""
-    parts = (function.code_bytes, function.handler, function.timeout, function.role, function.environment_vars)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+def _destination(config: dict[str, Any]) -> str:
+    return str(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""))
 
 
-def _variables(function: LambdaFunction, stream: str, endpoint_url: str) -> dict[str, str]:
-    """Return what a Lambda runtime gives, and where AWS is; the credentials are the function's role's."""
-    return {
-        "PATH": os.environ["PATH"],
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_REGION": function.region,
-        "AWS_DEFAULT_REGION": function.region,
-        "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
-        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
-        "_HANDLER": function.handler,
-        **assume_role(function.role, "lambda.amazonaws.com", function.region),
-        **function.environment_vars,
+def _run(function: LambdaFunction, event: Any) -> tuple[Any, bool]:
+    """Invoke a function once, and keep its metrics."""
+    result, failed, log = _runtime.run(function, event)
+    for line in log.splitlines():
+        _keep_metrics(function, line)
+    _count(function, Invocations=1, Errors=int(failed))
+    return result, failed
+
+
+def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -> None:
+    config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
+    retries = int(config.get("MaximumRetryAttempts", len(_RETRY_SECONDS)))
+    for pause in (*_RETRY_SECONDS[:retries], None):
+        result, failed = _run(function, event)
+        say(f"{'failed' if failed else 'ran'}: {result}")
+        if not failed or (pause is not None and _runtime.stopped.wait(pause * _runtime.retry_scale)):
+            return
+    if not (queue_arn := _destination(config)):
+        return
+    if not _runtime.role_may(function.role, "sqs:SendMessage", queue_arn):
+        _count(function, DestinationDeliveryFailures=1)
+        return
+    # Source: guide, "Capturing records of Lambda asynchronous invocations", the example of a record.
+    record = {
+        "version": "1.0",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {
+            "requestId": str(uuid.uuid4()),
+            "functionArn": f"{function.function_arn}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": retries + 1,
+        },
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": result,
     }
+    sqs_backends[function.account_id][function.region].send_message(queue_arn.rpartition(":")[2], json.dumps(record))
+
+
+def _version(function: LambdaFunction) -> Any:
+    """Return what an execution environment is made of."""
+    return function.code_bytes, function.handler, function.timeout, function.role, dict(function.environment_vars)
 
 
 def _keep_log(function: LambdaFunction, stream: str, text: str) -> None:
     """Write a function's log with its role, as Lambda does: without the right to, nothing is written."""
-    logs, group = function.logs_backend, function.logs_group_name
+    logs, group, may = function.logs_backend, function.logs_group_name, partial(_runtime.role_may, function.role)
     arn = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{group}:"
     if group not in logs.groups:
-        if not _runtime.role_may(function.role, "logs:CreateLogGroup", f"{arn}*"):
+        if not may("logs:CreateLogGroup", f"{arn}*"):
             return
         logs.ensure_log_group(group)
     if stream not in logs.groups[group].streams:
-        if not _runtime.role_may(function.role, "logs:CreateLogStream", f"{arn}log-stream:{stream}"):
+        if not may("logs:CreateLogStream", f"{arn}log-stream:{stream}"):
             return
         logs.create_log_stream(group, stream)
-    if _runtime.role_may(function.role, "logs:PutLogEvents", f"{arn}log-stream:{stream}"):
+    if may("logs:PutLogEvents", f"{arn}log-stream:{stream}"):
         now = int(datetime.now(UTC).timestamp() * 1000)
         logs.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in text.splitlines() if line])
 
@@ -271,21 +265,21 @@ def _keep_metrics(function: LambdaFunction, line: str) -> None:
     except (ValueError, KeyError, TypeError):
         return
     for directive in directives:
-        dimensions = [{"Name": name, "Value": logged[name]} for name in directive["Dimensions"][0]]
-        metrics = [
-            {
-                "MetricName": metric["Name"],
-                "Unit": metric["Unit"],
-                "Value": logged[metric["Name"]],
-                "Dimensions": dimensions,
-            }
-            for metric in directive["Metrics"]
-        ]
-        cloudwatch_backends[function.account_id][function.region].put_metric_data(directive["Namespace"], metrics)
+        dimensions = {name: logged[name] for name in directive["Dimensions"][0]}
+        for metric in directive["Metrics"]:
+            name, unit = metric["Name"], metric["Unit"]
+            _put_metric(function, directive["Namespace"], name, unit, logged[name], dimensions)
 
 
-def _count(function: LambdaFunction, metric: str, value: int) -> None:
+def _count(function: LambdaFunction, **counts: int) -> None:
     """Count for AWS/Lambda. Source: guide, "Types of metrics for Lambda functions"."""
-    dimensions = [{"Name": "FunctionName", "Value": function.function_name}]
-    datum = {"MetricName": metric, "Value": value, "Unit": "Count", "Dimensions": dimensions}
-    cloudwatch_backends[function.account_id][function.region].put_metric_data("AWS/Lambda", [datum])
+    for name, count in counts.items():
+        _put_metric(function, "AWS/Lambda", name, "Count", count, {"FunctionName": function.function_name})
+
+
+def _put_metric(
+    function: LambdaFunction, namespace: str, name: str, unit: str, value: float, dimensions: dict[str, str]
+) -> None:
+    named = [{"Name": dimension, "Value": text} for dimension, text in dimensions.items()]
+    datum = {"MetricName": name, "Unit": unit, "Value": value, "Dimensions": named}
+    cloudwatch_backends[function.account_id][function.region].put_metric_data(namespace, [datum])

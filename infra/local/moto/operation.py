@@ -12,18 +12,16 @@ import queue
 import random
 import sys
 import threading
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing
 
-from infra.local.moto import callers, template_rules
+from infra.local.moto import template_rules
+from infra.local.moto.iam import caller_of_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from moto.core.common_models import CloudFormationModel
+    from collections.abc import Callable, Iterable, Mapping
 
 # Whose role a resource hands to a service. IAM guide, "Grant a user permissions to pass a role to an AWS service".
 _PASSED_ROLES = {
@@ -34,23 +32,8 @@ _order = random.Random()  # noqa: S311  (an order, not a secret)
 _stopping = threading.Event()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a stack.
-
-    :param status: of the stack.
-    :param failed: logical ids of the resources that failed.
-    """
-
-    status: str
-    failed: list[str] = field(default_factory=list)
-
-
 def begin(seed: str | None) -> None:
-    """Choose the order of what is independent, and print its seed, so that it can be had again.
-
-    :param seed: None for a new one.
-    """
+    """Choose the order of what is independent by a seed or a new one, and print it, so that it can be had again."""
     _stopping.clear()
     chosen = seed or str(random.randrange(10**6))  # noqa: S311  (as above)
     _order.seed(chosen)
@@ -62,36 +45,50 @@ def stop() -> None:
     _stopping.set()
 
 
-def change(stack: models.Stack, template: dict[str, Any], parameters: dict[str, str], kind: str) -> Outcome:
-    """Create or update a stack; when a resource fails, roll it back.
+def change(stack: models.Stack, template: dict[str, Any], parameters: dict[str, str], kind: str) -> str:
+    """Create or update a stack to an expanded template; when a resource fails, roll it back; return its new status.
 
-    :param template: expanded.
-    :param parameters: the values of all of them.
     :param kind: CREATE or UPDATE.
     """
     resources = _Resources(stack)
-    before = resources.snapshot()
+    before = stack.resource_map._template, stack.resource_map.input_parameters
     failed = resources.apply(template, parameters)
     if not failed:
         if kind == "UPDATE":
-            _say(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+            set_status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         resources.clean_up()
-        return Outcome(f"{kind}_COMPLETE")
+        return f"{kind}_COMPLETE"
     rollback = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
-    _say(
-        stack, f"{rollback}_IN_PROGRESS", f"The following resource(s) failed to {kind.lower()}: [{', '.join(failed)}]."
-    )
-    stuck = resources.delete(resources.made) if kind == "CREATE" else resources.roll_back(*before)
-    return Outcome(f"{rollback}_{'FAILED' if stuck else 'COMPLETE'}", failed)
+    reason = f"The following resource(s) failed to {kind.lower()}: [{', '.join(failed)}]."
+    set_status(stack, f"{rollback}_IN_PROGRESS", reason)
+    stuck = delete(stack) if kind == "CREATE" else resources.roll_back(*before)
+    return f"{rollback}_{'FAILED' if stuck else 'COMPLETE'}"
 
 
 def delete(stack: models.Stack) -> list[str]:
     """Delete a stack's resources; return those that could not be deleted."""
-    resources = _Resources(stack)
-    return resources.delete(resources.made)
+    return _Resources(stack).delete(made(stack.resource_map))
 
 
-def _say(stack: models.Stack, status: str, reason: str | None = None) -> None:
+def made(resources: parsing.ResourceMap) -> dict[str, Any]:
+    """Return what is there, by logical id: moto itself lists, and thereby makes, what is not there yet."""
+    found = resources._parsed_resources
+    return {name: found[name] for name in list(resources._resource_json_map) if found.get(name) is not None}
+
+
+def require(action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
+    """Check that the sender of the request that is being carried out may do what is done in its name.
+
+    :raises PermissionError: in IAM's words.
+    """
+    caller = caller_of_request.get()
+    if caller and not caller.may(action, resource, context):
+        asked = f"{action} on resource: {resource} because no identity-based policy allows the {action} action"
+        raise PermissionError(f"User: {caller.arn} is not authorized to perform: {asked}")
+
+
+def set_status(stack: models.Stack, status: str, reason: str | None = None) -> None:
+    """Change a stack's status, the event first: who sees the status may look for the events at once."""
     stack._add_stack_event(status, resource_status_reason=reason)
     stack.status = status
 
@@ -100,35 +97,20 @@ class _Resources:
     """The resources of one stack, and what has been replaced while it is worked on."""
 
     def __init__(self, stack: models.Stack) -> None:
-        self._stack, self._map = stack, stack.resource_map
-        self._where = {"account_id": stack.account_id, "region_name": stack.region_name}
+        self._stack, self._map, self._region = stack, stack.resource_map, stack.region_name
         # What each resource was made with, to know what has changed.
         self._applied: dict[str, dict[str, Any]] = self._map.__dict__.setdefault("applied", {})
         self._superseded: dict[str, tuple[Any, dict[str, Any]]] = {}
 
-    @property
-    def made(self) -> list[str]:
-        """The logical ids of what is there."""
-        found = self._map._parsed_resources
-        return [name for name in self._map._resource_json_map if found.get(name) is not None]
-
-    def snapshot(self) -> tuple[dict[str, Any], dict[str, str], set[str]]:
-        """Return the template, its parameters and what is there."""
-        return self._map._template, self._map.input_parameters, set(self.made)
-
     def apply(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
         """Create and update what a template asks for; return what failed."""
-        self._gone = {
-            name: json for name, json in self._map._resource_json_map.items() if name not in template["Resources"]
-        }
         resources = self._map
-        resources._template, resources.input_parameters = template, parameters
-        resources.resolved_parameters = {}
-        resources._resource_json_map = {**self._gone, **template["Resources"]}
+        resources._template, resources.input_parameters, resources.resolved_parameters = template, parameters, {}
+        resources._resource_json_map = resources._resource_json_map | template["Resources"]
         resources.load_mapping()
         resources.load_parameters()
         resources.load_conditions()
-        waits_for = template_rules.dependencies(template, self._where["region_name"])
+        waits_for = template_rules.dependencies(template, self._region)
         return _side_by_side(waits_for, self._prepare, stop_at_failure=True)
 
     def clean_up(self) -> None:
@@ -137,29 +119,24 @@ class _Resources:
             if json.get("UpdateReplacePolicy") != "Retain":
                 self._recorded("DELETE", name, json["Type"], partial(self._map._delete_resource, resource, json))
         wanted = self._map._template["Resources"]
-        unwanted = [name for name in self.made if name not in wanted or not self._is_wanted(wanted[name])]
-        self.delete(unwanted)
+        self.delete(name for name in made(self._map) if name not in wanted or not self._is_wanted(wanted[name]))
         self._map._resource_json_map = dict(wanted)
 
-    def roll_back(self, template: dict[str, Any], parameters: dict[str, str], were: set[str]) -> list[str]:
+    def roll_back(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
         """Restore what was there before; return what could not be."""
-        made = self._map._parsed_resources
-        added = {name: (made[name], self._map._resource_json_map[name]) for name in self.made if name not in were}
-        replacements = {name: (made[name], self._map._resource_json_map[name]) for name in self._superseded}
-        for name, (resource, _) in self._superseded.items():
-            made[name] = resource
+        replacements = {name: (made(self._map)[name], self._map._resource_json_map[name]) for name in self._superseded}
+        for name, (old, _) in self._superseded.items():
+            self._map._parsed_resources[name] = old
             self._applied.pop(name, None)  # updated once more, which restores it
         stuck = self.apply(template, parameters)
         self._superseded = replacements
-        self._map._resource_json_map |= {name: json for name, (_, json) in added.items()}
         self.clean_up()
         return stuck
 
     def delete(self, names: Iterable[str]) -> list[str]:
         """Delete resources after those that refer to them; return those that could not be deleted."""
-        templates = self._map._resource_json_map
         chosen = set(names)
-        refers_to = template_rules.dependencies({"Resources": templates}, self._where["region_name"])
+        refers_to = template_rules.dependencies({"Resources": self._map._resource_json_map}, self._region)
         waits_for = {name: {other for other in chosen if name in refers_to[other]} for name in chosen}
         return _side_by_side(waits_for, self._prepare_delete, stop_at_failure=False)
 
@@ -168,9 +145,8 @@ class _Resources:
         resolved = {**json, "Properties": self._applied.get(name, json.get("Properties", {}))}
 
         def work() -> bool:
-            if json.get("DeletionPolicy") != "Retain" and not self._recorded(
-                "DELETE", name, json["Type"], lambda: self._map._delete_resource(resource, resolved)
-            ):
+            act = partial(self._map._delete_resource, resource, resolved)
+            if json.get("DeletionPolicy") != "Retain" and not self._recorded("DELETE", name, json["Type"], act):
                 return False
             self._map._parsed_resources.pop(name, None)
             self._applied.pop(name, None)
@@ -179,56 +155,44 @@ class _Resources:
         return work, getattr(resource, "takes_time", False)
 
     def _is_wanted(self, json: dict[str, Any]) -> bool:
-        condition = json.get("Condition")
-        return not condition or bool(self._map.lazy_condition_map[condition])
+        return "Condition" not in json or bool(self._map.lazy_condition_map[json["Condition"]])
 
     def _prepare(self, name: str) -> tuple[Callable[[], bool], bool]:
         """Resolve a resource's properties; return the work on it, and whether that takes time."""
         json, old = self._map._resource_json_map[name], self._map._parsed_resources.get(name)
         if not self._is_wanted(json):
             return lambda: True, False
-        kind = "CREATE" if old is None else "UPDATE"
+        record = partial(self._recorded, "CREATE" if old is None else "UPDATE", name, json["Type"])
         try:
             kind_of, resolved, physical_name = parsing.parse_resource_and_generate_name(name, json, self._map)
-            properties = resolved["Properties"]
         except Exception as error:  # noqa: BLE001  (what a reference cannot be resolved to fails the resource)
-            reason = error
-            return lambda: self._recorded(kind, name, json["Type"], lambda: _raise(reason)), False
-        if old is not None and self._applied.get(name) == properties:
+            return partial(record, partial(_raise, error)), False
+        if old is not None and self._applied.get(name) == resolved["Properties"]:
             return lambda: True, False
+        work = partial(record, partial(self._act, name, kind_of, resolved, physical_name, old))
+        return work, getattr(kind_of, "takes_time", False)
 
-        def act() -> None:
-            template_rules.check_properties(name, json["Type"], properties, self._where["region_name"])
-            if json["Type"] in _PASSED_ROLES:
-                role, service = _PASSED_ROLES[json["Type"]]
-                if role in properties:
-                    callers.require("iam:PassRole", properties[role], {"iam:PassedToService": service})
-            self._act(name, kind_of, resolved, physical_name, old)
-
-        return lambda: self._recorded(kind, name, json["Type"], act), getattr(kind_of, "takes_time", False)
-
-    def _act(
-        self, name: str, kind_of: type[CloudFormationModel], resolved: dict[str, Any], physical_name: str, old: Any
-    ) -> None:
+    def _act(self, name: str, kind_of: Any, resolved: dict[str, Any], physical_name: str, old: Any) -> None:
         """Create, update or replace a resource."""
-        resource_type, properties, where = resolved["Type"], resolved["Properties"], self._where
+        resource_type, properties = resolved["Type"], resolved["Properties"]
+        template_rules.check_properties(name, resource_type, properties, self._region)
+        role, service = _PASSED_ROLES.get(resource_type, ("", ""))
+        if role in properties:
+            require("iam:PassRole", properties[role], {"iam:PassedToService": service})
         given = copy.deepcopy(properties)  # some of moto's types write into what they are given
         before = self._applied.pop(name, None)  # when this fails, a rollback has to update it once more
-        if old is not None and before is not None:
-            replaced = template_rules.replaces(resource_type, before, properties, where["region_name"])
-        else:
-            replaced = False
-        if old is not None and not replaced:
-            if hasattr(kind_of.update_from_cloudformation_json, "__isabstractmethod__"):
-                raise NotImplementedError(f"This stand-in cannot update a {resource_type} in place")
-            new = kind_of.update_from_cloudformation_json(
-                old, new_resource_name=physical_name, cloudformation_json=resolved, **where
-            )
-        else:
+        replaced = before is not None and template_rules.replaces(resource_type, before, properties, self._region)
+        where = {"account_id": self._stack.account_id, "region_name": self._region}
+        if old is None or replaced:
             ids = {"LogicalId": name, "StackId": self._map.stack_id, "ResourceType": resource_type}
             new = kind_of.create_from_cloudformation_json(physical_name, resolved, *where.values(), **ids)
             if old is not None:
                 self._superseded[name] = (old, self._map._resource_json_map[name])
+        elif hasattr(kind_of.update_from_cloudformation_json, "__isabstractmethod__"):
+            raise NotImplementedError(f"This stand-in cannot update a {resource_type} in place")
+        else:
+            update = partial(kind_of.update_from_cloudformation_json, old, new_resource_name=physical_name)
+            new = update(cloudformation_json=resolved, **where)
         new.cf_resource_type, new.logical_resource_id = resource_type, name
         self._map._parsed_resources[name] = new
         self._applied[name] = given
@@ -237,9 +201,8 @@ class _Resources:
         """Record a resource's events around what is done to it; return whether it succeeded."""
 
         def record(status: str, reason: str | None = None) -> None:
-            made = self._map._parsed_resources.get(name)
-            physical_id = str(getattr(made, "physical_resource_id", "") or "")
-            event = (self._stack.stack_id, self._stack.name, name, physical_id, resource_type)
+            physical_id = getattr(self._map._parsed_resources.get(name), "physical_resource_id", "")
+            event = (self._stack.stack_id, self._stack.name, name, str(physical_id or ""), resource_type)
             self._stack.events.append(models.Event(*event, f"{kind}_{status}", reason, None))
 
         record("IN_PROGRESS")
@@ -257,21 +220,21 @@ def _raise(error: Exception) -> None:
 
 
 def _side_by_side(
-    waits_for: dict[str, set[str]],
-    prepare: Callable[[str], tuple[Callable[[], bool], bool]],
-    *,
-    stop_at_failure: bool,
+    waits_for: dict[str, set[str]], prepare: Callable[[str], tuple[Callable[[], bool], bool]], *, stop_at_failure: bool
 ) -> list[str]:
     """Do each work as soon as what it waits for is done; in random order what may begin; return what failed.
 
     What takes time has a thread of its own, so that others begin and end meanwhile; moto's own types are made one at
-    a time, for moto's state is not made for more.
+    a time, for moto's state is not made for more. After a failure nothing more begins, or only not what waits for it.
 
     :param prepare: returns the work of a name, and whether it takes time.
-    :param stop_at_failure: begin nothing more when something has failed; otherwise only what waits for it is left out.
     """
     todo, done, failed, running = dict(waits_for), set[str](), list[str](), 0
     ended: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
+
+    def run(name: str, work: Callable[[], bool]) -> None:
+        ended.put((name, work()))
+
     while True:
         may_begin = not _stopping.is_set() and not (failed and stop_at_failure)
         ready = sorted(name for name, others in todo.items() if others & waits_for.keys() <= done) if may_begin else []
@@ -280,12 +243,11 @@ def _side_by_side(
             del todo[name]
             running += 1
             work, takes_time = prepare(name)
-            run = _finished_into(ended, name, work)
             if takes_time:
                 context = contextvars.copy_context()
-                threading.Thread(target=context.run, args=(run,), name=f"stack-{name}", daemon=True).start()
+                threading.Thread(target=context.run, args=(run, name, work), name=f"stack-{name}", daemon=True).start()
             else:
-                run()
+                run(name, work)
         elif not running:
             return failed or ([*todo] if _stopping.is_set() else [])
         if not ready or not ended.empty():
@@ -295,12 +257,3 @@ def _side_by_side(
                 done.add(name)
             else:
                 failed.append(name)
-
-
-def _finished_into(
-    ended: queue.SimpleQueue[tuple[str, bool]], name: str, work: Callable[[], bool]
-) -> Callable[[], None]:
-    def run() -> None:
-        ended.put((name, work()))
-
-    return run

@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from moto.awslambda.exceptions import UnknownFunctionException
@@ -26,34 +25,40 @@ if TYPE_CHECKING:
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
-class Schedule:
-    """Fire every enabled rule at its rate, first when that time has passed since the rule was seen.
+def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
+    """Do something again and again, after as many seconds each, in a thread of its own; return what stops it."""
+    stopped = threading.Event()
 
-    :param region: whose rules.
-    :param say: told every invocation and its outcome.
-    """
+    def run() -> None:
+        while not stopped.wait(seconds):
+            work()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stopped.set()
+        thread.join()
+
+    return stop
+
+
+class Schedule:
+    """Fire a region's enabled rules at their rates, first when that time has passed since a rule was seen; say it."""
 
     def __init__(self, region: str, say: Callable[[str], None]) -> None:
         self._region, self._say = region, say
         self._due: dict[str, float] = {}
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
-        self._thread.start()
+        self.stop = repeat(self._fire_what_is_due, 1)
 
-    def stop(self) -> None:
-        """Stop firing."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(1):
-            for rule in list(events_backends[DEFAULT_ACCOUNT_ID][self._region].list_rules()[0]):
-                seconds = rate_seconds(rule.scheduled_expression or "")
-                if seconds and rule.state == "ENABLED":
-                    due = self._due.setdefault(rule.arn, time.monotonic() + seconds)
-                    if time.monotonic() >= due:
-                        self._due[rule.arn] = due + seconds
-                        self.fire(rule)
+    def _fire_what_is_due(self) -> None:
+        for rule in list(events_backends[DEFAULT_ACCOUNT_ID][self._region].list_rules()[0]):
+            rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", rule.scheduled_expression or "")
+            if rate and rule.state == "ENABLED":
+                seconds = int(rate[1]) * _UNITS[rate[2]]
+                if time.monotonic() >= self._due.setdefault(rule.arn, time.monotonic() + seconds):
+                    self._due[rule.arn] += seconds
+                    self.fire(rule)
 
     def fire(self, rule: Rule) -> None:
         """Invoke a rule's functions, those that let it.
@@ -61,17 +66,9 @@ class Schedule:
         Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge": else it is a failed
         invocation, and the function hears nothing of it.
         """
-        event = {
-            "version": "0",
-            "id": str(uuid.uuid4()),
-            "detail-type": "Scheduled Event",
-            "source": "aws.events",
-            "account": DEFAULT_ACCOUNT_ID,
-            "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "region": self._region,
-            "resources": [rule.arn],
-            "detail": {},
-        }
+        kind = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+        where = {"account": DEFAULT_ACCOUNT_ID, "region": self._region, "resources": [rule.arn]}
+        event = {"id": str(uuid.uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **kind, **where}
         for target in rule.targets:
             try:
                 function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
@@ -79,15 +76,6 @@ class Schedule:
                 self._say(f"{rule.name}: failed invocation, there is no {target['Arn']}")
                 continue
             if may_invoke(function, "events.amazonaws.com", rule.arn, DEFAULT_ACCOUNT_ID):
-                lambda_runtime.invoke_async(function, event, partial(self._tell, rule.name))
+                lambda_runtime.invoke_async(function, event, lambda outcome: self._say(f"{rule.name} {outcome}"))
             else:
                 self._say(f"{rule.name}: failed invocation, no AWS::Lambda::Permission of {target['Arn']} lets it")
-
-    def _tell(self, rule: str, outcome: str) -> None:
-        self._say(f"{rule} {outcome}")
-
-
-def rate_seconds(expression: str) -> int | None:
-    """Read an EventBridge rate, such as ``rate(30 minutes)``; None for anything else."""
-    match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
-    return int(match[1]) * _UNITS[match[2]] if match else None

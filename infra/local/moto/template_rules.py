@@ -18,6 +18,9 @@ from cfnlint.template.transforms._language_extensions import language_extension
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.ec2.models import ec2_backends
 
+from infra.cli.rules import broken_rules, references
+from infra.cli.templates import Parameter, parse
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -29,151 +32,82 @@ _EXISTING: dict[str, Callable[[Any, str], object]] = {
     "AWS::EC2::VPC::Id": lambda ec2, value: ec2.get_vpc(value),
     "AWS::EC2::AvailabilityZone::Name": lambda ec2, value: ec2.get_zone_by_name(value),
 }
+_SENTENCES = {
+    "Type": "be a number.",
+    "AllowedValues": "be one of AllowedValues",
+    "AllowedPattern": "match pattern {}",
+    "MinLength": "contain at least {} characters",
+    "MaxLength": "contain at most {} characters",
+    "MinValue": "be a number not less than {}",
+    "MaxValue": "be a number not greater than {}",
+}
 
 
-class InsufficientCapabilitiesError(CloudFormationError):
-    """The template does more than the caller has acknowledged."""
+def check_capabilities(template: Mapping[str, Any], given: Iterable[str]) -> None:
+    """Refuse a template whose IAM resources are not acknowledged.
 
-    code = "InsufficientCapabilitiesException"
-
-
-def check_capabilities(template: Mapping[str, Any], given: Iterable[str], *, directly: bool) -> None:
-    """Refuse a template whose IAM resources or transform are not acknowledged.
-
-    A transform needs CAPABILITY_AUTO_EXPAND only where no change set is between template and stack. Source: API
-    reference, CreateChangeSet and CreateStack, Capabilities.
+    Source: API reference, CreateChangeSet, Capabilities; a transform needs none where there is a change set.
 
     :param given: such as CAPABILITY_IAM.
-    :param directly: for CreateStack.
-    :raises InsufficientCapabilitiesError: otherwise.
+    :raises CloudFormationError: otherwise.
     """
-    iam = [r for r in all_resources(template).values() if r["Type"].startswith("AWS::IAM::")]
-    named = any(
-        {"RoleName", "UserName", "GroupName", "ManagedPolicyName"} & r.get("Properties", {}).keys() for r in iam
-    )
-    needed = ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"] if iam else []
-    needed += ["CAPABILITY_AUTO_EXPAND"] if directly and "Transform" in template else []
-    acknowledged = {*given, *(["CAPABILITY_IAM"] if "CAPABILITY_NAMED_IAM" in given else [])}
-    if missing := [capability for capability in needed if capability not in acknowledged]:
-        raise InsufficientCapabilitiesError(f"Requires capabilities : [{', '.join(missing)}]")
+    iam = [r.get("Properties", {}) for r in all_resources(template).values() if r["Type"].startswith("AWS::IAM::")]
+    named = any({"RoleName", "UserName", "GroupName", "ManagedPolicyName"} & properties.keys() for properties in iam)
+    if iam and not {"CAPABILITY_NAMED_IAM", "" if named else "CAPABILITY_IAM"} & {*given}:
+        needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
+        raise CloudFormationError("InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]")
 
 
 def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the resources, those inside of Fn::ForEach among them.
-
-    :param template: before its expansion.
-    """
+    """Return the resources of a template before its expansion, those inside of Fn::ForEach among them."""
     found: dict[str, Any] = {}
     for name, resource in template.get("Resources", {}).items():
         found |= all_resources({"Resources": resource[2]}) if name.startswith("Fn::ForEach") else {name: resource}
     return found
 
 
-def check_parameters(
-    template: Mapping[str, Any], given: Mapping[str, Any], account_id: str, region: str
-) -> dict[str, str]:
+def check_parameters(template: str, given: Mapping[str, Any], account_id: str, region: str) -> dict[str, str]:
     """Return the values of all parameters, defaults too, once they satisfy their constraints and the Rules.
 
-    :param given: values as text; a list or a number as moto keeps it.
+    :param template: YAML or JSON.
+    :param given: values as text; a previous one as moto keeps it, a list or a number.
     :raises ValidationError: when they do not.
     """
-    declared = template.get("Parameters", {})
+    content = parse(template)
+    declared = {name: Parameter(name, rules) for name, rules in content.get("Parameters", {}).items()}
     if unknown := sorted(given.keys() - declared.keys()):
         raise ValidationError(message=f"Parameters: [{', '.join(unknown)}] do not exist in the template")
-    values = {name: given.get(name, declaration.get("Default")) for name, declaration in declared.items()}
-    if missing := sorted(name for name, value in values.items() if value is None):
+    texts = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
+    values = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None} | texts
+    if missing := sorted(declared.keys() - values.keys()):
         raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
-    texts = {name: _text(value) for name, value in values.items()}
-    for name, declaration in declared.items():
-        if broken := _broken(name, declaration, texts[name]):
-            described = declaration.get("ConstraintDescription")
-            raise ValidationError(
-                message=f"Parameter '{name}' failed to satisfy constraint: {described}" if described else broken
-            )
-        exists = _EXISTING.get(declaration.get("Type", ""))
-        if exists and not exists(ec2_backends[account_id][region], texts[name]):
-            raise ValidationError(
-                message=f"Parameter validation failed: parameter value {texts[name]} for parameter name {name} "
-                "does not exist"
-            )
-    _check_rules(template.get("Rules", {}), texts)
-    return texts
+    for name, parameter in declared.items():
+        _check_value(parameter, values[name], ec2_backends[account_id][region])
+    rules = content.get("Rules", {})
+    if foreign := sorted(set(references(rules)) - declared.keys()):
+        raise ValidationError(message=f"Template format error: Rules cannot refer to {', '.join(foreign)}")
+    try:
+        broken = broken_rules(rules, values)
+    except KeyError as error:
+        function = error.args[0]
+        raise ValidationError(message=f"Template format error: {function} is no function that Rules may use") from error
+    if broken:
+        raise ValidationError(message=f"Template validation error: {' '.join(rule.description for rule in broken)}")
+    return values
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _broken(name: str, declaration: Mapping[str, Any], value: str) -> str | None:
-    """Return the sentence for the first constraint that a value breaks; each member of a list has to satisfy them."""
-    kind = declaration.get("Type", "String")
-    for item in [part.strip() for part in value.split(",")] if "List" in kind else [value]:
-        if "Number" in kind and not re.fullmatch(r"[+-]?\d+(\.\d+)?", item):
-            return f"Parameter '{name}' must be a number."
-        if "AllowedValues" in declaration and item not in map(_text, declaration["AllowedValues"]):
-            return f"Parameter '{name}' must be one of AllowedValues"
-        # Whole values are matched: guide, "AllowedPattern".
-        if "AllowedPattern" in declaration and not re.fullmatch(declaration["AllowedPattern"], item):
-            return f"Parameter '{name}' must match pattern {declaration['AllowedPattern']}"
-        measured = (("Length", len(item), "contain {} {} characters"), ("Value", item, "be a number not {} {}"))
-        for what, size, words in measured:
-            least, most = declaration.get(f"Min{what}"), declaration.get(f"Max{what}")
-            if least is not None and float(size) < float(least):
-                return f"Parameter '{name}' must " + words.format(
-                    "at least" if what == "Length" else "less than", least
-                )
-            if most is not None and float(size) > float(most):
-                return f"Parameter '{name}' must " + words.format(
-                    "at most" if what == "Length" else "greater than", most
-                )
-    return None
-
-
-def _check_rules(rules: Mapping[str, Any], values: Mapping[str, str]) -> None:
-    """Evaluate the template's Rules.
-
-    :raises ValidationError: with the descriptions of the assertions that do not hold.
-    """
-    for name, rule in rules.items():
-        if "RuleCondition" in rule and not _evaluated(rule["RuleCondition"], values):
-            continue
-        failed = [
-            assertion.get("AssertDescription", f"the assertion {number} does not hold")
-            for number, assertion in enumerate(rule["Assertions"], 1)
-            if not _evaluated(assertion["Assert"], values)
-        ]
-        if failed:
-            raise ValidationError(message=f"Template validation error: Rule {name} failed: {' '.join(failed)}")
-
-
-def _evaluated(expression: Any, values: Mapping[str, str]) -> Any:
-    """Evaluate a rule-specific function. Source: guide, "CloudFormation Rules syntax", rule functions.
-
-    :raises ValidationError: for one that is not among them, such as Fn::Join, or for a resource.
-    """
-    if isinstance(expression, list):
-        return [_evaluated(part, values) for part in expression]
-    if not isinstance(expression, dict):
-        return _text(expression)
-    ((function, arguments),) = expression.items()
-    if function == "Ref":
-        if arguments not in values:
-            raise ValidationError(message=f"Template format error: Rules cannot refer to {arguments}")
-        return values[arguments]
-    functions: dict[str, Callable[..., bool]] = {
-        "Fn::And": lambda *parts: all(parts),
-        "Fn::Or": lambda *parts: any(parts),
-        "Fn::Not": lambda part: not part,
-        "Fn::Equals": lambda one, other: one == other,
-        "Fn::Contains": lambda many, one: one in many,
-        "Fn::EachMemberEquals": lambda many, one: all(member == one for member in many),
-        "Fn::EachMemberIn": lambda many, others: set(many) <= set(others),
-    }
-    if function not in functions:
-        raise ValidationError(message=f"Template format error: {function} is not a function that Rules may use")
-    return functions[function](*_evaluated(arguments, values))
+def _check_value(parameter: Parameter, value: str, ec2: Any) -> None:
+    # The members of a list are trimmed. Guide, "Parameters": CommaDelimitedList.
+    broken = parameter.broken_constraint(re.sub(r"\s*,\s*", ",", value.strip()) if parameter.is_list else value)
+    if broken:
+        described = parameter.rules.get("ConstraintDescription")
+        sentence = "must " + _SENTENCES[broken].format(parameter.rules[broken])
+        sentence = f"failed to satisfy constraint: {described}" if described else sentence
+        raise ValidationError(message=f"Parameter '{parameter.name}' {sentence}")
+    exists = _EXISTING.get(parameter.rules.get("Type", ""))
+    if exists and not exists(ec2, value):
+        reason = f"parameter value {value} for parameter name {parameter.name} does not exist"
+        raise ValidationError(message=f"Parameter validation failed: {reason}")
 
 
 class _Value(str):
@@ -194,12 +128,10 @@ def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> 
     :param values: of all parameters.
     :raises ValidationError: if that fails, or another transform is asked for.
     """
-    transform = template.get("Transform", [])
-    transforms = [transform] if isinstance(transform, str) else transform
-    if others := [name for name in transforms if name != _TRANSFORM]:
-        raise ValidationError(message=f"No transform named {others[0]} found.")
-    if not transforms:
-        if any(name.startswith("Fn::") for name in template.get("Resources", {})):
+    if template.get("Transform") != _TRANSFORM:
+        if "Transform" in template:
+            raise ValidationError(message=f"No transform named {template['Transform']} found.")
+        if any(name.startswith("Fn::") for name in template["Resources"]):
             raise ValidationError(message=f"Template format error: Fn::ForEach needs the transform {_TRANSFORM}")
         return template
     given = deepcopy(template)
@@ -210,7 +142,7 @@ def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> 
         reasons = "; ".join(problem.message for problem in problems)
         raise ValidationError(message=f"Transform {_TRANSFORM} failed with: {reasons}. Rollback requested by user.")
     del expanded["Transform"]
-    return {**expanded, **{section: template[section] for section in ("Parameters",) if section in template}}
+    return {**expanded, "Parameters": template.get("Parameters", {})}
 
 
 def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
@@ -218,31 +150,23 @@ def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
 
     :raises ValidationError: if they depend on one another in a circle.
     """
-    parsed = Template("", template, [region])
-    resources = template["Resources"]
+    parsed, resources = Template("", template, [region]), template["Resources"]
     for name, resource in resources.items():
         named = resource.get("DependsOn", [])
-        if unknown := sorted({named} - resources.keys() if isinstance(named, str) else set(named) - resources.keys()):
-            raise ValidationError(
-                message="Template format error: Unresolved resource dependencies "
-                f"[{', '.join(unknown)}] in the Resources block of the template ({name})"
-            )
-    if parsed.graph is None:
-        raise ValidationError(message="Template format error: its resources cannot be read")
+        if unknown := sorted(({named} if isinstance(named, str) else {*named}) - resources.keys()):
+            where = f"[{', '.join(unknown)}] in the Resources block of the template ({name})"
+            raise ValidationError(message=f"Template format error: Unresolved resource dependencies {where}")
     if circle := parsed.graph.get_cycles(parsed):
         raise ValidationError(message=f"Circular dependency between resources: [{', '.join(circle[0][:2])}]")
-    found: dict[str, set[str]] = {name: set() for name in resources}
-    for source, target in parsed.graph.graph.edges():
-        if source in found:
-            found[source].add(target)
-    return found
+    edges = list(parsed.graph.graph.edges())
+    return {name: {target for source, target in edges if source == name} for name in resources}
 
 
 @cache
-def schema(resource_type: str, region: str) -> dict[str, Any] | None:
-    """Return the resource provider's schema that cfn-lint ships; None for a type without one."""
+def schema(resource_type: str, region: str) -> dict[str, Any]:
+    """Return the resource provider's schema that cfn-lint ships; empty for a type without one."""
     if resource_type.startswith("Custom::") or resource_type not in PROVIDER_SCHEMA_MANAGER.get_resource_types(region):
-        return None
+        return {}
     found: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, resource_type).schema
     return found
 
@@ -253,32 +177,23 @@ def check_properties(logical_id: str, resource_type: str, properties: dict[str, 
     :raises ValueError: in the form of the CloudFormation CLI's handlers.
     """
     known = schema(resource_type, region)
-    if known is None:
-        return
     validator = CfnTemplateValidator(schema=known)
     # As in a template, "1" is a number and "true" a boolean.
     validator = validator.evolve(context=validator.context.evolve(strict_types=False, regions=[region]))
     errors = [f"#/{'/'.join(map(str, error.path))}: {error.message}" for error in validator.iter_errors(properties)]
-    errors += [
-        f"#: Encountered read-only property {pointer}"
-        for pointer in known.get("readOnlyProperties", [])
-        if _at(properties, pointer) is not None
-    ]
-    if errors:
-        raise ValueError(
-            f"Properties validation failed for resource {logical_id} with message:\n" + "\n".join(sorted(errors))
-        )
+    read_only = [pointer for pointer in known.get("readOnlyProperties", []) if _at(properties, pointer) is not None]
+    if errors := sorted(errors + [f"#: Encountered read-only property {pointer}" for pointer in read_only]):
+        lines = "\n".join(errors)
+        raise ValueError(f"Properties validation failed for resource {logical_id} with message:\n{lines}")
 
 
 def replaces(resource_type: str, old: dict[str, Any], new: dict[str, Any], region: str) -> bool:
     """Return whether a change of properties replaces the resource: the schema names them createOnlyProperties."""
-    known = schema(resource_type, region) or {}
-    return any(_at(old, pointer) != _at(new, pointer) for pointer in known.get("createOnlyProperties", []))
+    create_only = schema(resource_type, region).get("createOnlyProperties", [])
+    return any(_at(old, pointer) != _at(new, pointer) for pointer in create_only)
 
 
 def _at(properties: Any, pointer: str) -> Any:
     for name in pointer.split("/")[2:]:
-        if not isinstance(properties, dict):
-            return None
-        properties = properties.get(name)
+        properties = properties.get(name) if isinstance(properties, dict) else None
     return properties

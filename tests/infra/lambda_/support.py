@@ -79,9 +79,9 @@ class Function:
         )
         if self.aws.state.minted:
             assert_no_token(self.aws.state, process.stdout, process.stderr)
-        *written, result = process.stdout.splitlines()
-        metrics = [json.loads(line) for line in written if line]
-        return Invocation(process.returncode, json.loads(result), metrics, process.stderr)
+        result, failed = json.loads(process.stdout)
+        metrics = [json.loads(line) for line in process.stderr.splitlines() if line.startswith("{")]
+        return Invocation(failed, result, metrics, process.stderr)
 
 
 def settings_for(destination: str) -> dict[str, str]:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto.cloudformation.models import cloudformation_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.iam.access_control import AssumedRoleAccessKey
 
-from infra.local.moto import callers, operation, propagation
+from infra.local.moto import operation
 from infra.local.moto.iam import caller_of_request
 
 if TYPE_CHECKING:
@@ -46,16 +45,16 @@ def calling() -> Iterator[ContextVar[Any]]:
 
 def test_a_caller_is_asked_for_what_is_done_in_its_name(calling: ContextVar[Any]) -> None:
     question = ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
-    callers.require(*question)  # nobody has been told: no IAM in front
+    operation.require(*question)  # nobody has been told: no IAM in front
     deployer = Deployer("iam:PassRole")
     calling.set(deployer)
-    callers.require(*question)
+    operation.require(*question)
     assert deployer.asked == [question]
     calling.set(Deployer())
     with pytest.raises(
         PermissionError, match=f"deployer is not authorized to perform: iam:PassRole on resource: {ROLE}"
     ):
-        callers.require(*question)
+        operation.require(*question)
 
 
 @pytest.mark.parametrize("may", [False, True])
@@ -72,23 +71,6 @@ def test_a_function_is_created_by_who_may_pass_its_role(server: Server, calling:
         time.sleep(0.05)
     failed = [event.resource_status_reason or "" for event in stack.events if event.resource_status == "CREATE_FAILED"]
     assert any("not authorized to perform: iam:PassRole" in reason for reason in failed) is not may
-
-
-def test_the_policies_of_a_new_role_count_late(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = f"new-{uuid.uuid4().hex[:8]}"
-    client = server.client("iam")
-    client.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
-    client.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document)
-    key = AssumedRoleAccessKey.__new__(AssumedRoleAccessKey)
-    key.account_id, key.partition, key._owner_role_name, key._session_name = DEFAULT_ACCOUNT_ID, "aws", name, "lambda"  # noqa: SLF001
-    monkeypatch.setattr(AssumedRoleAccessKey, "collect_policies", AssumedRoleAccessKey.collect_policies)
-    monkeypatch.setenv("LOCAL_IAM_PROPAGATION_SECONDS", "2")
-    propagation.install()
-    assert key.collect_policies() == []
-    time.sleep(2.1)
-    assert len(key.collect_policies()) == 1
 
 
 @pytest.mark.parametrize("takes_time", [False, True])

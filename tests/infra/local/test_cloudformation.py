@@ -304,16 +304,6 @@ def test_a_stack_follows_the_list_that_its_resources_are_made_from(stack: Stack)
     assert "Fn::ForEach::Queues" in json.dumps(original)
 
 
-def test_create_stack_needs_the_capability_to_expand(stack: Stack) -> None:
-    body = json.dumps({"Resources": FOR_EACH, **LIST})
-    with pytest.raises(
-        ClientError, match=r"InsufficientCapabilities.*Requires capabilities : \[CAPABILITY_AUTO_EXPAND"
-    ):
-        stack.client.create_stack(StackName=stack.name, TemplateBody=body)
-    stack.client.create_stack(StackName=stack.name, TemplateBody=body, Capabilities=["CAPABILITY_AUTO_EXPAND"])
-    assert stack.ended() == "CREATE_COMPLETE"
-
-
 def test_a_value_that_breaks_its_constraint_makes_no_stack(stack: Stack) -> None:
     parameters = {"P": {"Type": "String", "AllowedPattern": "[a-z]+"}}
     with pytest.raises(ClientError, match="Parameter 'P' must match pattern"):
@@ -353,30 +343,6 @@ def test_the_name_of_a_deleted_queue_is_kept_for_a_minute(
     monkeypatch.setattr(resources, "_QUEUE_NAME_SECONDS", 0.0)
     again = Stack(server)
     assert again.deploy({"Q": queue(QueueName=stack.name)}) == "CREATE_COMPLETE"
-
-
-def package_groups(domain: str, *, one_after_another: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {"D": {"Type": "AWS::CodeArtifact::Domain", "Properties": {"DomainName": domain}}}
-    before = "D"
-    for name in ("acme", "other"):
-        properties = {"DomainName": {"Fn::GetAtt": ["D", "Name"]}, "Pattern": f"/pypi//{name}$"}
-        made[name] = {"Type": "AWS::CodeArtifact::PackageGroup", "Properties": properties, "DependsOn": before}
-        before = name if one_after_another else "D"
-    return made
-
-
-def test_package_groups_that_are_made_side_by_side_can_meet_a_conflict(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LOCAL_PACKAGE_GROUP_CONFLICTS", "1")
-    assert stack.deploy(package_groups(stack.name, one_after_another=False)) == "ROLLBACK_COMPLETE"
-    (failed,) = {"acme", "other"} & set(stack.events("CREATE_FAILED"))
-    assert "already exists" in stack.reason(failed)
-
-
-def test_package_groups_that_are_made_one_after_another_are_made(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCAL_PACKAGE_GROUP_CONFLICTS", "1")
-    assert stack.deploy(package_groups(stack.name, one_after_another=True)) == "CREATE_COMPLETE"
 
 
 def test_a_mail_subscription_waits_to_be_confirmed(stack: Stack, server: Server) -> None:

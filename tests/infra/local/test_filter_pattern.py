@@ -29,8 +29,6 @@ EVENTS = [BAD_REQUEST, UNAUTHORIZED, MISSING, INVALID, INTERNAL, AUTHORIZED]
         ("?BAD ?INVALID", [BAD_REQUEST, INVALID]),
         ('"INTERNAL SERVER ERROR"', [INTERNAL]),
         ("ERROR -ARGUMENTS", [BAD_REQUEST, UNAUTHORIZED, INTERNAL]),
-        ("%AUTHORIZED%", [UNAUTHORIZED, AUTHORIZED]),
-        (r"%4[01]\d%", [BAD_REQUEST, UNAUTHORIZED, MISSING]),
         ("error", []),
         ("", EVENTS),
         ("?AUTHORIZED ERROR", [BAD_REQUEST, UNAUTHORIZED, MISSING, INVALID, INTERNAL]),
@@ -41,7 +39,7 @@ def test_a_pattern_finds_what_the_guide_says(pattern: str, found: list[str]) -> 
     assert [event for event in EVENTS if FilterPattern(pattern).matches(event)] == found
 
 
-@pytest.mark.parametrize("pattern", ["ERROR:", '"open', "%a(b)%", '{ $.level = "ERROR" }', "[ip, user]", "a.b"])
+@pytest.mark.parametrize("pattern", ["ERROR:", '"open', "%a%", '{ $.level = "ERROR" }', "[ip, user]", "a.b"])
 def test_a_pattern_that_cannot_be_read_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="Invalid"):
         FilterPattern(pattern)
@@ -49,7 +47,6 @@ def test_a_pattern_that_cannot_be_read_is_refused(pattern: str) -> None:
 
 def test_events_of_any_group_are_counted_by_its_metric_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models.LogGroup, "put_log_events", models.LogGroup.put_log_events)  # put back afterwards
-    monkeypatch.setattr(models, "EventMessageFilter", FilterPattern)
     filter_pattern.install()
     name = f"group-{uuid.uuid4().hex[:8]}"
     logs: Any = models.logs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]

@@ -140,7 +140,9 @@ def test_an_update_of_a_stack_replaces_a_roles_policies_trust_and_boundary(serve
 
     stacks = server.client("cloudformation")
     stacks.create_stack(StackName=name, TemplateBody=template(allowing("s3:*")), Capabilities=["CAPABILITY_IAM"])
-    stacks.update_stack(StackName=name, TemplateBody=template(allowing("sqs:*")), Capabilities=["CAPABILITY_IAM"])
+    changed = {"TemplateBody": template(allowing("sqs:*")), "Capabilities": ["CAPABILITY_IAM"]}
+    stacks.create_change_set(StackName=name, ChangeSetName="change", ChangeSetType="UPDATE", **changed)
+    stacks.execute_change_set(StackName=name, ChangeSetName="change")
     (resource,) = stacks.describe_stack_resources(StackName=name)["StackResources"]
     arn = f"arn:aws:iam::{OWNER}:role/{resource['PhysicalResourceId']}"
     assert server.iam.role_may(arn, "sqs:SendMessage", "*")

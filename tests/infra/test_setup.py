@@ -144,7 +144,11 @@ def test_a_full_disk_is_told_before_anything_else(
 
 
 def make(folder: Path, verb: str, user: int | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", verb], cwd=folder, user=user, capture_output=True, text=True, check=False)
+    # Not as a part of the make that may run the tests.
+    environ = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
+    return subprocess.run(
+        ["make", verb], cwd=folder, env=environ, user=user, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("verb", ["local", "demo", "demo-releases", "test", "setup", "test-matrix", "bench"])

@@ -8,6 +8,6 @@ from typing import Any
 
 def handler(event: dict[str, Any], context: Any) -> Any:
     deployed: Any = import_module("handler")
-    deployed.PATIENCE_SECONDS /= 40
-    deployed.PAUSE_SECONDS /= 40
+    deployed.PATIENCE_SECONDS /= 20
+    deployed.PAUSE_SECONDS /= 20
     return deployed.handler(event, context)

@@ -124,7 +124,7 @@ def test_a_failed_create_answers_with_the_reason_and_loses_nothing(
 
 @pytest.fixture
 def impatient(function: Function) -> Callable[..., Invocation]:
-    """Give the function whose minutes are seconds: it tries for 3 seconds."""
+    """Give the function whose minutes are seconds: it tries for 6 seconds."""
     shutil.copy(Path(impatient_handler.__file__), function.folder / "impatient.py")
     return partial(function, handler="impatient.handler")
 

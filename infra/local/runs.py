@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LOCAL = ROOT / ".local"
 # For a shell that is to act on `make local`; it holds keys, though only local ones.
 AWS_ENV = LOCAL / "aws.env"
+_DISCARDED = "discarded-"
 _TERM_SECONDS = 1.2
 _KILL_SECONDS = 5
 
@@ -86,6 +87,8 @@ def new_run(say: Callable[[str], None]) -> Iterator[Run]:
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
         for left in sorted(LOCAL.glob("run-*")):
             _remove_unless_alive(left, say)
+        for discarded in LOCAL.glob(f"{_DISCARDED}*"):
+            _discard(discarded)  # again, should its removal have been cut off
         run = Run(Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=LOCAL)))
         lock = (run.folder / "lock").open("a")
         _locked(lock)
@@ -103,8 +106,7 @@ def new_run(say: Callable[[str], None]) -> Iterator[Run]:
             stop([*own, *(process for child in own for process in _below(child))])
             stop(_processes_of(run.folder))
             if not run.failed:
-                say(f"all processes have ended, removing {run.folder.relative_to(ROOT)}")
-                shutil.rmtree(run.folder, ignore_errors=True)
+                _discard(run.folder)
 
 
 def die_with_parent() -> None:
@@ -158,10 +160,16 @@ def _remove_unless_alive(folder: Path, say: Callable[[str], None]) -> None:
             return
         orphans = _processes_of(folder)
         stop(orphans)
-        size = sum(path.lstat().st_size for path in folder.rglob("*"))
-        shutil.rmtree(folder, ignore_errors=True)
+        _discard(folder)
     many = f" and stopped {len(orphans)} processes" if orphans else ""
-    say(f"removed {folder.relative_to(ROOT)}, {size / 1e6:.0f} MB{many}, left over from a run that has ended")
+    say(f"removed {folder.relative_to(ROOT)}{many}, left over from a run that has ended")
+
+
+def _discard(folder: Path) -> None:
+    """Remove a folder without waiting: it holds tens of thousands of files, and nobody else knows its new name."""
+    if not folder.name.startswith(_DISCARDED):
+        folder = folder.rename(folder.with_name(_DISCARDED + folder.name))
+    subprocess.run(["sh", "-c", 'exec >/dev/null 2>&1; rm -rf "$0" &', folder], start_new_session=True, check=True)
 
 
 def _processes_of(folder: Path) -> list[psutil.Process]:

@@ -88,6 +88,10 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[float, str]:
 
 
 def processes_of(clone: Path) -> list[str]:
+    """List what still runs, when what has been discarded is removed."""
+    deadline = time.monotonic() + 60
+    while list((clone / ".local").glob("discarded-*")) and time.monotonic() < deadline:
+        time.sleep(0.2)
     found = []
     for process in psutil.process_iter():
         try:
@@ -187,9 +191,7 @@ def test_a_killed_one_takes_its_processes_along_and_the_next_removes_its_folder(
     (clone / ".local" / "aws.env").touch()
     with staying(clone) as process:
         said = read_until(process, "acting on")
-        assert re.search(
-            rf"local     removed .local/{folder.name}, \d+ MB.*, left over from a run that has ended\n", said
-        )
+        assert re.search(rf"local     removed .local/{folder.name}.*, left over from a run that has ended\n", said)
         assert not (clone / ".local" / "aws.env").exists()
         assert not folder.exists()
         interrupt(process)

@@ -167,6 +167,7 @@ def test_a_demonstration_that_is_stopped_has_proved_nothing(clone: Path) -> None
     assert process.returncode == 130
 
 
+@pytest.mark.long
 def test_a_second_one_is_refused_with_what_runs_since_when_and_where(clone: Path) -> None:
     with staying(clone) as process:
         read_until(process, "acting on")
@@ -182,6 +183,7 @@ def test_a_second_one_is_refused_with_what_runs_since_when_and_where(clone: Path
         read_until(process, "acting on")
 
 
+@pytest.mark.long
 def test_a_killed_one_takes_its_processes_along_and_the_next_removes_its_folder(clone: Path) -> None:
     with staying(clone) as process:
         read_until(process, "acting on")

@@ -6,6 +6,7 @@ moto keeps the stacks and knows how most types are made; how a stack is worked o
 from __future__ import annotations
 
 import contextvars
+import copy
 import json
 import os
 import threading
@@ -135,7 +136,8 @@ def _execute_change_set(backend: Any, change_set_name: str, stack_name: str | No
     operation.set_status(stack, f"{kind}_IN_PROGRESS", "User Initiated")
 
     def work() -> None:
-        status = operation.change(stack, change_set.template_dict, change_set.parameters, kind)
+        template = copy.deepcopy(change_set.template_dict)  # moto writes into the one that it works on
+        status = operation.change(stack, template, change_set.parameters, kind)
         failed = "ROLLBACK" in status
         if not failed:
             stack.template, stack.template_dict = change_set.original, change_set.template_dict

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
 
 TEMPLATE = """
-Parameters: {Name: {Type: String}, Version: {Type: String}, Topic: {Type: String, Default: a}}
-Conditions: {HasTopic: !Equals [!Ref Topic, b]}
+Parameters: {Name: {Type: String}, Version: {Type: String}, Wanted: {Type: String, Default: a}}
+Conditions: {HasTopic: !Equals [!Ref Wanted, b]}
 Resources:
   Environment: {Type: AWS::MWAA::Environment, Properties: {Name: !Ref Name, RequirementsS3ObjectVersion: !Ref Version}}
   Topic: {Type: AWS::SNS::Topic, Condition: HasTopic}
@@ -33,7 +33,7 @@ def change(cloudformation: Any, settings: Settings) -> Callable[..., None]:
     kinds = iter(["CREATE"] + ["UPDATE"] * 9)
 
     def deploy(version: str, topic: str = "a") -> None:
-        given = {"Name": settings.environment_name, "Version": version, "Topic": topic}
+        given = {"Name": settings.environment_name, "Version": version, "Wanted": topic}
         parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
         change_set = cloudformation.create_change_set(
             StackName=stack,

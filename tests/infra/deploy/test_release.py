@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
 
 TEMPLATES = {
-    "network": "Resources: {Topic: {Type: AWS::SNS::Topic}}",
+    "network": "Parameters: {EnvironmentName: {Type: String}}\nResources: {Topic: {Type: AWS::SNS::Topic}}",
     "repository": """
 Parameters: {BucketName: {Type: String}}
 Resources:

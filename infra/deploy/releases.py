@@ -120,7 +120,7 @@ def read(aws: Aws, bucket: str) -> list[dict[str, Any]]:
         try:
             aws.call("s3api", "get-object", "--bucket", bucket, "--key", KEY, str(body))
         except AwsError as error:
-            if error.code != "NoSuchKey":
+            if error.code not in {"NoSuchKey", "NoSuchBucket"}:
                 raise
             return []
         entries: list[dict[str, Any]] = json.loads(body.read_text(encoding="utf-8"))

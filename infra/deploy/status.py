@@ -9,8 +9,8 @@ from infra.cli.aws import AwsError
 from infra.cli.console import say
 from infra.cli.program import DeployerError
 from infra.cli.templates import STACKS
+from infra.deploy import releases
 from infra.deploy.refresh_dag import refresh_dag
-from infra.deploy.releases import last_release
 from infra.deploy.stacks import describe
 from infra.deploy.upload import INDEX_URL_KEY
 from mwaa_codeartifact.core.config import Target
@@ -97,7 +97,7 @@ def _environment(aws: Aws, name: str) -> str:
 
 def _release(aws: Aws, bucket: str) -> str:
     """Say how the last release went, where releases are recorded with a verdict."""
-    release = last_release(aws, bucket)
+    release = releases.last_release(aws, bucket)
     if not release:
         return "none is recorded"
     return f"{release.get('at', 'at an unknown time')}, {_RELEASES[release['verdict']]}"

@@ -179,10 +179,13 @@ def test_before_a_deployment_nobody_knows(runner: Aws, capsys: pytest.CaptureFix
 
 @pytest.mark.long
 def test_what_cannot_be_found_out_is_told_after_all_the_rest(
-    environ: dict[str, str], deployed: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+    environ: dict[str, str],
+    deployed: Callable[..., Settings],
+    order: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """moto has no MWAA."""
     settings = deployed(11 * HOUR)
+    order(fail={"GetEnvironment": 50, "InvokeRestApi": 50})
     with pytest.raises(AwsError, match="GetEnvironment failed"):
         status(Aws(REGION, {**environ, "AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}), settings)
     printed = capsys.readouterr().out

@@ -43,7 +43,7 @@ def configuration(everyones_aws: Aws, tmp_path_factory: pytest.TempPathFactory) 
 
     return Configuration(
         name="startup",
-        airflow_version="3.0.6",
+        airflow_version="3.3.1",
         role_arn="arn:aws:iam::123456789012:role/startup",
         bucket=everyones_aws.bucket,
         dags="dags",
@@ -60,7 +60,7 @@ def new_container(aws: Aws, configuration: Configuration, root: Path, script: st
         configuration = replace(configuration, startup_script=("other.sh", version))
     variables = aws.server.environ
     said: list[str] = []
-    container = Started(root / "container", Image("3.0.6"), configuration, variables, said.append)
+    container = Started(root / "container", Image("3.3.1"), configuration, variables, said.append)
     container.said = said
     return container
 

@@ -48,7 +48,7 @@ def configuration(published: Published, tmp_path: Path) -> Configuration:
 
     return Configuration(
         name=bucket,
-        airflow_version="3.0.6",
+        airflow_version="3.3.1",
         role_arn=f"arn:aws:iam::{OWNER}:role/{bucket}",
         bucket=bucket,
         dags="dags",
@@ -69,7 +69,7 @@ def test_the_example_is_published_installed_and_imported_whatever_the_public_ind
 
     said: list[str] = []
     aws = published.server.environ
-    container = Container(tmp_path / "container", Image("3.0.6"), configuration, aws, said.append)
+    container = Container(tmp_path / "container", Image("3.3.1"), configuration, aws, said.append)
     assert container.start(), said
     command = [str(container.programs / "python"), "-c", GREET]
     ended = subprocess.run(command, env=container.environ, capture_output=True, text=True, check=True)

@@ -374,7 +374,7 @@ def test_the_cores_own_get_goes_through_the_proxy(
 
 
 @pytest.mark.parametrize(
-    "request_line", ["CONNECT pypi.org:443 HTTP/1.1", "GET http://example.org/ HTTP/1.1", "GET / HTTP/1.1"]
+    "request_line", ["CONNECT example.org:443 HTTP/1.1", "GET http://example.org/ HTTP/1.1", "GET / HTTP/1.1"]
 )
 def test_the_proxy_leads_to_aws_only(inside: dict[str, str], request_line: str) -> None:
     host, port = inside["HTTP_PROXY"].removeprefix("http://").split(":")

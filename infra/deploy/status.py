@@ -100,7 +100,8 @@ def _release(aws: Aws, bucket: str) -> str:
     release = releases.last_release(aws, bucket)
     if not release:
         return "none is recorded"
-    return f"{release.get('at', 'at an unknown time')}, {_RELEASES[release['verdict']]}"
+    told = f"{release.get('at', 'at an unknown time')}, {_RELEASES[release['verdict']]}"
+    return f"{told}\n  {release['reason']}" if release.get("reason") else told
 
 
 def _target(region: str, bucket: str, outputs: dict[str, str]) -> Target | None:

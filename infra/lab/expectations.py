@@ -254,6 +254,15 @@ def impossible_settings_are_refused(stacks: Stacks) -> None:
         raise Unexpected(f"{stack} is not refused with {parameters}")
 
 
+def without_in_house_names_any_name_may_be_published(stacks: Stacks) -> None:
+    """Take the in-house names away: CodeArtifact's default holds, and only the probe's name stays closed."""
+    stacks.execute("repository", stacks.change("repository", InHousePackages=""))
+    groups = stacks.server.codeartifact.domain(stacks.name).package_groups
+    for project, allowed in (("acme", True), ("numpy", True), ("mwaa-codeartifact-probe", False)):
+        found = groups.allow(project, OriginType.PUBLISH)
+        expect(found == allowed, f"without in-house names, {project} may be published: {found}")
+
+
 EXPECTATIONS: tuple[Callable[[Stacks], None], ...] = (
     the_bootstrap_has_written_the_line,
     the_environment_is_available,
@@ -269,6 +278,7 @@ EXPECTATIONS: tuple[Callable[[Stacks], None], ...] = (
     the_bucket_is_for_tls_and_forgets_old_lines,
     logs_expire,
     impossible_settings_are_refused,
+    without_in_house_names_any_name_may_be_published,
 )
 
 

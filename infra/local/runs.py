@@ -173,10 +173,14 @@ def _discard(folder: Path) -> None:
 
 
 def _processes_of(folder: Path) -> list[psutil.Process]:
-    """Find a run's processes, whoever their parent is now: its folder is among their variables or arguments."""
+    """Find a run's processes, whoever their parent is now: its folder is in their arguments, variables or open files.
+
+    Airflow's processes give themselves titles, which overwrite arguments and variables; their logs stay open.
+    """
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if any(str(folder) in value for value in (*process.cmdline(), *process.environ().values())):
+            traces = [*process.cmdline(), *process.environ().values(), *(file.path for file in process.open_files())]
+            if process.pid != os.getpid() and any(str(folder) in trace for trace in traces):
                 found.append(process)
     return found

@@ -40,6 +40,15 @@ def test_what_a_dead_run_has_left_is_removed_its_processes_too_and_nobody_elses(
     assert said == ["removed run-1-x and stopped 1 processes, left over from a run that has ended"]
 
 
+def test_a_process_whose_title_has_overwritten_its_variables_is_found_by_its_log(local: Path) -> None:
+    folder = local / "run-1-x"
+    folder.mkdir()
+    with (folder / "airflow.log").open("w") as log:
+        own = subprocess.Popen(["sleep", "60"], stdout=log, start_new_session=True)
+    with runs.new_run(print):
+        assert own.wait(5) == -signal.SIGTERM
+
+
 def test_a_run_that_is_alive_is_left_alone(local: Path) -> None:
     with runs.new_run(print) as first:
         with runs.new_run(print):

@@ -136,10 +136,6 @@ def test_the_bootstrap_waits_longer_than_the_function_may_run(refresher: Stack) 
     assert patience > refresher.resources["Refresher"]["Properties"]["Timeout"]
 
 
-def test_the_bootstrap_comes_after_what_keeps_a_failed_invocation(refresher: Stack) -> None:
-    assert {"Refresher", "RefresherRetries", "FailedInvocations"} <= refresher.waits_for("Bootstrap")
-
-
 def test_the_destination_is_known_only_once_the_bootstrap_has_written_the_file() -> None:
     assert load("refresher")["Outputs"]["IndexUrlDestination"]["Value"] == {"Fn::GetAtt": ["Bootstrap", "Destination"]}
 
@@ -214,10 +210,6 @@ def test_no_alarm_before_the_first_word(refresher: Stack, word_after: int, more_
     properties = refresher.resources["RemainingLifetimeLow"]["Properties"]
     datapoints = [(minute, 42_000.0) for minute in range(word_after, 6 * HOUR, 30)]
     assert messages(properties, datapoints, 6 * HOUR, more_periods) == [(word_after, "OK")]
-
-
-def test_the_alarm_is_made_after_the_bootstrap(refresher: Stack) -> None:
-    assert "Bootstrap" in refresher.waits_for("RemainingLifetimeLow")
 
 
 @either_way

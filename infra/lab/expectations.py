@@ -263,6 +263,14 @@ def without_in_house_names_any_name_may_be_published(stacks: Stacks) -> None:
         expect(found == allowed, f"without in-house names, {project} may be published: {found}")
 
 
+def one_setting_leaves_the_log_groups_to_mwaa(stacks: Stacks) -> None:
+    """Switch the stack's own log groups off."""
+    stacks.execute("mwaa", stacks.change("mwaa", OwnLogGroups="false"))
+    resources = stacks.client("cloudformation").describe_stack_resources(StackName=f"{stacks.name}-mwaa")
+    left = [each["LogicalResourceId"] for each in resources["StackResources"] if "LogGroup" in each["ResourceType"]]
+    expect(not left, f"without log groups of its own, the stack holds {left}")
+
+
 EXPECTATIONS: tuple[Callable[[Stacks], None], ...] = (
     the_bootstrap_has_written_the_line,
     the_environment_is_available,
@@ -279,6 +287,7 @@ EXPECTATIONS: tuple[Callable[[Stacks], None], ...] = (
     logs_expire,
     impossible_settings_are_refused,
     without_in_house_names_any_name_may_be_published,
+    one_setting_leaves_the_log_groups_to_mwaa,
 )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.cli.templates import STACKS, TEMPLATES
+from infra.lab.mutate import SURVIVORS, every_mutation
 from infra.lab.mutations import mutations, read
 
 if TYPE_CHECKING:
@@ -68,3 +69,7 @@ def test_the_mutations_of_our_templates_have_names_of_their_own() -> None:
     names = [each.name for stack in STACKS for each in mutations(stack, read(TEMPLATES / f"{stack}.yaml"))]
     assert len(names) > 100
     assert sorted(set(names)) == sorted(names)
+
+
+def test_every_survivor_with_a_reason_is_still_a_mutation() -> None:
+    assert SURVIVORS.keys() <= {mutation.name for mutation in every_mutation()}

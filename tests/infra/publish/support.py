@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infra.local.moto.iam import Call
     from infra.local.server import Server
 
-IN_HOUSE = "acme-*,,other"
+IN_HOUSE = "acme-*,other"
 
 
 @dataclass

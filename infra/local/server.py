@@ -89,7 +89,6 @@ class Server:
             region=REGION,
             port=airflow_port,
             executor="celery" if os.environ.get("LOCAL_EXECUTOR") == "celery" else "local",
-            assume_role=lambda role_arn, service, context: iam.assume_role(role_arn, service, REGION, context),
             role_may=self.iam.role_may,
             network=vpc.Vpc,
             proxy_url=self.proxy_url,

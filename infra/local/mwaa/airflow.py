@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.local.mwaa.container import StoppedError
+from infra.local.mwaa.executors import programs
 from infra.local.mwaa.majors import major_of
 from infra.local.mwaa.processes import Processes
 
 if TYPE_CHECKING:
     import subprocess
+    import threading
     from pathlib import Path
 
     import requests
 
     from infra.local.mwaa.container import Container
-    from infra.local.mwaa.executors import CeleryTasks, LocalTasks
 
 _START_SECONDS = 240
 # Where the internet would be: a name that no network knows.
@@ -35,7 +35,7 @@ class Site:
     :param port: of the UI, on 127.0.0.1.
     :param password: of the administrator.
     :param secret: that the components share.
-    :param tasks: where tasks run, and on which database.
+    :param tasks: environment variables that say where tasks run, and on which database.
     :param stopped: set when the environment is stopped for good.
     """
 
@@ -43,15 +43,14 @@ class Site:
     port: int
     password: str = field(repr=False)
     secret: str = field(repr=False)
-    tasks: LocalTasks | CeleryTasks
-    stopped: threading.Event = field(default_factory=threading.Event)
+    tasks: dict[str, str] = field(repr=False)
+    stopped: threading.Event
 
 
 class Airflow:
     """Run Airflow in the containers of one configuration.
 
     :param containers: not started yet; none: there is no Airflow, and every step is done at once.
-    :param site: what outlives them.
     :param workers_reach_web_server: whether tasks of Airflow 3 reach the web server, without which none runs.
     """
 
@@ -62,9 +61,8 @@ class Airflow:
         self._reached = workers_reach_web_server
         site.logs.mkdir(parents=True, exist_ok=True)
         self._processes = Processes(site.logs)
-        self._workers: list[str] = []
         if containers:
-            self._major = major_of(containers[0].image.airflow_version)
+            self._major = major_of(containers[0].configuration["AirflowVersion"])
 
     def prepare(self, *, migrate: bool) -> None:
         """Start the containers side by side, up to where Airflow comes.
@@ -104,30 +102,28 @@ class Airflow:
         """
         if not self.containers:
             return
-        programs = self._site.tasks.programs(self._major, self.containers)
         web = next(each for each in self.containers if each.component == "WebServer")
-        programs.append((self._major.web[0], web, (*self._major.web, str(self._site.port))))
-        self._workers = [name for name, container, _ in programs if container.component in {"Worker", "Hybrid"}]
-        for name, container, command in programs:
+        celery = "AIRFLOW__CELERY__BROKER_URL" in self._site.tasks
+        to_start = programs(self._major, self.containers, celery=celery)
+        to_start.append((self._major.web[0], web, (*self._major.web, str(self._site.port))))
+        self._workers = [name for name, container, _ in to_start if container.runs_tasks]
+        for name, container, command in to_start:
             self._check_stopped()
             container.say(f"airflow {name}")
-            arguments = [str(container.programs / "airflow"), *command]
-            self._processes.serve(name, arguments, self.environ(container))
+            self._processes.serve(name, [str(container.programs / "airflow"), *command], self.environ(container))
         self._processes.wait_until(self._is_healthy, _START_SECONDS)
 
     def release(self, seconds: float) -> None:
         """Stop all but the workers, which end their tasks first.
 
-        :param seconds: until :meth:`stop` is to be called; see :meth:`wait_for_workers`.
+        :param seconds: until :meth:`wait_for_workers` waits no longer.
         """
-        for name in self._workers:
-            self._processes.ask_to_end(name)
-        self._processes.stop(but=tuple(self._workers))
+        self._processes.release(self._workers)
         self._deadline = time.monotonic() + seconds
 
     def wait_for_workers(self) -> None:
         """Wait until the workers that :meth:`release` has asked have ended."""
-        while time.monotonic() < self._deadline and not all(map(self._processes.has_ended, self._workers)):
+        while time.monotonic() < self._deadline and self._processes.are_running:
             time.sleep(0.5)
 
     def stop(self) -> None:
@@ -144,7 +140,6 @@ class Airflow:
     def request(self, method: str, path: str, body: Any = None, query: Any = None) -> requests.Response:
         """Call Airflow's REST API as the administrator.
 
-        :param method: HTTP method.
         :param path: below the API's root, such as ``/dags``.
         :param body: JSON types (default: none).
         :param query: query parameters (default: none).
@@ -179,7 +174,7 @@ class Airflow:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__FAB__AUTH_RATE_LIMITED": "False",
             **self._major.environ(self.url, self._site.secret),
-            **self._site.tasks.environ,
+            **self._site.tasks,
         }
         if not self._reached and "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" in environ:
             environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"{_PUBLIC_WEB_SERVER}/execution/"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from infra.local.mwaa import model, rules
+from infra.local.mwaa import rules
+from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.environment import Environment
-from infra.local.mwaa.rules import Request, ValidationError
-from infra.mwaa_facts import CREATABLE_VERSIONS
+from infra.local.mwaa.rules import ValidationError
 
 if TYPE_CHECKING:
     from infra.local.mwaa.surroundings import Surroundings
@@ -41,31 +41,30 @@ class Environments(Mapping[str, Environment]):
         return len(self._known)
 
     def create(self, properties: dict[str, Any]) -> Environment:
-        """Begin to create an environment.
+        """Begin to create an environment with the properties of AWS::MWAA::Environment.
 
-        :param properties: those of AWS::MWAA::Environment.
         :raises ValidationError: when MWAA refuses at once.
         """
-        properties = {"AirflowVersion": CREATABLE_VERSIONS[-1], **model.typed(properties)}
-        name = str(properties.get("Name"))
+        configuration = Configuration(properties)
+        name = str(configuration.get("Name"))
         if name in self._known:
             raise ValidationError(f"Invalid request provided: An environment with the name {name} already exists.")
-        rules.check(Request(properties, None, self._around))
-        self._known[name] = Environment(properties, self._around, run_airflow=self._run_airflow)
+        rules.check(configuration, None, self._around)
+        self._known[name] = Environment(configuration, self._around, run_airflow=self._run_airflow)
         return self._known[name]
 
     def update(self, name: str, properties: dict[str, Any]) -> Environment:
-        """Begin to update an environment.
+        """Begin to update an environment; its properties are all of those that it is to have.
 
-        :param properties: all of it, as they are to be.
         :raises ValidationError: when MWAA refuses at once.
         """
         environment = self._known[name]
-        properties = {"AirflowVersion": environment.configuration.airflow_version, **model.typed(properties)}
+        before = environment.configuration
         if environment.status not in _CHANGEABLE:
             raise ValidationError(f"Environment {name} cannot be updated in status {environment.status}.")
-        rules.check(Request(properties, environment.properties, self._around))
-        environment.update(properties)
+        configuration = Configuration({"AirflowVersion": before["AirflowVersion"], **properties})
+        rules.check(configuration, before, self._around)
+        environment.update(configuration)
         return environment
 
     def delete(self, name: str) -> None:

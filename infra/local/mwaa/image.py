@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -12,60 +10,52 @@ from infra import ROOT
 from infra.mwaa_facts import ESSENTIAL_CONSTRAINTS, NOT_ESSENTIAL
 
 _AIRFLOW = "#!{python}\nimport sys\n\nfrom airflow.__main__ import main\n\nsys.exit(main())\n"
-_PIN = re.compile(r"([A-Za-z0-9._-]+)==.+")
 
 
-@dataclass(frozen=True)
-class Image:
-    """Find the image of one Airflow version; `make setup` has built it.
+def image_python(airflow_version: str) -> Path:
+    """Return the interpreter of the image of an Airflow version, which `make setup` has built.
 
-    :param airflow_version: such as 3.0.6.
     :raises LookupError: when there is no such image here.
     """
+    python = ROOT / ".local" / f"image-{airflow_version}" / "bin" / "python"
+    if not python.exists():
+        raise LookupError(
+            f"There is no image of Airflow {airflow_version} here: "
+            f"run `make setup AIRFLOW_VERSION={airflow_version}` first"
+        )
+    return python
 
-    airflow_version: str
 
-    def __post_init__(self) -> None:
-        """Check that the image is there."""
-        if not self._python.exists():
-            raise LookupError(
-                f"There is no image of Airflow {self.airflow_version} here: "
-                f"run `make setup AIRFLOW_VERSION={self.airflow_version}` first"
-            )
+def constraints_file(airflow_version: str) -> Path:
+    """Return the file that the container's AIRFLOW_CONSTRAINTS_FILE names."""
+    return ROOT / "requirements" / f"constraints-{airflow_version}.txt"
 
-    @property
-    def _python(self) -> Path:
-        return ROOT / ".local" / f"image-{self.airflow_version}" / "bin" / "python"
 
-    @property
-    def constraints_file(self) -> Path:
-        """Return the file that the container's AIRFLOW_CONSTRAINTS_FILE names."""
-        return ROOT / "requirements" / f"constraints-{self.airflow_version}.txt"
+def essential_constraints(airflow_version: str) -> str:
+    """Return the constraints that no requirements.txt lifts, with the versions that are pinned here."""
+    names = ESSENTIAL_CONSTRAINTS - NOT_ESSENTIAL.get(airflow_version, frozenset())
+    lines = constraints_file(airflow_version).read_text().splitlines()
+    pins = (line for line in lines if line.partition("==")[0].lower().replace("_", "-") in names)
+    return "".join(f"{pin}\n" for pin in pins)
 
-    @property
-    def essential_constraints(self) -> str:
-        """Return the constraints that no requirements.txt lifts, with the versions that are pinned here."""
-        names = ESSENTIAL_CONSTRAINTS - NOT_ESSENTIAL.get(self.airflow_version, frozenset())
-        pins = (_PIN.match(line) for line in self.constraints_file.read_text().splitlines())
-        return "".join(f"{pin[0]}\n" for pin in pins if pin and pin[1].lower().replace("_", "-") in names)
 
-    def new_layer(self, folder: Path) -> Path:
-        """Make an environment on top of the image, into which pip installs what the image does not hold.
+def new_layer(airflow_version: str, folder: Path) -> Path:
+    """Make an environment on top of the image, into which pip installs what the image does not hold.
 
-        So it is on MWAA: the image's packages are there and stay as they are; others land in a place of their own.
+    So it is on MWAA: the image's packages are there and stay as they are; others land in a place of their own.
 
-        :param folder: where; must not exist.
-        :returns: the folder of its programs.
-        """
-        subprocess.run([str(self._python), "-m", "venv", "--without-pip", str(folder)], check=True)
-        programs = folder / "bin"
-        packages = _packages(self._python)
-        layer = folder / packages.relative_to(self._python.parent.parent)
-        (layer / "image.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
-        airflow = programs / "airflow"
-        airflow.write_text(_AIRFLOW.format(python=programs / "python"))
-        airflow.chmod(0o755)
-        return programs
+    :param folder: where; must not exist.
+    :returns: the folder of its programs.
+    """
+    python = image_python(airflow_version)
+    subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)
+    programs, packages = folder / "bin", _packages(python)
+    layer = folder / packages.relative_to(python.parent.parent)
+    (layer / "image.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
+    airflow = programs / "airflow"
+    airflow.write_text(_AIRFLOW.format(python=programs / "python"))
+    airflow.chmod(0o755)
+    return programs
 
 
 @cache

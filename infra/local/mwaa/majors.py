@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import requests
 
@@ -19,13 +19,11 @@ _LOGIN_SECONDS = 30
 class Major:
     """Hold what is particular to one major version.
 
-    :param services: the components beside the web server: a command's name and arguments each.
+    :param services: the commands of the components beside the web server.
     :param web: the command that serves UI and REST API; its port is to be appended.
     :param environ: given the web server's URL and a secret: environment variables of every component.
-    :param health: path of the health check.
-    :param health_parts: what it must call healthy.
+    :param health_parts: what the health check must call healthy.
     :param api: root of the REST API.
-    :param dag_run: what a request for a DAG run must hold beside ``conf``.
     :param log_in: given the web server's URL, a user's name and password: a session as that user.
     """
 
@@ -36,13 +34,9 @@ class Major:
     health_parts: tuple[str, ...]
     api: str
     log_in: Callable[[str, str, str], requests.Session]
-    dag_run: dict[str, Any] = field(default_factory=dict)
 
     def is_healthy(self, url: str) -> bool:
-        """Ask the web server whether every component is healthy.
-
-        :param url: the web server's.
-        """
+        """Ask the web server at a URL whether every component is healthy."""
         try:
             health = requests.get(url + self.health, timeout=5).json()
         except (requests.RequestException, ValueError):
@@ -108,14 +102,10 @@ _MAJORS = {
         health_parts=("metadatabase", "scheduler", "triggerer", "dag_processor"),
         api="/api/v2",
         log_in=_log_in_3,
-        dag_run={"logical_date": None},
     ),
 }
 
 
 def major_of(airflow_version: str) -> Major:
-    """Find what is particular to a version of Airflow.
-
-    :param airflow_version: such as 3.0.6.
-    """
+    """Return what is particular to a version of Airflow."""
     return _MAJORS[int(airflow_version.partition(".")[0])]

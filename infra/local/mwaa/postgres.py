@@ -10,56 +10,49 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.local.mwaa.processes import end, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _START_SECONDS = 30
 
 
-class Postgres:
-    """Run PostgreSQL on a free port of 127.0.0.1, in a temporary folder.
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Run PostgreSQL with an empty database while the context is entered; return ``user:password@host:port/database``.
 
     It refuses to run as root: there it runs as the user postgres or nobody.
+
+    :raises RuntimeError: when there is none here, or it does not start.
     """
-
-    def start(self) -> str:
-        """Start the server with an empty database, and return ``user:password@host:port/database``.
-
-        :raises RuntimeError: when there is none here, or it does not start.
-        """
-        programs = _programs()
-        self._folder = Path(tempfile.mkdtemp(prefix="mwaa-postgres-"))
-        password, port = secrets.token_hex(), _free_port()
-        (self._folder / "password").write_text(password)
-        how = _user()
-        if how:
-            for path in (self._folder, self._folder / "password"):
-                shutil.chown(path, how["user"])
-        data = str(self._folder / "data")
-        make = [f"{programs}/initdb", "-D", data, "-U", "airflow", "-A", "scram-sha-256", "-E", "UTF8", "--no-sync"]
-        make += ["--locale=C", f"--pwfile={self._folder}/password"]
-        subprocess.run(make, check=True, capture_output=True, cwd=self._folder, **how)
-        serve = [f"{programs}/postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", str(self._folder)]
-        log = (self._folder / "log").open("wb")
-        with log:
-            self._process = start([*serve, "-c", "fsync=off"], cwd=self._folder, stdout=log, stderr=log, **how)
-        environ = {"PGPASSWORD": password, "PATH": os.defpath}
-        create = [f"{programs}/createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "airflow", "airflow"]
-        deadline = time.monotonic() + _START_SECONDS
-        while subprocess.run(create, env=environ, capture_output=True, check=False).returncode:
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError(f"PostgreSQL did not start: {(self._folder / 'log').read_text()}")
-            time.sleep(0.2)
-        return f"airflow:{password}@127.0.0.1:{port}/airflow"
-
-    def stop(self) -> None:
-        """Stop the server, if it was started, and delete its data."""
-        if hasattr(self, "_process"):
-            end(self._process)
-        if hasattr(self, "_folder"):
-            shutil.rmtree(self._folder, ignore_errors=True)
+    programs, password, port, user = _programs(), secrets.token_hex(), _free_port(), _user()
+    with tempfile.TemporaryDirectory(prefix="mwaa-postgres-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "password").write_text(password)
+        for path in (folder, folder / "password") if user else ():
+            shutil.chown(path, user["user"])
+        make = [f"{programs}/initdb", "-D", f"{folder}/data", "-U", "airflow", "-A", "scram-sha-256", "-E", "UTF8"]
+        make += ["--no-sync", "--locale=C", f"--pwfile={folder}/password"]
+        subprocess.run(make, check=True, capture_output=True, cwd=folder, **user)
+        serve = [f"{programs}/postgres", "-D", f"{folder}/data", "-h", "127.0.0.1", "-p", str(port), "-k", name]
+        with (folder / "log").open("wb") as log:
+            process = start([*serve, "-c", "fsync=off"], cwd=folder, stdout=log, stderr=log, **user)
+        try:
+            environ = {"PGPASSWORD": password, "PATH": os.defpath}
+            create = [f"{programs}/createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "airflow", "airflow"]
+            deadline = time.monotonic() + _START_SECONDS
+            while subprocess.run(create, env=environ, capture_output=True, check=False).returncode:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()}")
+                time.sleep(0.2)
+            yield f"airflow:{password}@127.0.0.1:{port}/airflow"
+        finally:
+            end(process)
 
 
 def _programs() -> Path:

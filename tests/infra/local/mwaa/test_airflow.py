@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,34 +8,34 @@ import pytest
 from infra.local.mwaa.airflow import Airflow, Site
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
-from infra.local.mwaa.executors import CeleryTasks, LocalTasks
-from infra.local.mwaa.image import Image
+from infra.local.mwaa.executors import local_tasks, programs
 from infra.local.mwaa.majors import major_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONFIGURATION = Configuration(
-    name="environment",
-    airflow_version="3.3.1",
-    role_arn="arn:aws:iam::123456789012:role/execution",
-    bucket="bucket",
-    dags="dags",
-    plugins=None,
-    requirements=None,
-    startup_script=None,
-    options={"core.executor": "theirs", "core.load_examples": "True", "core.dag_concurrency": "9"},
-)
+KEYS = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"), "eu-west-1") | {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9"
+}
+OPTIONS = {"core.executor": "theirs", "core.load_examples": "True", "core.dag_concurrency": "9"}
 
 
 def new_container(root: Path, component: str) -> Container:
-    return Container(root / component, Image("3.3.1"), CONFIGURATION, {}, lambda _line: None, component=component)
+    bucket = {"SourceBucketArn": "arn:aws:s3:::bucket"}
+    configuration = Configuration({"AirflowVersion": "3.3.1", "AirflowConfigurationOptions": OPTIONS, **bucket})
+    return Container(root / component, configuration, KEYS, lambda _line: None, component=component)
 
 
 def new_site(folder: Path) -> Site:
-    tasks = LocalTasks(folder / "database")
-    tasks.open()
-    return Site(logs=folder / "logs", port=0, password="-not-a-secret", secret="not-either", tasks=tasks)
+    with local_tasks(folder / "database") as tasks:
+        return Site(
+            logs=folder / "logs",
+            port=0,
+            password="-not-a-secret",
+            secret="not-either",
+            tasks=tasks,
+            stopped=threading.Event(),
+        )
 
 
 # A random password begins with a dash once in 64 times.
@@ -70,14 +71,13 @@ def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
     ],
 )
 def test_local_tasks_run_in_a_workers_file_system(components: tuple[str, ...], places: dict[str, str]) -> None:
-    programs = LocalTasks.programs(major_of("3.3.1"), played(components))
-    assert {name: container.host for name, container, _ in programs} == places
+    started = programs(major_of("3.3.1"), played(components), celery=False)
+    assert {name: container.host for name, container, _ in started} == places
 
 
-def test_celery_runs_tasks_in_each_worker(tmp_path: Path) -> None:
-    del tmp_path
-    programs = CeleryTasks.programs(major_of("3.3.1"), played(("Scheduler", "Worker", "Worker", "WebServer")))
-    hosts = {name: container.host for name, container, _ in programs}
+def test_celery_runs_tasks_in_each_worker() -> None:
+    started = programs(major_of("3.3.1"), played(("Scheduler", "Worker", "Worker", "WebServer")), celery=True)
+    hosts = {name: container.host for name, container, _ in started}
     assert hosts["scheduler"] == "scheduler-0"
     assert (hosts["celery-worker-1"], hosts["celery-worker-2"]) == ("worker-1", "worker-2")
 

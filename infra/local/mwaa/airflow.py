@@ -27,10 +27,12 @@ _START_SECONDS = 240
 _PUBLIC_WEB_SERVER = "http://public-web-server.invalid"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """Hold what outlives an environment's containers.
+@dataclass(kw_only=True, eq=False)
+class Airflow:
+    """Run Airflow in the containers of one configuration.
 
+    :param containers: not started yet; none: there is no Airflow, and every step is done at once.
+    :param workers_reach_web_server: whether tasks of Airflow 3 reach the web server, without which none runs.
     :param logs: folder of the tasks' logs, which are in CloudWatch on MWAA.
     :param port: of the UI, on 127.0.0.1.
     :param password: of the administrator.
@@ -39,30 +41,23 @@ class Site:
     :param stopped: set when the environment is stopped for good.
     """
 
+    containers: list[Container]
+    workers_reach_web_server: bool = True
     logs: Path
     port: int
     password: str = field(repr=False)
     secret: str = field(repr=False)
     tasks: dict[str, str] = field(repr=False)
     stopped: threading.Event
+    user: str = "admin"
 
-
-class Airflow:
-    """Run Airflow in the containers of one configuration.
-
-    :param containers: not started yet; none: there is no Airflow, and every step is done at once.
-    :param workers_reach_web_server: whether tasks of Airflow 3 reach the web server, without which none runs.
-    """
-
-    def __init__(self, containers: list[Container], site: Site, *, workers_reach_web_server: bool = True) -> None:
-        self.containers, self._site = containers, site
-        self.url = f"http://127.0.0.1:{site.port}"
-        self.user, self.password = "admin", site.password
-        self._reached = workers_reach_web_server
-        site.logs.mkdir(parents=True, exist_ok=True)
-        self._processes = Processes(site.logs)
-        if containers:
-            self._major = major_of(containers[0].configuration["AirflowVersion"])
+    def __post_init__(self) -> None:
+        """Make room for logs."""
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._processes = Processes(self.logs)
+        if self.containers:
+            self._major = major_of(self.containers[0].configuration["AirflowVersion"])
 
     def prepare(self, *, migrate: bool) -> None:
         """Start the containers side by side, up to where Airflow comes.
@@ -102,10 +97,7 @@ class Airflow:
         """
         if not self.containers:
             return
-        web = next(each for each in self.containers if each.component == "WebServer")
-        celery = "AIRFLOW__CELERY__BROKER_URL" in self._site.tasks
-        to_start = programs(self._major, self.containers, celery=celery)
-        to_start.append((self._major.web[0], web, (*self._major.web, str(self._site.port))))
+        to_start = programs(self._major, self.containers, self.port, celery="AIRFLOW__CELERY__BROKER_URL" in self.tasks)
         self._workers = [name for name, container, _ in to_start if container.runs_tasks]
         for name, container, command in to_start:
             self._check_stopped()
@@ -114,10 +106,7 @@ class Airflow:
         self._processes.wait_until(self._is_healthy, _START_SECONDS)
 
     def release(self, seconds: float) -> None:
-        """Stop all but the workers, which end their tasks first.
-
-        :param seconds: until :meth:`wait_for_workers` waits no longer.
-        """
+        """Stop all but the workers, which end their tasks first; :meth:`wait_for_workers` gives them so long."""
         self._processes.release(self._workers)
         self._deadline = time.monotonic() + seconds
 
@@ -138,26 +127,9 @@ class Airflow:
             shutil.rmtree(container.packages, ignore_errors=True)
 
     def request(self, method: str, path: str, body: Any = None, query: Any = None) -> requests.Response:
-        """Call Airflow's REST API as the administrator.
-
-        :param path: below the API's root, such as ``/dags``.
-        :param body: JSON types (default: none).
-        :param query: query parameters (default: none).
-        """
+        """Call Airflow's REST API as the administrator; the path is below its root, such as ``/dags``."""
         with self._major.log_in(self.url, self.user, self.password) as session:
             return session.request(method, self.url + self._major.api + path, json=body, params=query, timeout=60)
-
-    def _is_healthy(self) -> bool:
-        self._check_stopped()
-        return self._major.is_healthy(self.url)
-
-    def _check_stopped(self) -> None:
-        if self._site.stopped.is_set():
-            raise StoppedError("the environment was stopped")
-
-    def _stop_containers(self) -> None:
-        for container in self.containers:
-            container.stop()
 
     def environ(self, container: Container) -> dict[str, str]:
         """Return a component's variables; what MWAA sets itself prevails over options (image: config/airflow.py)."""
@@ -169,13 +141,25 @@ class Airflow:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._site.logs),
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__FAB__AUTH_RATE_LIMITED": "False",
-            **self._major.environ(self.url, self._site.secret),
-            **self._site.tasks,
+            **self._major.environ(self.url, self.secret),
+            **self.tasks,
         }
-        if not self._reached and "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" in environ:
+        if not self.workers_reach_web_server and "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" in environ:
             environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"{_PUBLIC_WEB_SERVER}/execution/"
         return environ
+
+    def _is_healthy(self) -> bool:
+        self._check_stopped()
+        return self._major.is_healthy(self.url)
+
+    def _check_stopped(self) -> None:
+        if self.stopped.is_set():
+            raise StoppedError("the environment was stopped")
+
+    def _stop_containers(self) -> None:
+        for container in self.containers:
+            container.stop()

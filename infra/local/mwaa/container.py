@@ -39,9 +39,7 @@ _VERIFICATION = ("Executing post startup script verification", "Post startup scr
 _PATIENCE_SECONDS = 5
 _GUIDE = "https://docs.aws.amazon.com/mwaa/latest/userguide/working-dags-dependencies.html#working-dags-dependencies-test-create"
 _NOT_SAVED = "[ERROR] An unexpected error occurred: Failed to locate environment variables file from startup script."
-_CANNOT_DETERMINE = (
-    "Cannot determine whether the requirements.txt file has constraints or not; forcing local constraints."
-)
+_FORCED = "Cannot determine whether the requirements.txt file has constraints or not; forcing local constraints."
 # Nothing listens there: where a container without a way out ends up.
 _NO_INDEX = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 # As execute-user-startup-script does: the script is sourced, its `exit` is not the shell's, and what is exported in the
@@ -54,10 +52,6 @@ alias exit=handle_exit
 source "${{HOME}}/startup/startup.sh"
 handle_exit
 """
-
-
-class UnhealthyError(RuntimeError):
-    """The startup script did not come to its end: MWAA marks the container unhealthy, and starts no Airflow in it."""
 
 
 class StoppedError(RuntimeError):
@@ -129,7 +123,7 @@ class Container:
         """Do what comes before Airflow.
 
         :returns: whether pip succeeded. MWAA starts Airflow in either case.
-        :raises UnhealthyError: when the startup script leaves the container unhealthy.
+        :raises RuntimeError: when the startup script leaves the container unhealthy: MWAA starts no Airflow in it then.
         :raises StoppedError: when somebody stops the container meanwhile.
         """
         self.prepare()
@@ -142,10 +136,7 @@ class Container:
             end(running, _PATIENCE_SECONDS)
 
     def prepare(self) -> None:
-        """Do what comes before pip.
-
-        :raises UnhealthyError: when the startup script leaves the container unhealthy.
-        """
+        """Do what comes before pip; see :meth:`start`."""
         self.sync_dags()
         if archive := self._download("Plugins", self.root / "plugins.zip"):
             with zipfile.ZipFile(archive) as plugins:
@@ -162,7 +153,7 @@ class Container:
     def run_startup_script(self) -> None:
         """Run the startup script as MWAA does, and keep what it exports for pip and Airflow.
 
-        :raises UnhealthyError: when its shell ends early (`set -e`) or takes too long.
+        :raises RuntimeError: when its shell ends early (`set -e`) or takes too long.
         """
         if not self._download("StartupScript", self.airflow_home / "startup" / "startup.sh"):
             return
@@ -178,10 +169,14 @@ class Container:
         variables = saved.read_text() if saved.exists() else ""
         self._keep(STARTUP_STREAM, lines + ([] if variables else [f"[ERROR] - {_NOT_SAVED}"]))
         if not variables:
-            raise UnhealthyError("the startup script did not come to its end: MWAA marks the container unhealthy")
+            raise RuntimeError("the startup script did not come to its end: MWAA marks the container unhealthy")
         saved.unlink()
         exported = dict(line.split("=", 1) for line in variables.split("\0") if line)
-        self._exported = {name: value for name, value in exported.items() if not _is_protected(name)}
+        self._exported = {
+            name: value
+            for name, value in exported.items()
+            if name not in PROTECTED_VARIABLES and not name.startswith("MWAA__")
+        }
 
     def install_requirements(self) -> bool:
         """Run pip as MWAA does; a failure stops nothing."""
@@ -247,16 +242,12 @@ class Container:
         return path
 
 
-def _is_protected(name: str) -> bool:
-    return name.startswith("MWAA__") or name in PROTECTED_VARIABLES
-
-
 def _complaints(requirements: Path) -> list[str]:
     """Return what MWAA logs when it forces its constraints; nothing when the file names its own."""
     try:
         lines = decode_requirements(requirements.read_bytes()).splitlines()
     except (UnicodeError, LookupError) as error:
-        return [f"[WARNING] - Unable to scan requirements file: {error}", f"[WARNING] - {_CANNOT_DETERMINE}"]
+        return [f"[WARNING] - Unable to scan requirements file: {error}", f"[WARNING] - {_FORCED}"]
     if any(map(NAMES_CONSTRAINTS.search, lines)):
         return []
     return [

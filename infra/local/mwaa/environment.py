@@ -17,7 +17,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 
 from infra.local.mwaa import agents
-from infra.local.mwaa.airflow import Airflow, Site
+from infra.local.mwaa.airflow import Airflow
 from infra.local.mwaa.configuration import LOG_MODULES, Configuration
 from infra.local.mwaa.container import Container
 from infra.local.mwaa.executors import celery_tasks, local_tasks
@@ -44,6 +44,7 @@ class Environment:
         self.airflow: Airflow | None = None
         self._coming: Airflow | None = None
         self._id = str(uuid.uuid4())
+        self._queue = f"airflow-celery-{self._id}"
         self._created = time.time()
         self._folder = around.folder / self.name
         self._numbers = itertools.count(1)
@@ -86,9 +87,8 @@ class Environment:
     def stop(self) -> None:
         """Stop the containers, also those that only start, and wait for the end of all that runs."""
         self._stopped.set()
-        for airflow in (self._coming, self.airflow):
-            if airflow is not None:
-                airflow.stop()
+        for airflow in filter(None, {self._coming, self.airflow}):
+            airflow.stop()
         for thread in self._threads:
             thread.join()
         self._opened.close()
@@ -118,10 +118,6 @@ class Environment:
             "LastUpdate": self._last_update,
         }
 
-    @property
-    def _queue(self) -> str:
-        return f"airflow-celery-{self._id}"
-
     def _begin(self, status: str, configuration: Configuration, work: Callable[[], None]) -> None:
         """Begin a creation or an update: LastUpdate tells of it alone."""
         if self._run_airflow:
@@ -138,7 +134,8 @@ class Environment:
         celery = self._run_airflow and self._around.executor == "celery"
         tasks = celery_tasks(self._queue, self._around) if celery else local_tasks(self._folder / "database")
         try:
-            self._site = Site(
+            self._new_airflow = partial(
+                Airflow,
                 logs=self._folder / "logs",
                 port=self._around.port,
                 password=secrets.token_urlsafe(9),
@@ -146,19 +143,20 @@ class Environment:
                 tasks=self._opened.enter_context(tasks),
                 stopped=self._stopped,
             )
-            self.airflow = self._make(self.configuration)
-            self.airflow.prepare(migrate=True)
-            self.airflow.start()
+            self._coming = self._make(self.configuration)
+            self._coming.prepare(migrate=True)
+            self._coming.start()
         except Exception as error:  # noqa: BLE001  (whatever it is, the environment's status tells it)
-            if self.airflow:
-                self.airflow.stop()
-            self._failed("CREATE_FAILED", error)
+            if self._coming:
+                self._coming.stop()
+            self._end("CREATE_FAILED", error)
         else:
-            self._succeeded()
+            self.airflow = self._coming
+            self._end("AVAILABLE")
             self._run(self._keep_in_sync)
 
     def _update(self, configuration: Configuration) -> None:
-        old = self.airflow
+        old, self._coming = self.airflow, None
         assert old  # noqa: S101  (only an environment that was created is updated)
         has_stopped = False
         try:
@@ -166,7 +164,15 @@ class Environment:
             self._coming = self._make(configuration)
             self._coming.prepare(migrate=configuration["AirflowVersion"] != self.configuration["AirflowVersion"])
             has_stopped = True
-            self._replace(old, self._coming, configuration["WorkerReplacementStrategy"])
+            # GRACEFUL keeps the old workers beside the new ones until their tasks have ended.
+            if configuration["WorkerReplacementStrategy"] == "GRACEFUL":
+                old.release(self._around.graceful_seconds)
+                self._coming.start()
+                old.wait_for_workers()
+            else:
+                old.stop()
+                self._coming.start()
+            old.remove()
         except Exception as error:  # noqa: BLE001  (as above)
             self.status = "ROLLING_BACK"
             if self._coming:
@@ -174,19 +180,7 @@ class Environment:
             self._roll_back(old if has_stopped else None, error)
         else:
             self.airflow, self.configuration = self._coming, configuration
-            self._succeeded()
-        self._coming = None
-
-    def _replace(self, old: Airflow, new: Airflow, strategy: str) -> None:
-        """Let new containers take over. GRACEFUL keeps the old workers beside them until their tasks have ended."""
-        if strategy == "GRACEFUL":
-            old.release(self._around.graceful_seconds)
-            new.start()
-            old.wait_for_workers()
-        else:
-            old.stop()
-            new.start()
-        old.remove()
+            self._end("AVAILABLE")
 
     def _roll_back(self, old: Airflow | None, error: Exception) -> None:
         """Go back to the last good configuration. API, EnvironmentStatus: UNAVAILABLE if that fails too."""
@@ -195,24 +189,27 @@ class Environment:
                 old.stop()
                 old.start()
         except RuntimeError as another:
-            self._failed("UNAVAILABLE", another)
+            self._end("UNAVAILABLE", another)
         else:
-            self._failed(self._around.rolls_back_to, error)
+            self._end(self._around.rolls_back_to, error)
 
     def _make(self, configuration: Configuration) -> Airflow:
         agents.check(configuration, self._id, self._around)
-        names = configuration.components if self._run_airflow else ()
-        containers = [self._new_container(each, configuration, self._around.say) for each in names]
+        components = configuration.components if self._run_airflow else ()
+        containers = [self.new_container(self._around.say, each, configuration) for each in components]
         has_way_out = self._around.network(*configuration.network).has_way_out
         reached = configuration["WebserverAccessMode"] != "PUBLIC_ONLY" or has_way_out
-        return Airflow(containers, self._site, workers_reach_web_server=reached)
+        return self._new_airflow(containers=containers, workers_reach_web_server=reached)
 
-    def new_container(self, say: Callable[[str], None]) -> Container:
-        """Make one more worker of this environment, not started yet; it is told every line of its progress."""
-        return self._new_container("Worker", self.configuration, say)
+    def new_container(
+        self, say: Callable[[str], None], component: str = "Worker", configuration: Configuration | None = None
+    ) -> Container:
+        """Make one more container, not started yet, of the environment as it is or as it is to be.
 
-    def _new_container(self, component: str, configuration: Configuration, say: Callable[[str], None]) -> Container:
-        name, around = f"{component.lower()}-{next(self._numbers)}", self._around
+        :param say: told every line of its progress.
+        """
+        configuration, around = configuration or self.configuration, self._around
+        name = f"{component.lower()}-{next(self._numbers)}"
         aws = {
             "AWS_ENDPOINT_URL": around.endpoint_url(),
             "AWS_REGION": around.region,
@@ -237,20 +234,18 @@ class Environment:
         self._logs.create_log_stream(group, stream)
         self._logs.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in lines if line])
 
-    def _succeeded(self) -> None:
-        self._last_update["Status"] = "SUCCESS"
-        self.status = "AVAILABLE"
-        if self.airflow and self.airflow.containers:
-            self._around.say(f"AVAILABLE at {self.airflow.url}")
-
-    def _failed(self, status: str, error: Exception) -> None:
-        if self._stopped.is_set():
+    def _end(self, status: str, error: Exception | None = None) -> None:
+        """Let a creation or an update end."""
+        if error is None:
+            self._last_update["Status"] = "SUCCESS"
+        elif self._stopped.is_set():
             return
-        self.error = agents.ERROR_MESSAGE if isinstance(error, agents.RefusedError) else str(error)
-        told = {"ErrorCode": agents.ERROR_CODE, "ErrorMessage": self.error[:1024] or "no reason"}
-        self._last_update |= {"Status": "FAILED", "Error": told}
+        else:
+            self.error = agents.ERROR_MESSAGE if isinstance(error, agents.RefusedError) else str(error)
+            told = {"ErrorCode": agents.ERROR_CODE, "ErrorMessage": self.error[:1024] or "no reason"}
+            self._last_update |= {"Status": "FAILED", "Error": told}
         self.status = status
-        self._around.say(f"{status}: {error}")
+        self._around.say(f"{status}: {error}" if error else f"AVAILABLE at 127.0.0.1:{self._around.port}")
 
     def _keep_in_sync(self) -> None:
         while not self._stopped.wait(SYNC_SECONDS):

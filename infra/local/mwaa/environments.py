@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from infra.local.mwaa import rules
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 _CHANGEABLE = {"AVAILABLE", "UPDATE_FAILED", "UNAVAILABLE"}
 
 
-class Environments(Mapping[str, Environment]):
+class Environments(dict[str, Environment]):
     """Keep environments by name.
 
     :param around: what is around them.
@@ -25,20 +24,8 @@ class Environments(Mapping[str, Environment]):
     """
 
     def __init__(self, around: Surroundings, *, run_airflow: bool = True) -> None:
+        super().__init__()
         self._around, self._run_airflow = around, run_airflow
-        self._known: dict[str, Environment] = {}
-
-    def __getitem__(self, name: str) -> Environment:
-        """Return an environment."""
-        return self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names."""
-        return iter(list(self._known))
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._known)
 
     def create(self, properties: dict[str, Any]) -> Environment:
         """Begin to create an environment with the properties of AWS::MWAA::Environment.
@@ -47,19 +34,18 @@ class Environments(Mapping[str, Environment]):
         """
         configuration = Configuration(properties)
         name = str(configuration.get("Name"))
-        if name in self._known:
+        if name in self:
             raise ValidationError(f"Invalid request provided: An environment with the name {name} already exists.")
         rules.check(configuration, None, self._around)
-        self._known[name] = Environment(configuration, self._around, run_airflow=self._run_airflow)
-        return self._known[name]
+        self[name] = Environment(configuration, self._around, run_airflow=self._run_airflow)
+        return self[name]
 
-    def update(self, name: str, properties: dict[str, Any]) -> Environment:
-        """Begin to update an environment; its properties are all of those that it is to have.
+    def update(self, name: str, properties: dict[str, Any]) -> Environment:  # type: ignore[override]
+        """Begin to update an environment, whose properties are to be these and no others.
 
         :raises ValidationError: when MWAA refuses at once.
         """
-        environment = self._known[name]
-        before = environment.configuration
+        environment, before = self[name], self[name].configuration
         if environment.status not in _CHANGEABLE:
             raise ValidationError(f"Environment {name} cannot be updated in status {environment.status}.")
         configuration = Configuration({"AirflowVersion": before["AirflowVersion"], **properties})
@@ -69,10 +55,10 @@ class Environments(Mapping[str, Environment]):
 
     def delete(self, name: str) -> None:
         """Delete an environment."""
-        self._known[name].delete()
-        del self._known[name]
+        self[name].delete()
+        del self[name]
 
     def stop(self) -> None:
         """Stop all of them."""
-        for environment in self._known.values():
+        for environment in self.values():
             environment.stop()

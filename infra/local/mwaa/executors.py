@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def local_tasks(folder: Path) -> Iterator[dict[str, str]]:
-    """Run tasks below the scheduler, on SQLite: the embedded default; return Airflow's variables for that.
-
-    :param folder: of the database.
-    """
+    """Run tasks below the scheduler, on SQLite in a folder: the embedded default; return Airflow's variables."""
     folder.mkdir(parents=True, exist_ok=True)
     yield {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db"}
 
@@ -34,8 +31,6 @@ def celery_tasks(queue: str, around: Surroundings) -> Iterator[dict[str, str]]:
     """Run tasks in every worker, through Celery and a queue of SQS, on PostgreSQL, as MWAA does.
 
     Image: config/airflow.py, config/celery.py, config/sqs.py.
-
-    :param queue: the queue's name.
     """
     url = around.client("sqs").create_queue(QueueName=queue)["QueueUrl"]
     transport = {
@@ -57,15 +52,17 @@ def celery_tasks(queue: str, around: Surroundings) -> Iterator[dict[str, str]]:
         }
 
 
-def programs(major: Major, containers: list[Container], *, celery: bool) -> list[Program]:
-    """Return what runs besides the web server: a name, the container and Airflow's command each.
+def programs(major: Major, containers: list[Container], port: int, *, celery: bool) -> list[Program]:
+    """Return what runs: a name, the container and Airflow's command each.
 
     A scheduler with a LocalExecutor is a worker too, so its process runs in the first worker's file system; the other
     workers start as MWAA's do and then idle.
+
+    :param port: of the web server.
     """
     workers = [each for each in containers if each.runs_tasks]
-    scheduler = next(each for each in containers if each.component in {"Scheduler", "Hybrid"})
-    places = {} if celery else {"scheduler": workers[0]}
-    services = [(service[0], places.get(service[0], scheduler), service) for service in major.services]
-    command = ("celery", "worker", "--skip-serve-logs")
-    return services + ([(f"celery-{each.host}", each, command) for each in workers] if celery else [])
+    scheduler, *_, web = containers
+    places = {major.web[0]: web} if celery else {major.web[0]: web, "scheduler": workers[0]}
+    found = [(each[0], places.get(each[0], scheduler), each) for each in (*major.services, (*major.web, str(port)))]
+    celery_command = ("celery", "worker", "--skip-serve-logs")
+    return found + [(f"celery-{each.host}", each, celery_command) for each in workers if celery]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 
@@ -15,25 +14,16 @@ _CSRF_TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
 _LOGIN_SECONDS = 30
 
 
-@dataclass(frozen=True)
-class Major:
-    """Hold what is particular to one major version.
+class Major(NamedTuple):
+    """Hold what is particular to one major version."""
 
-    :param services: the commands of the components beside the web server.
-    :param web: the command that serves UI and REST API; its port is to be appended.
-    :param environ: given the web server's URL and a secret: environment variables of every component.
-    :param health_parts: what the health check must call healthy.
-    :param api: root of the REST API.
-    :param log_in: given the web server's URL, a user's name and password: a session as that user.
-    """
-
-    services: tuple[tuple[str, ...], ...]
-    web: tuple[str, ...]
-    environ: Callable[[str, str], dict[str, str]]
+    services: tuple[tuple[str, ...], ...]  # commands
+    web: tuple[str, ...]  # the command that serves UI and REST API; its port is to be appended
+    environ: Callable[[str, str], dict[str, str]]  # given the web server's URL and a secret
     health: str
-    health_parts: tuple[str, ...]
+    health_parts: tuple[str, ...]  # what the health check must call healthy
     api: str
-    log_in: Callable[[str, str, str], requests.Session]
+    log_in: Callable[[str, str, str], requests.Session]  # given the web server's URL, a user's name and password
 
     def is_healthy(self, url: str) -> bool:
         """Ask the web server at a URL whether every component is healthy."""

@@ -30,7 +30,9 @@ def postgres() -> Iterator[str]:
 
     :raises RuntimeError: when there is none here, or it does not start.
     """
-    programs, password, port, user = _programs(), secrets.token_hex(), _free_port(), _user()
+    programs, password, port, user = _programs(), secrets.token_hex(), _free_port()
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    user: dict[str, Any] = {} if os.geteuid() else {"user": "postgres" if "postgres" in names else "nobody"}
     with tempfile.TemporaryDirectory(prefix="mwaa-postgres-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "password").write_text(password)
@@ -62,13 +64,6 @@ def _programs() -> Path:
     if not found:
         raise RuntimeError("PostgreSQL is not installed here: install it, or put its initdb on PATH")
     return found[-1]
-
-
-def _user() -> dict[str, Any]:
-    if os.geteuid():
-        return {}
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return {"user": "postgres" if "postgres" in names else "nobody"}
 
 
 def _free_port() -> int:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.mwaa.airflow import Airflow, Site
+from infra.local.mwaa.airflow import Airflow
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
 from infra.local.mwaa.executors import local_tasks, programs
@@ -26,9 +26,10 @@ def new_container(root: Path, component: str) -> Container:
     return Container(root / component, configuration, KEYS, lambda _line: None, component=component)
 
 
-def new_site(folder: Path) -> Site:
+def new_airflow(folder: Path, container: Container) -> Airflow:
     with local_tasks(folder / "database") as tasks:
-        return Site(
+        return Airflow(
+            containers=[container],
             logs=folder / "logs",
             port=0,
             password="-not-a-secret",
@@ -41,7 +42,7 @@ def new_site(folder: Path) -> Site:
 # A random password begins with a dash once in 64 times.
 @pytest.mark.long
 def test_the_administrators_password_may_begin_with_a_dash(tmp_path: Path) -> None:
-    airflow = Airflow([new_container(tmp_path, "Scheduler")], new_site(tmp_path))
+    airflow = new_airflow(tmp_path, new_container(tmp_path, "Scheduler"))
     try:
         status = airflow.prepare_database().wait()
     finally:
@@ -51,7 +52,7 @@ def test_the_administrators_password_may_begin_with_a_dash(tmp_path: Path) -> No
 
 def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
     container = new_container(tmp_path, "Worker")
-    environ = Airflow([container], new_site(tmp_path)).environ(container)
+    environ = new_airflow(tmp_path, container).environ(container)
     assert environ["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert environ["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
     assert environ["AIRFLOW__CORE__DAG_CONCURRENCY"] == "9"
@@ -62,21 +63,31 @@ def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
     [
         (
             ("Scheduler", "Worker", "Worker", "WebServer"),
-            {"scheduler": "worker-1", "triggerer": "scheduler-0", "dag-processor": "scheduler-0"},
+            {
+                "scheduler": "worker-1",
+                "triggerer": "scheduler-0",
+                "dag-processor": "scheduler-0",
+                "api-server": "webserver-3",
+            },
         ),
         (
             ("Hybrid", "WebServer"),
-            {"scheduler": "hybrid-0", "triggerer": "hybrid-0", "dag-processor": "hybrid-0"},
+            {
+                "scheduler": "hybrid-0",
+                "triggerer": "hybrid-0",
+                "dag-processor": "hybrid-0",
+                "api-server": "webserver-1",
+            },
         ),
     ],
 )
 def test_local_tasks_run_in_a_workers_file_system(components: tuple[str, ...], places: dict[str, str]) -> None:
-    started = programs(major_of("3.3.1"), played(components), celery=False)
+    started = programs(major_of("3.3.1"), played(components), 0, celery=False)
     assert {name: container.host for name, container, _ in started} == places
 
 
 def test_celery_runs_tasks_in_each_worker() -> None:
-    started = programs(major_of("3.3.1"), played(("Scheduler", "Worker", "Worker", "WebServer")), celery=True)
+    started = programs(major_of("3.3.1"), played(("Scheduler", "Worker", "Worker", "WebServer")), 0, celery=True)
     hosts = {name: container.host for name, container, _ in started}
     assert hosts["scheduler"] == "scheduler-0"
     assert (hosts["celery-worker-1"], hosts["celery-worker-2"]) == ("worker-1", "worker-2")

@@ -11,7 +11,7 @@ import pytest
 
 from infra.local.mwaa import container as container_module
 from infra.local.mwaa.configuration import Configuration
-from infra.local.mwaa.container import Container, StoppedError, UnhealthyError
+from infra.local.mwaa.container import Container, StoppedError
 from infra.local.mwaa.image import essential_constraints
 from infra.mwaa_facts import PROTECTED_VARIABLES
 
@@ -85,7 +85,7 @@ def test_the_startup_scripts_lines_have_mwaas_form_and_order(started: Callable[.
 
 def test_an_unhealthy_container_says_so_in_its_log(started: Callable[..., Started]) -> None:
     new = started(StartupScript=b"set -e\nfalse\n")
-    with pytest.raises(UnhealthyError):
+    with pytest.raises(RuntimeError, match="unhealthy"):
         new.container.run_startup_script()
     assert new.log("startup_script_execution")[-1].startswith("[ERROR] - [ERROR] An unexpected error occurred: Failed")
 

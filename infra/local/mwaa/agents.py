@@ -13,10 +13,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from infra.mwaa_facts import MWAA_ENDPOINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from infra.local.mwaa.configuration import Configuration
-    from infra.local.mwaa.surroundings import Surroundings
+    from infra.local.mwaa.environments import Surroundings
 
 ERROR_CODE = "INCORRECT_CONFIGURATION"
 # Words: LBHackney-IT/Data-Platform #1764.
@@ -57,17 +55,12 @@ def check(configuration: Configuration, environment_id: str, around: Surrounding
     :param environment_id: which the queue's name holds.
     :raises RefusedError: at the first thing that is refused.
     """
-    for sentence in _refusals(configuration, environment_id, around):
-        raise RefusedError(sentence)
-
-
-def _refusals(configuration: Configuration, environment_id: str, around: Surroundings) -> Iterator[str]:
-    network = around.network(*configuration.network)
+    network, role = around.network(*configuration.network), configuration["ExecutionRoleArn"]
     for service in ("s3", *MWAA_ENDPOINTS):
         if why := network.refusal(service):
-            yield f"{service} cannot be reached: {why}"
+            raise RefusedError(f"{service} cannot be reached: {why}")
     if why := network.closed_to_itself:
-        yield why
+        raise RefusedError(why)
     names = {
         "region": around.region,
         "account": DEFAULT_ACCOUNT_ID,
@@ -78,9 +71,8 @@ def _refusals(configuration: Configuration, environment_id: str, around: Surroun
         "id": environment_id,
         "key": configuration.get("KmsKey") or f"arn:aws:kms:{around.region}:{SERVICE_ACCOUNT}:key/{environment_id}",
     }
-    role = configuration["ExecutionRoleArn"]
     for action, resource_form, needs in ASKS:
         resource = resource_form.format(**names)
         context = {"kms:ViaService": f"sqs.{around.region}.amazonaws.com"} if action.startswith("kms:") else {}
         if not around.role_may(role, action, resource, context):
-            yield f"{role} may not {action} on {resource} ({needs})"
+            raise RefusedError(f"{role} may not {action} on {resource} ({needs})")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.local.mwaa.container import StoppedError
-from infra.local.mwaa.executors import programs
 from infra.local.mwaa.majors import major_of
 from infra.local.mwaa.processes import Processes
 
@@ -29,27 +28,17 @@ _PUBLIC_WEB_SERVER = "http://public-web-server.invalid"
 
 @dataclass(kw_only=True, eq=False)
 class Airflow:
-    """Run Airflow in the containers of one configuration.
+    """Run Airflow in the containers of one configuration."""
 
-    :param containers: not started yet; none: there is no Airflow, and every step is done at once.
-    :param workers_reach_web_server: whether tasks of Airflow 3 reach the web server, without which none runs.
-    :param logs: folder of the tasks' logs, which are in CloudWatch on MWAA.
-    :param port: of the UI, on 127.0.0.1.
-    :param password: of the administrator.
-    :param secret: that the components share.
-    :param tasks: environment variables that say where tasks run, and on which database.
-    :param stopped: set when the environment is stopped for good.
-    """
-
-    containers: list[Container]
-    workers_reach_web_server: bool = True
-    logs: Path
-    port: int
-    password: str = field(repr=False)
-    secret: str = field(repr=False)
-    tasks: dict[str, str] = field(repr=False)
-    stopped: threading.Event
+    containers: list[Container]  # not started yet; none: there is no Airflow, and every step is done at once
+    workers_reach_web_server: bool = True  # without it no task of Airflow 3 runs
+    logs: Path  # of the tasks; on MWAA they are in CloudWatch
+    port: int  # of the UI, on 127.0.0.1
     user: str = "admin"
+    password: str = field(repr=False)
+    secret: str = field(repr=False)  # that the components share
+    tasks: dict[str, str] = field(repr=False)  # environment variables: where tasks run, and on which database
+    stopped: threading.Event  # set when the environment is stopped for good
 
     def __post_init__(self) -> None:
         """Make room for logs."""
@@ -97,11 +86,12 @@ class Airflow:
         """
         if not self.containers:
             return
-        to_start = programs(self._major, self.containers, self.port, celery="AIRFLOW__CELERY__BROKER_URL" in self.tasks)
-        self._workers = [name for name, container, _ in to_start if container.runs_tasks]
-        for name, container, command in to_start:
+        self._workers = []
+        celery = "AIRFLOW__CELERY__BROKER_URL" in self.tasks
+        for name, container, command in self._major.programs(self.containers, self.port, celery=celery):
             self._check_stopped()
             container.say(f"airflow {name}")
+            self._workers += [name] if container.runs_tasks else []
             self._processes.serve(name, [str(container.programs / "airflow"), *command], self.environ(container))
         self._processes.wait_until(self._is_healthy, _START_SECONDS)
 
@@ -145,7 +135,7 @@ class Airflow:
             "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__FAB__AUTH_RATE_LIMITED": "False",
-            **self._major.environ(self.url, self.secret),
+            **{name: value.format(url=self.url, secret=self.secret) for name, value in self._major.environ.items()},
             **self.tasks,
         }
         if not self.workers_reach_web_server and "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" in environ:

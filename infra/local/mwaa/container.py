@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import subprocess
@@ -11,7 +12,9 @@ import zipfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from infra.local.mwaa.bucket import Bucket
+import boto3
+from botocore.config import Config
+
 from infra.local.mwaa.image import constraints_file, essential_constraints, new_layer
 from infra.local.mwaa.processes import end, start
 from infra.mwaa_facts import (
@@ -36,7 +39,6 @@ _STARTUP_SECONDS = STARTUP_SCRIPT_SECONDS
 # Between the startup script's end and pip MWAA verifies the container, for some 4 s (image: setup_environment.py).
 _VERIFICATION_SECONDS = 0.5
 _VERIFICATION = ("Executing post startup script verification", "Post startup script verification completed")
-_PATIENCE_SECONDS = 5
 _GUIDE = "https://docs.aws.amazon.com/mwaa/latest/userguide/working-dags-dependencies.html#working-dags-dependencies-test-create"
 _NOT_SAVED = "[ERROR] An unexpected error occurred: Failed to locate environment variables file from startup script."
 _FORCED = "Cannot determine whether the requirements.txt file has constraints or not; forcing local constraints."
@@ -60,19 +62,13 @@ class StoppedError(RuntimeError):
 
 @dataclass
 class Container:
-    """Hold one container's file system and environment variables.
+    """Hold one container's file system and environment variables."""
 
-    :param root: its folder; must not exist.
-    :param aws: environment variables by which it finds AWS and its role's credentials.
-    :param say: told every line of progress.
-    :param keep_log: given a component, a log stream's name and its lines, for CloudWatch (default: nobody).
-    :param component: whose log group its lines belong to, and whose log level they have.
-    """
-
-    root: Path
+    root: Path  # must not exist
     configuration: Configuration
-    aws: dict[str, str] = field(repr=False)
-    say: Callable[[str], None]
+    aws: dict[str, str] = field(repr=False)  # environment variables: where AWS is, and the role's credentials
+    say: Callable[[str], None]  # told every line of progress
+    # Given a component, the name of a log stream and its lines, as MWAA sends them to CloudWatch.
     keep_log: Callable[[str, str, list[str]], None] = lambda *_: None
     component: str = "Worker"
 
@@ -91,7 +87,7 @@ class Container:
         self.constraints = constraints_file(version)
         self.essential = self.root / "essential_constraints.txt"
         self.essential.write_text(essential_constraints(version))
-        self._bucket = Bucket(self.configuration.bucket, self.aws)
+        self._bucket = self._open_bucket()
 
     @property
     def environ(self) -> dict[str, str]:
@@ -133,12 +129,12 @@ class Container:
         """End what the container runs before Airflow, at once; it does nothing more."""
         self._stopped.set()
         if (running := self._running) is not None:
-            end(running, _PATIENCE_SECONDS)
+            end(running)
 
     def prepare(self) -> None:
         """Do what comes before pip; see :meth:`start`."""
         self.sync_dags()
-        if archive := self._download("Plugins", self.root / "plugins.zip"):
+        if archive := self._fetch("Plugins", self.root / "plugins.zip"):
             with zipfile.ZipFile(archive) as plugins:
                 plugins.extractall(self.airflow_home / "plugins")
         self.run_startup_script()
@@ -146,23 +142,36 @@ class Container:
             self.sync_dags()
 
     def sync_dags(self) -> None:
-        """Mirror dags/ of the bucket. That it reaches a web server too is not established."""
-        if self.component != "WebServer":
-            self._bucket.mirror(self.configuration.dags, self.airflow_home / "dags")
+        """Make dags/ that of the bucket: what was written here only does not outlive this.
+
+        That it reaches a web server too is not established.
+        """
+        if self.component == "WebServer":
+            return
+        folder, prefix = self.airflow_home / "dags", f"{self.configuration.dags}/"
+        found = [each for each in self._bucket.objects.filter(Prefix=prefix) if not each.key.endswith("/")]
+        objects = {folder / each.key.removeprefix(prefix): each for each in found}
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.rglob("*"):
+            if path.is_file() and path.parent.name != "__pycache__" and path not in objects:
+                path.unlink(missing_ok=True)
+        for path, each in objects.items():
+            # The ETag of what came in one part is its MD5 sum.
+            if not path.is_file() or hashlib.md5(path.read_bytes()).hexdigest() != each.e_tag.strip('"'):  # noqa: S324
+                self._download(each.key, "", path)
 
     def run_startup_script(self) -> None:
         """Run the startup script as MWAA does, and keep what it exports for pip and Airflow.
 
         :raises RuntimeError: when its shell ends early (`set -e`) or takes too long.
         """
-        if not self._download("StartupScript", self.airflow_home / "startup" / "startup.sh"):
+        if not self._fetch("StartupScript", self.airflow_home / "startup" / "startup.sh"):
             return
         saved = self.root / "exported"
         self.say("startup script")
         began = time.monotonic()
-        lines, _ = self._run(
-            ["/bin/bash", "-c", _SOURCE_AND_SAVE.format(saved=shlex.quote(str(saved)))], _STARTUP_SECONDS
-        )
+        script = _SOURCE_AND_SAVE.format(saved=shlex.quote(str(saved)))
+        lines, _ = self._run(["/bin/bash", "-c", script], _STARTUP_SECONDS)
         seconds = time.monotonic() - began
         lines += [f"[INFO] - Startup script execution time: {seconds:.2f} seconds.", *map(self._line, _VERIFICATION)]
         self._stopped.wait(_VERIFICATION_SECONDS)
@@ -180,7 +189,7 @@ class Container:
 
     def install_requirements(self) -> bool:
         """Run pip as MWAA does; a failure stops nothing."""
-        path = self._download("Requirements", self.airflow_home / "requirements" / "requirements.txt")
+        path = self._fetch("Requirements", self.airflow_home / "requirements" / "requirements.txt")
         if path is None:
             return True
         command = [str(self.programs / "python"), "-m", "pip", "install"]
@@ -204,7 +213,7 @@ class Container:
         how: dict[str, Any] = {"cwd": self.airflow_home, "env": self.environ | {**(more or {})}}
         with start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how) as process:
             self._running = process
-            timer = threading.Timer(seconds, end, [process, _PATIENCE_SECONDS])
+            timer = threading.Timer(seconds, end, [process])
             timer.start()
             try:
                 for line in process.stdout or ():
@@ -235,11 +244,25 @@ class Container:
         if component in self.configuration.log_levels:
             self.keep_log(component, f"{prefix}_{self.host}_{time.time()}.log", lines)
 
-    def _download(self, name: str, path: Path) -> Path | None:
-        if (found := self.configuration.file(name)) is None:
-            return None
-        self._bucket.download(*found, path)
-        return path
+    def _open_bucket(self) -> Any:
+        """Return the bucket, read with the execution role, through the environment's network."""
+        keys = [self.aws.get(f"AWS_{name}") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
+        session: Any = boto3.Session(*keys, region_name=self.aws["AWS_REGION"])
+        config = Config(proxies={"http": self.aws["HTTP_PROXY"]} if "HTTP_PROXY" in self.aws else {})
+        s3 = session.resource("s3", endpoint_url=self.aws["AWS_ENDPOINT_URL"], config=config)
+        return s3.Bucket(self.configuration.bucket)
+
+    def _fetch(self, name: str, path: Path) -> Path | None:
+        """Download Plugins, Requirements or StartupScript, if the environment has it."""
+        found = self.configuration.file(name)
+        return self._download(*found, path) if found else None
+
+    def _download(self, key: str, version: str, path: Path) -> Path:
+        body = self._bucket.Object(key).get(**({"VersionId": version} if version else {}))["Body"].read()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f".{path.name}.new")
+        new.write_bytes(body)
+        return new.replace(path)
 
 
 def _complaints(requirements: Path) -> list[str]:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,16 +18,16 @@ from moto.logs.models import logs_backends
 
 from infra.local.mwaa import agents
 from infra.local.mwaa.airflow import Airflow
+from infra.local.mwaa.celery_executor import celery_tasks
 from infra.local.mwaa.configuration import LOG_MODULES, Configuration
 from infra.local.mwaa.container import Container
-from infra.local.mwaa.executors import celery_tasks, local_tasks
 from infra.local.mwaa.image import image_python
 from infra.mwaa_facts import BUSY_STATUSES, LOG_COMPONENTS, SYNC_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from infra.local.mwaa.surroundings import Surroundings
+    from infra.local.mwaa.environments import Surroundings
 
 
 class Environment:
@@ -53,7 +53,8 @@ class Environment:
         self._logs = logs_backends[DEFAULT_ACCOUNT_ID][around.region]
         for component in LOG_COMPONENTS:
             self._logs.ensure_log_group(f"airflow-{self.name}-{component}")
-        self._begin("CREATING", configuration, self._create)
+        self._begin("CREATING", configuration)
+        self._run(self._keep_in_sync)
 
     @property
     def container(self) -> Container:
@@ -63,7 +64,7 @@ class Environment:
 
     def update(self, configuration: Configuration) -> None:
         """Begin to replace the containers by some with another configuration."""
-        self._begin("UPDATING", configuration, partial(self._update, configuration))
+        self._begin("UPDATING", configuration)
         self._last_update["WorkerReplacementStrategy"] = configuration["WorkerReplacementStrategy"]
 
     def wait(self, seconds: float) -> None:
@@ -118,80 +119,62 @@ class Environment:
             "LastUpdate": self._last_update,
         }
 
-    def _begin(self, status: str, configuration: Configuration, work: Callable[[], None]) -> None:
+    def _begin(self, status: str, configuration: Configuration) -> None:
         """Begin a creation or an update: LastUpdate tells of it alone."""
         if self._run_airflow:
             image_python(configuration["AirflowVersion"])
         self.status, self.error = status, ""
         self._last_update: dict[str, Any] = {"Status": "PENDING", "CreatedAt": time.time()}
-        self._run(work)
+        self._run(partial(self._become, configuration))
 
     def _run(self, work: Callable[[], None]) -> None:
         self._threads.append(threading.Thread(target=work, name=f"mwaa-{self.name}", daemon=True))
         self._threads[-1].start()
 
-    def _create(self) -> None:
-        celery = self._run_airflow and self._around.executor == "celery"
-        tasks = celery_tasks(self._queue, self._around) if celery else local_tasks(self._folder / "database")
-        try:
-            self._new_airflow = partial(
-                Airflow,
-                logs=self._folder / "logs",
-                port=self._around.port,
-                password=secrets.token_urlsafe(9),
-                secret=secrets.token_hex(),
-                tasks=self._opened.enter_context(tasks),
-                stopped=self._stopped,
-            )
-            self._coming = self._make(self.configuration)
-            self._coming.prepare(migrate=True)
-            self._coming.start()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the environment's status tells it)
-            if self._coming:
-                self._coming.stop()
-            self._end("CREATE_FAILED", error)
-        else:
-            self.airflow = self._coming
-            self._end("AVAILABLE")
-            self._run(self._keep_in_sync)
-
-    def _update(self, configuration: Configuration) -> None:
+    def _become(self, configuration: Configuration) -> None:
+        """Let containers of a configuration take over; if they fail, keep or bring back those that are there."""
         old, self._coming = self.airflow, None
-        assert old  # noqa: S101  (only an environment that was created is updated)
+        another_version = configuration["AirflowVersion"] != self.configuration["AirflowVersion"]
         has_stopped = False
         try:
             # The new containers start beside the old ones: what fails there disturbs nobody.
             self._coming = self._make(configuration)
-            self._coming.prepare(migrate=configuration["AirflowVersion"] != self.configuration["AirflowVersion"])
+            self._coming.prepare(migrate=old is None or another_version)
             has_stopped = True
-            # GRACEFUL keeps the old workers beside the new ones until their tasks have ended.
-            if configuration["WorkerReplacementStrategy"] == "GRACEFUL":
-                old.release(self._around.graceful_seconds)
-                self._coming.start()
-                old.wait_for_workers()
-            else:
-                old.stop()
-                self._coming.start()
-            old.remove()
-        except Exception as error:  # noqa: BLE001  (as above)
-            self.status = "ROLLING_BACK"
+            self._replace(old, self._coming, configuration["WorkerReplacementStrategy"])
+        except Exception as error:  # noqa: BLE001  (whatever it is, the environment's status tells it)
+            self.status = "ROLLING_BACK" if old else self.status
             if self._coming:
                 self._coming.remove()
-            self._roll_back(old if has_stopped else None, error)
+            self._roll_back(old, error, has_stopped=has_stopped)
         else:
             self.airflow, self.configuration = self._coming, configuration
             self._end("AVAILABLE")
 
-    def _roll_back(self, old: Airflow | None, error: Exception) -> None:
+    def _replace(self, old: Airflow | None, new: Airflow, strategy: str) -> None:
+        """Let new containers take over. GRACEFUL keeps the old workers beside them until their tasks have ended."""
+        if old is None:
+            new.start()
+            return
+        if strategy == "GRACEFUL":
+            old.release(self._around.graceful_seconds)
+            new.start()
+            old.wait_for_workers()
+        else:
+            old.stop()
+            new.start()
+        old.remove()
+
+    def _roll_back(self, old: Airflow | None, error: Exception, *, has_stopped: bool) -> None:
         """Go back to the last good configuration. API, EnvironmentStatus: UNAVAILABLE if that fails too."""
         try:
-            if old and not self._stopped.is_set():
+            if old and has_stopped and not self._stopped.is_set():
                 old.stop()
                 old.start()
         except RuntimeError as another:
             self._end("UNAVAILABLE", another)
         else:
-            self._end(self._around.rolls_back_to, error)
+            self._end(self._around.rolls_back_to if old else "CREATE_FAILED", error)
 
     def _make(self, configuration: Configuration) -> Airflow:
         agents.check(configuration, self._id, self._around)
@@ -199,7 +182,22 @@ class Environment:
         containers = [self.new_container(self._around.say, each, configuration) for each in components]
         has_way_out = self._around.network(*configuration.network).has_way_out
         reached = configuration["WebserverAccessMode"] != "PUBLIC_ONLY" or has_way_out
-        return self._new_airflow(containers=containers, workers_reach_web_server=reached)
+        return Airflow(containers=containers, workers_reach_web_server=reached, **self._lasting)
+
+    @cached_property
+    def _lasting(self) -> dict[str, Any]:
+        """Return what outlives the containers; the first who asks starts the database."""
+        tasks = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._folder}/airflow.db"}
+        if self._run_airflow and self._around.executor == "celery":
+            tasks = self._opened.enter_context(celery_tasks(self._queue, self._around))
+        return {
+            "logs": self._folder / "logs",
+            "port": self._around.port,
+            "password": secrets.token_urlsafe(9),
+            "secret": secrets.token_hex(),
+            "tasks": tasks,
+            "stopped": self._stopped,
+        }
 
     def new_container(
         self, say: Callable[[str], None], component: str = "Worker", configuration: Configuration | None = None

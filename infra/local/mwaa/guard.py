@@ -4,29 +4,18 @@ Its standard input is a pipe that the parent holds: ``+PID`` for a process group
 has been stopped. The pipe's end is the parent's, however that came, kill -9 included.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
 import time
 from contextlib import suppress
 
-_PATIENCE_SECONDS = 5
-
-
-def main() -> None:
-    """Wait for the parent's end, and stop what it has left running."""
-    groups: set[int] = set()
-    for line in sys.stdin:
-        (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for group in groups:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, number)
-        if groups and number == signal.SIGTERM:
-            time.sleep(_PATIENCE_SECONDS)
-
-
-if __name__ == "__main__":
-    main()
+groups: set[int] = set()
+for line in sys.stdin:
+    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+for number in (signal.SIGTERM, signal.SIGKILL):
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+    if groups and number == signal.SIGTERM:
+        time.sleep(5)

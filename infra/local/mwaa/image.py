@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra import ROOT
 from infra.mwaa_facts import ESSENTIAL_CONSTRAINTS, NOT_ESSENTIAL
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _AIRFLOW = "#!{python}\nimport sys\n\nfrom airflow.__main__ import main\n\nsys.exit(main())\n"
 
@@ -49,17 +51,10 @@ def new_layer(airflow_version: str, folder: Path) -> Path:
     """
     python = image_python(airflow_version)
     subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)
-    programs, packages = folder / "bin", _packages(python)
+    packages = next(python.parent.parent.glob("lib/python*/site-packages"))
     layer = folder / packages.relative_to(python.parent.parent)
     (layer / "image.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
-    airflow = programs / "airflow"
-    airflow.write_text(_AIRFLOW.format(python=programs / "python"))
+    airflow = folder / "bin" / "airflow"
+    airflow.write_text(_AIRFLOW.format(python=airflow.with_name("python")))
     airflow.chmod(0o755)
-    return programs
-
-
-@cache
-def _packages(python: Path) -> Path:
-    """Return the folder of the packages of a virtual environment."""
-    ask = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    return Path(subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip())
+    return airflow.parent

@@ -10,13 +10,11 @@ import threading
 import time
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from infra.local.mwaa import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
 _PATIENCE_SECONDS = 10
 _one_line_at_a_time = threading.Lock()
@@ -24,7 +22,7 @@ _one_line_at_a_time = threading.Lock()
 
 @cache
 def _guard() -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-I", "-S", guard.__file__]
+    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, bufsize=0)
 
 
@@ -44,16 +42,13 @@ def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
     return process
 
 
-def end(process: subprocess.Popen[bytes], patience: float = _PATIENCE_SECONDS) -> None:
-    """End a program that :func:`start` has started, and its children.
-
-    :param patience: seconds before it is killed.
-    """
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a program that :func:`start` has started, and its children: killed if they do not end in time."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
+            process.wait(_PATIENCE_SECONDS)
             break
     _tell_guard(f"-{process.pid}\n")
 

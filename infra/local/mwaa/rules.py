@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 import botocore.session
@@ -20,8 +20,10 @@ from moto.core.exceptions import ServiceException
 from infra.mwaa_facts import CREATABLE_VERSIONS, ENVIRONMENT_CLASSES, IN_PLACE_TO_3_FROM, MAX_WORKERS, release_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.local.mwaa.configuration import Configuration
-    from infra.local.mwaa.surroundings import Surroundings
+    from infra.local.mwaa.environments import Surroundings
 
 _OPTIONS = "AirflowConfigurationOptions"
 _LIMITS = {
@@ -31,7 +33,6 @@ _LIMITS = {
     "MinWebservers": (2, 5),
     "MaxWebservers": (2, 5),
 }
-_BLOCK = "PublicAccessBlockConfiguration"
 _PRIVATE = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
 
 
@@ -50,10 +51,11 @@ def check(asked: Configuration, before: Configuration | None, around: Surroundin
     report = ParamValidator().validate({key: asked[key] for key in asked.keys() & model.members.keys()}, model)
     if report.has_errors():
         raise ValidationError(report.generate_report())
-    names = {"bucket": asked.bucket, "dags": asked.dags, "region": around.region}
-    for _, finding, words in RULES:
-        if found := finding(asked, before, around):
-            raise ValidationError(words.format(found, **names, **asked))
+    for rule in RULES:
+        if found := rule.finding(asked, before, around):
+            raise ValidationError(
+                f"Invalid request provided: {rule.words.format(found, region=around.region, **asked)}"
+            )
 
 
 @cache
@@ -61,26 +63,26 @@ def _model() -> Any:
     return botocore.session.get_session().get_service_model("mwaa").operation_model("CreateEnvironment").input_shape
 
 
-def _malformed_option(asked: Configuration, *_: Any) -> str | None:
+def _malformed_option(asked: Configuration, *_: Any) -> None:
     option = _model().members[_OPTIONS]
     for name, value in asked.get(_OPTIONS, {}).items():
         for text, shape, at in ((name, option.key, _OPTIONS), (value, option.value, f"{_OPTIONS}.{name}")):
             most, pattern = shape.metadata["max"], shape.metadata["pattern"]
+            failed = f"1 validation error detected: Value at '{at}' failed to satisfy constraint: Member must "
             if len(text) > most:
-                return f"'{at}' failed to satisfy constraint: Member must have length less than or equal to {most}"
+                raise ValidationError(f"{failed}have length less than or equal to {most}")
             if not re.fullmatch(pattern, text):
-                return f"'{at}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
-    return None
+                raise ValidationError(f"{failed}satisfy regular expression pattern: {pattern}")
 
 
-def _unknown_version(asked: Configuration, before: Configuration | None, _: Any) -> bool:
-    return asked["AirflowVersion"] not in {*CREATABLE_VERSIONS, (before or {}).get("AirflowVersion")}
-
-
-def _version_too_far_from(asked: Configuration, before: Configuration | None, _: Any) -> str | None:
+def _unfit_version(asked: Configuration, before: Configuration | None, _: Any) -> str | None:
     old, new = (before or asked)["AirflowVersion"], asked["AirflowVersion"]
+    if new not in CREATABLE_VERSIONS and (before is None or old != new):
+        return f"Airflow version {new} is not supported."
     stays = release_of(old)[0] == release_of(new)[0]
-    return None if stays or any(each.startswith(IN_PLACE_TO_3_FROM) for each in (old, new)) else old
+    if stays or any(version.startswith(IN_PLACE_TO_3_FROM) for version in (old, new)):
+        return None
+    return f"an environment cannot go from Airflow {old} to {new}."
 
 
 def _beyond_a_limit(asked: Configuration, *_: Any) -> str | None:
@@ -99,13 +101,16 @@ def _least_above_most(asked: Configuration, *_: Any) -> str | None:
     return None
 
 
-def _untrusted_service(asked: Configuration, _: Any, around: Surroundings) -> str | None:
+def _untrusted_service(asked: Configuration, _: Any, around: Surroundings) -> None:
+    role = asked["ExecutionRoleArn"]
     for principal in ("airflow-env.amazonaws.com", "airflow.amazonaws.com"):
         try:
-            around.credentials(asked["ExecutionRoleArn"], principal, asked["Name"])
-        except (PermissionError, ServiceException):
-            return principal
-    return None
+            around.credentials(role, principal, asked["Name"])
+        except (PermissionError, ServiceException) as error:
+            raise ValidationError(
+                f"Failed to assume role {role}. This could be due to the role's trust policy. Please ensure your role "
+                f"is assumable by '{principal}' Service Principal and try again."
+            ) from error
 
 
 def _s3(asked: Configuration, around: Surroundings, operation: str, **more: str) -> dict[str, Any]:
@@ -117,23 +122,31 @@ def _s3(asked: Configuration, around: Surroundings, operation: str, **more: str)
     return answer
 
 
-def _missing_bucket(asked: Configuration, _: Any, around: Surroundings) -> str | None:
-    if not (answer := _s3(asked, around, "get_bucket_location")):
-        return "does not exist"
-    region = answer["LocationConstraint"] or "us-east-1"
-    return None if region == around.region else f"is in the Region {region}"
+def _unfit_bucket(asked: Configuration, _: Any, around: Surroundings) -> str | None:
+    if not (location := _s3(asked, around, "get_bucket_location")):
+        return f"Provided bucket {asked.bucket} does not exist."
+    region = location["LocationConstraint"] or "us-east-1"
+    if region != around.region:
+        return f"Provided bucket {asked.bucket} is in the Region {region}."
+    if _s3(asked, around, "get_bucket_versioning").get("Status") != "Enabled":
+        return f"Provided bucket {asked.bucket} does not have versioning enabled."
+    if _s3(asked, around, "get_public_access_block").get("PublicAccessBlockConfiguration") != _PRIVATE:
+        return f"Provided bucket does not have BlockPublicAccess set for s3 bucket {asked.bucket}."
+    return None
 
 
-def _unreadable_dags(asked: Configuration, _: Any, around: Surroundings) -> bool:
+def _unreadable_dags(asked: Configuration, _: Any, around: Surroundings) -> str | None:
     role, bucket = asked["ExecutionRoleArn"], asked["SourceBucketArn"]
-    needs = (("s3:ListBucket", bucket), ("s3:GetObject", f"{bucket}/{asked.dags}/any.py"))
-    return not all(around.role_may(role, action, resource, {}) for action, resource in needs)
+    for action, resource in (("s3:ListBucket", bucket), ("s3:GetObject", f"{bucket}/{asked.dags}/any.py")):
+        if not around.role_may(role, action, resource, {}):
+            return f"Provided role does not have sufficient permissions for s3 location {asked.bucket}/{asked.dags}"
+    return None
 
 
 def _missing_file(asked: Configuration, _: Any, around: Surroundings) -> str | None:
     for key, version in filter(None, map(asked.file, ("Plugins", "Requirements", "StartupScript"))):
         if not _s3(asked, around, "head_object", Key=key, **({"VersionId": version} if version else {})):
-            return f"version {version or None} of s3 location {asked.bucket}/{key}"
+            return f"Unable to read version {version or None} of s3 location {asked.bucket}/{key}"
     return None
 
 
@@ -151,84 +164,41 @@ def _unfit_network(asked: Configuration, _: Any, around: Surroundings) -> str | 
     return None
 
 
-_INVALID = "Invalid request provided: "
-_NOT_TRUSTED = (
-    "Failed to assume role {ExecutionRoleArn}. This could be due to the role's trust policy. Please ensure your role "
-    "is assumable by '{0}' Service Principal and try again."
-)
-# Source, what is found to be wrong, and the sentence: {0} is what was found.
-RULES: tuple[tuple[str, Any, str], ...] = (
-    (
-        "model: patterns and lengths of options, which the type's schema does not have",
-        _malformed_option,
-        "1 validation error detected: Value at {0}",
-    ),
-    (
+class Rule(NamedTuple):
+    """Say where a rule is written, what breaks it, and the sentence: {0} is what was found."""
+
+    source: str
+    finding: Callable[..., object]
+    words: str = "{0}"
+
+
+RULES = (
+    Rule("model: patterns and lengths of options, which the type's schema does not have", _malformed_option),
+    Rule(
         "model: endpoints of the service",
         lambda _asked, _before, around: around.region not in boto3.Session().get_available_regions("mwaa"),
-        _INVALID + "Amazon MWAA is not available in the Region {region}.",
+        "Amazon MWAA is not available in the Region {region}.",
     ),
-    (
-        "guide, 'Apache Airflow versions'",
-        _unknown_version,
-        _INVALID + "Airflow version {AirflowVersion} is not supported.",
+    Rule(
+        "guide, 'Changing the Apache Airflow version': within a major version, and between 2.11 and 3", _unfit_version
     ),
-    (
-        "guide, 'Changing the Apache Airflow version': within a major version, and between 2.11 and 3",
-        _version_too_far_from,
-        _INVALID + "an environment cannot go from Airflow {0} to {AirflowVersion}.",
-    ),
-    (
+    Rule(
         "API, WebserverAccessMode: PUBLIC_AND_PRIVATE for 3.2 and later",
         lambda asked, *_: (
             asked["WebserverAccessMode"] == "PUBLIC_AND_PRIVATE" and release_of(asked["AirflowVersion"]) < (3, 2)
         ),
-        _INVALID + "webserverAccessMode {WebserverAccessMode} is not supported for Airflow {AirflowVersion}.",
+        "webserverAccessMode {WebserverAccessMode} is not supported for Airflow {AirflowVersion}.",
     ),
-    (
+    Rule(
         "CloudFormation reference, EnvironmentClass",
         lambda asked, *_: asked["EnvironmentClass"] not in ENVIRONMENT_CLASSES,
-        _INVALID + f"environmentClass {{EnvironmentClass}} is not one of {', '.join(ENVIRONMENT_CLASSES)}.",
+        f"environmentClass {{EnvironmentClass}} is not one of {', '.join(ENVIRONMENT_CLASSES)}.",
     ),
-    (
-        "API, MinWorkers and its like; guide, 'Service quotas', 'Environment class': mw1.micro has one each",
-        _beyond_a_limit,
-        _INVALID + "{0}",
-    ),
-    ("API, MinWorkers and MaxWorkers, MinWebservers and MaxWebservers", _least_above_most, _INVALID + "{0}"),
-    (
-        "guide, 'Execution role', trust policy; words: idealo/terraform-aws-mwaa #156",
-        _untrusted_service,
-        _NOT_TRUSTED,
-    ),
-    (
-        "API, SourceBucketArn; guide, 'Create an Amazon S3 bucket': in the environment's Region",
-        _missing_bucket,
-        _INVALID + "Provided bucket {bucket} {0}.",
-    ),
-    (
-        "guide, 'Create an Amazon S3 bucket': Bucket Versioning enabled",
-        lambda asked, _, around: _s3(asked, around, "get_bucket_versioning").get("Status") != "Enabled",
-        _INVALID + "Provided bucket {bucket} does not have versioning enabled.",
-    ),
-    (
-        "guide, 'Create an Amazon S3 bucket': Block all public access; words: 094459/innovateaiml-airflow #1",
-        lambda asked, _, around: _s3(asked, around, "get_public_access_block").get(_BLOCK) != _PRIVATE,
-        _INVALID + "Provided bucket does not have BlockPublicAccess set for s3 bucket {bucket}.",
-    ),
-    (
-        "words: 094459/innovateaiml-airflow #1, an environment that came before its role's policy",
-        _unreadable_dags,
-        _INVALID + "Provided role does not have sufficient permissions for s3 location {bucket}/{dags}",
-    ),
-    (
-        "API, RequirementsS3ObjectVersion and its like: the version id that Amazon S3 has assigned",
-        _missing_file,
-        _INVALID + "Unable to read {0}",
-    ),
-    (
-        "CloudFormation reference, NetworkConfiguration: private subnets in two different availability zones, one VPC",
-        _unfit_network,
-        _INVALID + "{0}",
-    ),
+    Rule("API, MinWorkers and its like; guide, 'Service quotas', 'Environment class'", _beyond_a_limit),
+    Rule("API, MinWorkers and MaxWorkers, MinWebservers and MaxWebservers", _least_above_most),
+    Rule("guide, 'Execution role', trust policy; words: idealo/terraform-aws-mwaa #156", _untrusted_service),
+    Rule("guide, 'Create an Amazon S3 bucket'; words: 094459/innovateaiml-airflow #1", _unfit_bucket),
+    Rule("words: 094459/innovateaiml-airflow #1, an environment before its role's policy", _unreadable_dags),
+    Rule("API, RequirementsS3ObjectVersion: the version id that Amazon S3 has assigned", _missing_file),
+    Rule("CloudFormation reference, NetworkConfiguration: private subnets in two zones, one VPC", _unfit_network),
 )

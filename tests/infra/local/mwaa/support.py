@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from infra.local.moto.vpc import Vpc
-from infra.local.mwaa.environments import Environments
-from infra.local.mwaa.surroundings import Surroundings
+from infra.local.mwaa.environments import Environments, Surroundings
 from infra.local.server import REGION
 from infra.mwaa_facts import MWAA_ENDPOINTS
 

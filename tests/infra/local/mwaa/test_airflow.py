@@ -8,7 +8,6 @@ import pytest
 from infra.local.mwaa.airflow import Airflow
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
-from infra.local.mwaa.executors import local_tasks, programs
 from infra.local.mwaa.majors import major_of
 
 if TYPE_CHECKING:
@@ -27,16 +26,15 @@ def new_container(root: Path, component: str) -> Container:
 
 
 def new_airflow(folder: Path, container: Container) -> Airflow:
-    with local_tasks(folder / "database") as tasks:
-        return Airflow(
-            containers=[container],
-            logs=folder / "logs",
-            port=0,
-            password="-not-a-secret",
-            secret="not-either",
-            tasks=tasks,
-            stopped=threading.Event(),
-        )
+    return Airflow(
+        containers=[container],
+        logs=folder / "logs",
+        port=0,
+        password="-not-a-secret",
+        secret="not-either",
+        tasks={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db"},
+        stopped=threading.Event(),
+    )
 
 
 # A random password begins with a dash once in 64 times.
@@ -82,12 +80,12 @@ def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
     ],
 )
 def test_local_tasks_run_in_a_workers_file_system(components: tuple[str, ...], places: dict[str, str]) -> None:
-    started = programs(major_of("3.3.1"), played(components), 0, celery=False)
+    started = major_of("3.3.1").programs(played(components), 0, celery=False)
     assert {name: container.host for name, container, _ in started} == places
 
 
 def test_celery_runs_tasks_in_each_worker() -> None:
-    started = programs(major_of("3.3.1"), played(("Scheduler", "Worker", "Worker", "WebServer")), 0, celery=True)
+    started = major_of("3.3.1").programs(played(("Scheduler", "Worker", "Worker", "WebServer")), 0, celery=True)
     hosts = {name: container.host for name, container, _ in started}
     assert hosts["scheduler"] == "scheduler-0"
     assert (hosts["celery-worker-1"], hosts["celery-worker-2"]) == ("worker-1", "worker-2")

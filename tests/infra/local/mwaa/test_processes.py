@@ -99,7 +99,8 @@ time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as parent:
         log, deadline = tmp_path / "scheduler.log", time.monotonic() + 20
-        while not (log.exists() and log.read_text().endswith("\n")) and time.monotonic() < deadline:
+        begun = tmp_path / "ended.log"  # by then the guard knows of the first
+        while not (begun.exists() and log.read_text().endswith("\n")) and time.monotonic() < deadline:
             time.sleep(0.05)
         child = int(log.read_text())
         assert is_running(child)

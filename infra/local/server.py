@@ -38,8 +38,9 @@ from infra.local.moto import (
 from infra.local.moto.iam import Iam, RefusedError, caller_of_request
 from infra.local.moto.requested import service_of
 from infra.local.moto.schedule import Schedule
+from infra.local.mwaa.configuration import Surroundings
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
-from infra.local.mwaa.environments import Environments, Surroundings
+from infra.local.mwaa.environments import Environments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.mwaa_facts import MWAA_ENDPOINTS
 
 if TYPE_CHECKING:
-    from infra.local.mwaa.configuration import Configuration
-    from infra.local.mwaa.environments import Surroundings
+    from infra.local.mwaa.configuration import Configuration, Surroundings
 
 ERROR_CODE = "INCORRECT_CONFIGURATION"
 # Words: LBHackney-IT/Data-Platform #1764.
@@ -50,11 +49,7 @@ class RefusedError(Exception):
 
 
 def check(configuration: Configuration, environment_id: str, around: Surroundings) -> None:
-    """Ask for everything that MWAA's agents need.
-
-    :param environment_id: which the queue's name holds.
-    :raises RefusedError: at the first thing that is refused.
-    """
+    """Ask for everything that MWAA's agents need, or raise a RefusedError at the first thing that is refused."""
     network, role = around.network(*configuration.network), configuration["ExecutionRoleArn"]
     for service in ("s3", *MWAA_ENDPOINTS):
         if why := network.refusal(service):

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from infra.local.mwaa.container import StoppedError
+from infra.local.mwaa.container import Container, StoppedError
 from infra.local.mwaa.majors import major_of
 from infra.local.mwaa.processes import Processes
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import requests
-
-    from infra.local.mwaa.container import Container
 
 _START_SECONDS = 240
 # Where the internet would be: a name that no network knows.
@@ -123,7 +121,9 @@ class Airflow:
 
     def environ(self, container: Container) -> dict[str, str]:
         """Return a component's variables; what MWAA sets itself prevails over options (image: config/airflow.py)."""
-        environ = {
+        executed_at = self.url if self.workers_reach_web_server else _PUBLIC_WEB_SERVER
+        names = {"url": self.url, "secret": self.secret, "execution": executed_at}
+        return {
             # The one web server here is away while an update replaces it: MWAA has two.
             "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12",
             "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
@@ -135,12 +135,9 @@ class Airflow:
             "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__FAB__AUTH_RATE_LIMITED": "False",
-            **{name: value.format(url=self.url, secret=self.secret) for name, value in self._major.environ.items()},
+            **{name: value.format(**names) for name, value in self._major.environ.items()},
             **self.tasks,
         }
-        if not self.workers_reach_web_server and "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" in environ:
-            environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"{_PUBLIC_WEB_SERVER}/execution/"
-        return environ
 
     def _is_healthy(self) -> bool:
         self._check_stopped()

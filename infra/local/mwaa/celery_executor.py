@@ -18,7 +18,7 @@ from infra.local.mwaa.processes import end, start
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.local.mwaa.environments import Surroundings
+    from infra.local.mwaa.configuration import Surroundings
 
 _START_SECONDS = 30
 

@@ -1,10 +1,23 @@
-"""What an environment is configured with: the properties of AWS::MWAA::Environment, and what follows from them."""
+"""What an environment is configured with, the properties of AWS::MWAA::Environment, and what it finds around it."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from infra.local.moto import iam
 from infra.mwaa_facts import CREATABLE_VERSIONS, LOG_COMPONENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from infra.local.moto.vpc import Vpc
+
+    # Subnets and security groups.
+    Ids = tuple[str, ...]
 
 # The property of LoggingConfiguration for each component.
 LOG_MODULES = {component: component.replace("DAGProcessing", "DagProcessing") + "Logs" for component in LOG_COMPONENTS}
@@ -21,10 +34,7 @@ _NUMBERS = ("MinWorkers", "MaxWorkers", "Schedulers", "MinWebservers", "MaxWebse
 
 
 class Configuration(dict[str, Any]):
-    """Hold an environment's properties, with MWAA's defaults and types.
-
-    :param properties: those of AWS::MWAA::Environment; a template's numbers and booleans may be text.
-    """
+    """Hold an environment's properties, with MWAA's defaults and types: a template's numbers may be text."""
 
     def __init__(self, properties: dict[str, Any]) -> None:
         super().__init__(_DEFAULTS | properties)
@@ -50,10 +60,7 @@ class Configuration(dict[str, Any]):
         return str(self["DagS3Path"]).strip("/")
 
     def file(self, name: str) -> tuple[str, str] | None:
-        """Return key and version id of a file in the bucket, if there is one.
-
-        :param name: Plugins, Requirements or StartupScript.
-        """
+        """Return key and version id of Plugins, Requirements or StartupScript in the bucket, if there is one."""
         path = self.get(f"{name}S3Path")
         return (path, self.get(f"{name}S3ObjectVersion", "")) if path else None
 
@@ -80,3 +87,39 @@ class Configuration(dict[str, Any]):
         """Return the options as Airflow's environment variables: ``foo.user`` → ``AIRFLOW__FOO__USER``."""
         options = self.get("AirflowConfigurationOptions", {})
         return {"AIRFLOW__" + option.replace(".", "__", 1).upper(): str(value) for option, value in options.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Hold what every environment is given: AWS, the network, this machine."""
+
+    folder: Path
+    endpoint_url: Callable[[], str]
+    client: Callable[[str], Any]  # the administrator's boto3 client of a service
+    say: Callable[[str], None]  # told every line of progress
+    region: str
+    # Given role ARN, action, resource and condition keys: whether the role's policies allow it.
+    role_may: Callable[[str, str, str, Mapping[str, str]], bool]
+    # Given subnets and security groups: what is reached from there, and through which proxy, if any.
+    network: Callable[[Ids, Ids], Vpc]
+    proxy_url: Callable[[Ids, Ids], str | None]
+    port: int = 0  # of an environment's UI on 127.0.0.1
+    # In the scheduler's process on SQLite, or in each worker, on PostgreSQL and SQS, as on MWAA.
+    executor: Literal["local", "celery"] = "local"
+    graceful_seconds: float = 25  # up to 12 hours on MWAA
+    # MWAA tells AVAILABLE after a roll-back, and CloudFormation takes that for success; the API reference knows
+    # UPDATE_FAILED too ("restored to its previous state … and is ready to use").
+    rolls_back_to: Literal["AVAILABLE", "UPDATE_FAILED"] = "AVAILABLE"
+
+    def arn(self, name: str) -> str:
+        """Return the ARN of an environment."""
+        return f"arn:aws:airflow:{self.region}:{DEFAULT_ACCOUNT_ID}:environment/{name}"
+
+    def credentials(self, role_arn: str, service: str, environment: str) -> dict[str, str]:
+        """Let MWAA assume an execution role on behalf of an environment; return environment variables.
+
+        :raises PermissionError: when the role does not trust the service.
+        """
+        # Guide, "Cross-service confused deputy prevention".
+        context = {"aws:SourceAccount": DEFAULT_ACCOUNT_ID, "aws:SourceArn": self.arn(environment)}
+        return iam.assume_role(role_arn, service, self.region, context)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import threading
 import time
-import zipfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from infra.local.mwaa.configuration import Configuration
 
-_STARTUP_SECONDS = STARTUP_SCRIPT_SECONDS
 # Between the startup script's end and pip MWAA verifies the container, for some 4 s (image: setup_environment.py).
 _VERIFICATION_SECONDS = 0.5
 _VERIFICATION = ("Executing post startup script verification", "Post startup script verification completed")
@@ -135,8 +134,7 @@ class Container:
         """Do what comes before pip; see :meth:`start`."""
         self.sync_dags()
         if archive := self._fetch("Plugins", self.root / "plugins.zip"):
-            with zipfile.ZipFile(archive) as plugins:
-                plugins.extractall(self.airflow_home / "plugins")
+            shutil.unpack_archive(archive, self.airflow_home / "plugins")
         self.run_startup_script()
         if self.component == "Worker":  # a sync in the moment before pip may happen on MWAA
             self.sync_dags()
@@ -171,7 +169,7 @@ class Container:
         self.say("startup script")
         began = time.monotonic()
         script = _SOURCE_AND_SAVE.format(saved=shlex.quote(str(saved)))
-        lines, _ = self._run(["/bin/bash", "-c", script], _STARTUP_SECONDS)
+        lines, _ = self._run(["/bin/bash", "-c", script], STARTUP_SCRIPT_SECONDS)
         seconds = time.monotonic() - began
         lines += [f"[INFO] - Startup script execution time: {seconds:.2f} seconds.", *map(self._line, _VERIFICATION)]
         self._stopped.wait(_VERIFICATION_SECONDS)
@@ -246,7 +244,7 @@ class Container:
 
     def _open_bucket(self) -> Any:
         """Return the bucket, read with the execution role, through the environment's network."""
-        keys = [self.aws.get(f"AWS_{name}") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
+        keys = (self.aws["AWS_ACCESS_KEY_ID"], self.aws["AWS_SECRET_ACCESS_KEY"], self.aws.get("AWS_SESSION_TOKEN"))
         session: Any = boto3.Session(*keys, region_name=self.aws["AWS_REGION"])
         config = Config(proxies={"http": self.aws["HTTP_PROXY"]} if "HTTP_PROXY" in self.aws else {})
         s3 = session.resource("s3", endpoint_url=self.aws["AWS_ENDPOINT_URL"], config=config)
@@ -268,11 +266,10 @@ class Container:
 def _complaints(requirements: Path) -> list[str]:
     """Return what MWAA logs when it forces its constraints; nothing when the file names its own."""
     try:
-        lines = decode_requirements(requirements.read_bytes()).splitlines()
+        if NAMES_CONSTRAINTS.search(decode_requirements(requirements.read_bytes())):
+            return []
     except (UnicodeError, LookupError) as error:
         return [f"[WARNING] - Unable to scan requirements file: {error}", f"[WARNING] - {_FORCED}"]
-    if any(map(NAMES_CONSTRAINTS.search, lines)):
-        return []
     return [
         f"[WARNING] - WARNING: Constraints should be specified for requirements.txt. Please see {_GUIDE}",
         "[WARNING] - Forcing local constraints",

@@ -19,10 +19,7 @@ _PATH_CHARACTERS = 64
 
 
 def control_plane(environments: Environments) -> WSGIApplication:
-    """Build the WSGI application.
-
-    :param environments: the ones that CloudFormation creates and deletes.
-    """
+    """Build the WSGI application for the environments that CloudFormation creates and deletes."""
     app = Flask(__name__)
 
     @app.get("/environments")

@@ -13,13 +13,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 
 from infra.local.mwaa import agents
 from infra.local.mwaa.airflow import Airflow
 from infra.local.mwaa.celery_executor import celery_tasks
-from infra.local.mwaa.configuration import LOG_MODULES, Configuration
+from infra.local.mwaa.configuration import LOG_MODULES, Configuration, Surroundings
 from infra.local.mwaa.container import Container
 from infra.local.mwaa.image import image_python
 from infra.mwaa_facts import BUSY_STATUSES, LOG_COMPONENTS, SYNC_SECONDS
@@ -27,20 +27,13 @@ from infra.mwaa_facts import BUSY_STATUSES, LOG_COMPONENTS, SYNC_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from infra.local.mwaa.environments import Surroundings
-
 
 class Environment:
-    """Run one environment; what it is asked to become has passed the rules.
-
-    :param around: what is around it.
-    :param run_airflow: False: there are MWAA's statuses and its agents' checks, and no containers.
-    """
+    """Run one environment; what it is asked to become has passed the rules."""
 
     def __init__(self, configuration: Configuration, around: Surroundings, *, run_airflow: bool) -> None:
         self.configuration, self._around, self._run_airflow = configuration, around, run_airflow
         self.name = str(configuration["Name"])
-        self.arn = around.arn(self.name)
         self.airflow: Airflow | None = None
         self._coming: Airflow | None = None
         self._id = str(uuid.uuid4())
@@ -81,7 +74,8 @@ class Environment:
     @contextmanager
     def held(self, status: str) -> Iterator[None]:
         """Keep the environment in a status, such as MAINTENANCE, while the context is entered."""
-        before, self.status = self.status, status
+        before = self.status
+        self.status = status
         yield
         self.status = before
 
@@ -106,7 +100,7 @@ class Environment:
         group = f"arn:aws:logs:{region}:{DEFAULT_ACCOUNT_ID}:log-group:airflow-{self.name}-"
         return {
             **{key: value for key, value in self.configuration.items() if key != "WorkerReplacementStrategy"},
-            "Arn": self.arn,
+            "Arn": self._around.arn(self.name),
             "Status": self.status,
             "CreatedAt": self._created,
             "LoggingConfiguration": {
@@ -202,10 +196,7 @@ class Environment:
     def new_container(
         self, say: Callable[[str], None], component: str = "Worker", configuration: Configuration | None = None
     ) -> Container:
-        """Make one more container, not started yet, of the environment as it is or as it is to be.
-
-        :param say: told every line of its progress.
-        """
+        """Make one more container, not started yet, of the environment as it is or as it is to be."""
         configuration, around = configuration or self.configuration, self._around
         name = f"{component.lower()}-{next(self._numbers)}"
         aws = {
@@ -218,14 +209,8 @@ class Environment:
             # Airflow's own parts find each other without it.
             proxies = {"http_proxy": proxy, "https_proxy": proxy, "no_proxy": f"127.0.0.1:{around.port}"}
             aws |= proxies | {key.upper(): value for key, value in proxies.items()}
-        return Container(
-            self._folder / name,
-            configuration,
-            aws,
-            say=lambda line: say(f"{name}: {line}"),
-            keep_log=self._keep_log,
-            component=component,
-        )
+        root = self._folder / name
+        return Container(root, configuration, aws, lambda line: say(f"{name}: {line}"), self._keep_log, component)
 
     def _keep_log(self, component: str, stream: str, lines: list[str]) -> None:
         group, now = f"airflow-{self.name}-{component}", int(time.time() * 1000)

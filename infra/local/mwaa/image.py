@@ -21,10 +21,8 @@ def image_python(airflow_version: str) -> Path:
     """
     python = ROOT / ".local" / f"image-{airflow_version}" / "bin" / "python"
     if not python.exists():
-        raise LookupError(
-            f"There is no image of Airflow {airflow_version} here: "
-            f"run `make setup AIRFLOW_VERSION={airflow_version}` first"
-        )
+        remedy = f"run `make setup AIRFLOW_VERSION={airflow_version}` first"
+        raise LookupError(f"There is no image of Airflow {airflow_version} here: {remedy}")
     return python
 
 
@@ -42,12 +40,9 @@ def essential_constraints(airflow_version: str) -> str:
 
 
 def new_layer(airflow_version: str, folder: Path) -> Path:
-    """Make an environment on top of the image, into which pip installs what the image does not hold.
+    """Make an environment on top of the image, in a folder that must not exist; return the folder of its programs.
 
-    So it is on MWAA: the image's packages are there and stay as they are; others land in a place of their own.
-
-    :param folder: where; must not exist.
-    :returns: the folder of its programs.
+    So it is on MWAA: the image's packages are there and stay as they are; pip puts others in a place of their own.
     """
     python = image_python(airflow_version)
     subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)

@@ -21,7 +21,7 @@ class Major(NamedTuple):
 
     services: tuple[tuple[str, ...], ...]  # commands
     web: tuple[str, ...]  # the command that serves UI and REST API; its port is to be appended
-    environ: dict[str, str]  # with the web server's {url} and a {secret}
+    environ: dict[str, str]  # with the web server's {url}, also as seen by tasks, and a {secret}
     health: str
     health_parts: tuple[str, ...]  # what the health check must call healthy
     api: str
@@ -91,7 +91,7 @@ _MAJORS = {
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": "{secret}",
             "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "{url}/execution/",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "{execution}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its first answer takes long while all components start
         },

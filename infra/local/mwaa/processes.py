@@ -33,10 +33,7 @@ def _tell_guard(line: str) -> None:
 
 
 def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
-    """Start a program with a session of its own, which ends with this process at the latest.
-
-    :param how: of subprocess.Popen.
-    """
+    """Start a program as subprocess.Popen does, with a session that ends with this process at the latest."""
     process = subprocess.Popen(command, start_new_session=True, **how)
     _tell_guard(f"+{process.pid}\n")
     return process
@@ -54,10 +51,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 class Processes:
-    """Start programs and stop them; each has a name, and a log file NAME.log in a folder.
-
-    :param logs: the folder.
-    """
+    """Start programs and stop them; each has a name, and a log file NAME.log in a folder."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs

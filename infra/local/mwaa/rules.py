@@ -22,17 +22,11 @@ from infra.mwaa_facts import CREATABLE_VERSIONS, ENVIRONMENT_CLASSES, IN_PLACE_T
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.local.mwaa.configuration import Configuration
-    from infra.local.mwaa.environments import Surroundings
+    from infra.local.mwaa.configuration import Configuration, Surroundings
 
 _OPTIONS = "AirflowConfigurationOptions"
-_LIMITS = {
-    "MinWorkers": (1, MAX_WORKERS),
-    "MaxWorkers": (1, MAX_WORKERS),
-    "Schedulers": (2, 5),
-    "MinWebservers": (2, 5),
-    "MaxWebservers": (2, 5),
-}
+_LIMITS = dict.fromkeys(("MinWorkers", "MaxWorkers"), (1, MAX_WORKERS))
+_LIMITS |= dict.fromkeys(("Schedulers", "MinWebservers", "MaxWebservers"), (2, 5))
 _PRIVATE = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
 
 
@@ -53,9 +47,8 @@ def check(asked: Configuration, before: Configuration | None, around: Surroundin
         raise ValidationError(report.generate_report())
     for rule in RULES:
         if found := rule.finding(asked, before, around):
-            raise ValidationError(
-                f"Invalid request provided: {rule.words.format(found, region=around.region, **asked)}"
-            )
+            sentence = rule.words.format(found, region=around.region, **asked)
+            raise ValidationError(f"Invalid request provided: {sentence}")
 
 
 @cache
@@ -179,9 +172,7 @@ RULES = (
         lambda _asked, _before, around: around.region not in boto3.Session().get_available_regions("mwaa"),
         "Amazon MWAA is not available in the Region {region}.",
     ),
-    Rule(
-        "guide, 'Changing the Apache Airflow version': within a major version, and between 2.11 and 3", _unfit_version
-    ),
+    Rule("guide, 'Changing the Apache Airflow version': within a major version, or from 2.11 to 3", _unfit_version),
     Rule(
         "API, WebserverAccessMode: PUBLIC_AND_PRIVATE for 3.2 and later",
         lambda asked, *_: (

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from infra.local.moto.vpc import Vpc
-from infra.local.mwaa.environments import Environments, Surroundings
+from infra.local.mwaa.configuration import Surroundings
+from infra.local.mwaa.environments import Environments
 from infra.local.server import REGION
 from infra.mwaa_facts import MWAA_ENDPOINTS
 
@@ -30,7 +31,7 @@ class Open(Vpc):
     """Be a network that closes nothing but the way to the internet."""
 
     has_way_out = False
-    closed_to_itself = None
+    closed_to_itself: str | None = None
 
     def refusal(self, service: str) -> str | None:
         del service

@@ -55,7 +55,7 @@ def test_without_a_way_to_one_service_the_creation_fails_as_on_aws(service: str,
 
 def test_a_group_that_does_not_let_itself_in_fails_the_creation(account: Account) -> None:
     class Closed(Open):
-        closed_to_itself = "no inbound rule lets in its own members at port 5432"
+        closed_to_itself: str | None = "no inbound rule lets in its own members at port 5432"
 
     environment = account.environments(network=Closed).create(account.properties)
     expect_failure(environment, account, "no inbound rule lets in its own members at port 5432")

@@ -141,7 +141,8 @@ def test_the_types_schema_refuses_what_is_no_such_property(changed: dict[str, An
 
 @pytest.mark.parametrize("name", ["Name", "KmsKey", "EndpointManagement", "SubnetIds"])
 def test_a_property_that_no_update_changes_replaces_the_environment(name: str) -> None:
-    old, new = {name: "old"}, {name: "new"}
+    old: dict[str, Any] = {name: "old"}
+    new: dict[str, Any] = {name: "new"}
     if name == "SubnetIds":
         old, new = {"NetworkConfiguration": old}, {"NetworkConfiguration": new}
     assert template_rules.replaces("AWS::MWAA::Environment", old, new, REGION)

@@ -33,7 +33,7 @@ class Environment:
 
     def __init__(self, configuration: Configuration, around: Surroundings, *, run_airflow: bool) -> None:
         self.configuration, self._around, self._run_airflow = configuration, around, run_airflow
-        self.name = str(configuration["Name"])
+        self.name, self.status = str(configuration["Name"]), "CREATING"
         self.airflow: Airflow | None = None
         self._coming: Airflow | None = None
         self._id = str(uuid.uuid4())
@@ -74,8 +74,7 @@ class Environment:
     @contextmanager
     def held(self, status: str) -> Iterator[None]:
         """Keep the environment in a status, such as MAINTENANCE, while the context is entered."""
-        before = self.status
-        self.status = status
+        before, self.status = self.status, status
         yield
         self.status = before
 

@@ -227,7 +227,7 @@ class Environment:
             told = {"ErrorCode": agents.ERROR_CODE, "ErrorMessage": self.error[:1024] or "no reason"}
             self._last_update |= {"Status": "FAILED", "Error": told}
         self.status = status
-        self._around.say(f"{status}: {error}" if error else f"AVAILABLE at 127.0.0.1:{self._around.port}")
+        self._around.say(f"{status}: {error}" if error else f"AVAILABLE at http://127.0.0.1:{self._around.port}")
 
     def _keep_in_sync(self) -> None:
         while not self._stopped.wait(SYNC_SECONDS):

@@ -38,9 +38,9 @@ from infra.local.moto import (
 from infra.local.moto.iam import Iam, RefusedError, caller_of_request
 from infra.local.moto.requested import service_of
 from infra.local.moto.schedule import Schedule
+from infra.local.mwaa.configuration import Surroundings
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 from infra.local.mwaa.environments import Environments
-from infra.local.mwaa.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +89,6 @@ class Server:
             region=REGION,
             port=airflow_port,
             executor="celery" if os.environ.get("LOCAL_EXECUTOR") == "celery" else "local",
-            assume_role=lambda role_arn, service, context: iam.assume_role(role_arn, service, REGION, context),
             role_may=self.iam.role_may,
             network=vpc.Vpc,
             proxy_url=self.proxy_url,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,6 @@ from infra.build import build
 from infra.local.mwaa import container as container_module
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
-from infra.local.mwaa.image import Image
 from tests.requirements.support import SCRIPT
 
 if TYPE_CHECKING:
@@ -38,29 +36,33 @@ def configuration(everyones_aws: Aws, tmp_path_factory: pytest.TempPathFactory) 
         (root / folder).symlink_to(ROOT / folder)
     build(root)
 
-    def upload(key: str, body: bytes) -> tuple[str, str]:
-        return key, everyones_aws.s3.put_object(Bucket=everyones_aws.bucket, Key=key, Body=body)["VersionId"]
+    def upload(name: str, key: str, body: bytes) -> dict[str, str]:
+        version = everyones_aws.s3.put_object(Bucket=everyones_aws.bucket, Key=key, Body=body)["VersionId"]
+        return {f"{name}S3Path": key, f"{name}S3ObjectVersion": version}
 
+    settings = {f"codeartifact.{name}": value for name, value in everyones_aws.settings.items()}
     return Configuration(
-        name="startup",
-        airflow_version="3.3.1",
-        role_arn="arn:aws:iam::123456789012:role/startup",
-        bucket=everyones_aws.bucket,
-        dags="dags",
-        plugins=upload("plugins.zip", (root / "build" / "plugins.zip").read_bytes()),
-        requirements=upload("requirements.txt", REQUIREMENTS),
-        startup_script=upload("startup.sh", SCRIPT.read_bytes()),
-        options={f"codeartifact.{name}": value for name, value in everyones_aws.settings.items()},
+        {
+            "Name": "startup",
+            "AirflowVersion": "3.3.1",
+            "SourceBucketArn": f"arn:aws:s3:::{everyones_aws.bucket}",
+            "DagS3Path": "dags",
+            **upload("Plugins", "plugins.zip", (root / "build" / "plugins.zip").read_bytes()),
+            **upload("Requirements", "requirements.txt", REQUIREMENTS),
+            **upload("StartupScript", "startup.sh", SCRIPT.read_bytes()),
+            "AirflowConfigurationOptions": settings,
+        }
     )
 
 
 def new_container(aws: Aws, configuration: Configuration, root: Path, script: str | None = None) -> Started:
     if script is not None:
         version = aws.s3.put_object(Bucket=aws.bucket, Key="other.sh", Body=script.encode())["VersionId"]
-        configuration = replace(configuration, startup_script=("other.sh", version))
+        other = {"StartupScriptS3Path": "other.sh", "StartupScriptS3ObjectVersion": version}
+        configuration = Configuration(configuration | other)
     variables = aws.server.environ
     said: list[str] = []
-    container = Started(root / "container", Image("3.3.1"), configuration, variables, said.append)
+    container = Started(root / "container", configuration, variables, said.append)
     container.said = said
     return container
 
@@ -74,7 +76,8 @@ def test_without_a_startup_script_a_dead_line_means_no_packages(
     everyones_aws: Aws, configuration: Configuration, dead_line: Line, tmp_path: Path
 ) -> None:
     everyones_aws.put(dead_line)
-    container = new_container(everyones_aws, replace(configuration, startup_script=None), tmp_path)
+    configuration = Configuration(configuration | {"StartupScriptS3Path": ""})
+    container = new_container(everyones_aws, configuration, tmp_path)
     assert not container.start()
     assert not has_the_package(container)
 
@@ -120,7 +123,7 @@ def test_a_script_whose_shell_ends_early_makes_the_container_unhealthy(
 def test_a_script_that_takes_too_long_makes_the_container_unhealthy(
     everyones_aws: Aws, configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container_module, "_STARTUP_SECONDS", 1)
+    monkeypatch.setattr(container_module, "STARTUP_SCRIPT_SECONDS", 1)
     container = new_container(everyones_aws, configuration, tmp_path, "sleep 60\nsleep 60\n")
     with pytest.raises(RuntimeError, match="MWAA marks the container unhealthy"):
         container.run_startup_script()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from moto.sns.models import sns_backends
 
 from infra.acceptance.site import Site
 from infra.cli.templates import read_templates
+from infra.local.mwaa.configuration import Configuration
 from infra.mwaa_facts import access_modes
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Deployment(Site):
         environment = self.server.environments[self.name]
         container = environment.new_container(lambda line: self.console.say("container", line))
         if not startup_script:
-            container.configuration = replace(container.configuration, startup_script=None)
+            container.configuration = Configuration(container.configuration | {"StartupScriptS3Path": ""})
         return container
 
     @staticmethod

@@ -3,68 +3,48 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from infra.local.mwaa.container import StoppedError
+from infra.local.mwaa.container import Container, StoppedError
 from infra.local.mwaa.majors import major_of
 from infra.local.mwaa.processes import Processes
 
 if TYPE_CHECKING:
     import subprocess
+    import threading
     from pathlib import Path
 
     import requests
-
-    from infra.local.mwaa.container import Container
-    from infra.local.mwaa.executors import CeleryTasks, LocalTasks
 
 _START_SECONDS = 240
 # Where the internet would be: a name that no network knows.
 _PUBLIC_WEB_SERVER = "http://public-web-server.invalid"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """Hold what outlives an environment's containers.
-
-    :param logs: folder of the tasks' logs, which are in CloudWatch on MWAA.
-    :param port: of the UI, on 127.0.0.1.
-    :param password: of the administrator.
-    :param secret: that the components share.
-    :param tasks: where tasks run, and on which database.
-    :param stopped: set when the environment is stopped for good.
-    """
-
-    logs: Path
-    port: int
-    password: str = field(repr=False)
-    secret: str = field(repr=False)
-    tasks: LocalTasks | CeleryTasks
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-
+@dataclass(kw_only=True, eq=False)
 class Airflow:
-    """Run Airflow in the containers of one configuration.
+    """Run Airflow in the containers of one configuration."""
 
-    :param containers: not started yet; none: there is no Airflow, and every step is done at once.
-    :param site: what outlives them.
-    :param workers_reach_web_server: whether tasks of Airflow 3 reach the web server, without which none runs.
-    """
+    containers: list[Container]  # not started yet; none: there is no Airflow, and every step is done at once
+    workers_reach_web_server: bool = True  # without it no task of Airflow 3 runs
+    logs: Path  # of the tasks; on MWAA they are in CloudWatch
+    port: int  # of the UI, on 127.0.0.1
+    user: str = "admin"
+    password: str = field(repr=False)
+    secret: str = field(repr=False)  # that the components share
+    tasks: dict[str, str] = field(repr=False)  # environment variables: where tasks run, and on which database
+    stopped: threading.Event  # set when the environment is stopped for good
 
-    def __init__(self, containers: list[Container], site: Site, *, workers_reach_web_server: bool = True) -> None:
-        self.containers, self._site = containers, site
-        self.url = f"http://127.0.0.1:{site.port}"
-        self.user, self.password = "admin", site.password
-        self._reached = workers_reach_web_server
-        site.logs.mkdir(parents=True, exist_ok=True)
-        self._processes = Processes(site.logs)
-        self._workers: list[str] = []
-        if containers:
-            self._major = major_of(containers[0].image.airflow_version)
+    def __post_init__(self) -> None:
+        """Make room for logs."""
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._processes = Processes(self.logs)
+        if self.containers:
+            self._major = major_of(self.containers[0].configuration["AirflowVersion"])
 
     def prepare(self, *, migrate: bool) -> None:
         """Start the containers side by side, up to where Airflow comes.
@@ -104,30 +84,23 @@ class Airflow:
         """
         if not self.containers:
             return
-        programs = self._site.tasks.programs(self._major, self.containers)
-        web = next(each for each in self.containers if each.component == "WebServer")
-        programs.append((self._major.web[0], web, (*self._major.web, str(self._site.port))))
-        self._workers = [name for name, container, _ in programs if container.component in {"Worker", "Hybrid"}]
-        for name, container, command in programs:
+        self._workers = []
+        celery = "AIRFLOW__CELERY__BROKER_URL" in self.tasks
+        for name, container, command in self._major.programs(self.containers, self.port, celery=celery):
             self._check_stopped()
             container.say(f"airflow {name}")
-            arguments = [str(container.programs / "airflow"), *command]
-            self._processes.serve(name, arguments, self.environ(container))
+            self._workers += [name] if container.runs_tasks else []
+            self._processes.serve(name, [str(container.programs / "airflow"), *command], self.environ(container))
         self._processes.wait_until(self._is_healthy, _START_SECONDS)
 
     def release(self, seconds: float) -> None:
-        """Stop all but the workers, which end their tasks first.
-
-        :param seconds: until :meth:`stop` is to be called; see :meth:`wait_for_workers`.
-        """
-        for name in self._workers:
-            self._processes.ask_to_end(name)
-        self._processes.stop(but=tuple(self._workers))
+        """Stop all but the workers, which end their tasks first; :meth:`wait_for_workers` gives them so long."""
+        self._processes.release(self._workers)
         self._deadline = time.monotonic() + seconds
 
     def wait_for_workers(self) -> None:
         """Wait until the workers that :meth:`release` has asked have ended."""
-        while time.monotonic() < self._deadline and not all(map(self._processes.has_ended, self._workers)):
+        while time.monotonic() < self._deadline and self._processes.are_running:
             time.sleep(0.5)
 
     def stop(self) -> None:
@@ -142,31 +115,15 @@ class Airflow:
             shutil.rmtree(container.packages, ignore_errors=True)
 
     def request(self, method: str, path: str, body: Any = None, query: Any = None) -> requests.Response:
-        """Call Airflow's REST API as the administrator.
-
-        :param method: HTTP method.
-        :param path: below the API's root, such as ``/dags``.
-        :param body: JSON types (default: none).
-        :param query: query parameters (default: none).
-        """
+        """Call Airflow's REST API as the administrator; the path is below its root, such as ``/dags``."""
         with self._major.log_in(self.url, self.user, self.password) as session:
             return session.request(method, self.url + self._major.api + path, json=body, params=query, timeout=60)
 
-    def _is_healthy(self) -> bool:
-        self._check_stopped()
-        return self._major.is_healthy(self.url)
-
-    def _check_stopped(self) -> None:
-        if self._site.stopped.is_set():
-            raise StoppedError("the environment was stopped")
-
-    def _stop_containers(self) -> None:
-        for container in self.containers:
-            container.stop()
-
     def environ(self, container: Container) -> dict[str, str]:
         """Return a component's variables; what MWAA sets itself prevails over options (image: config/airflow.py)."""
-        environ = {
+        executed_at = self.url if self.workers_reach_web_server else _PUBLIC_WEB_SERVER
+        names = {"url": self.url, "secret": self.secret, "execution": executed_at}
+        return {
             # The one web server here is away while an update replaces it: MWAA has two.
             "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12",
             "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
@@ -174,13 +131,22 @@ class Airflow:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._site.logs),
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__FAB__AUTH_RATE_LIMITED": "False",
-            **self._major.environ(self.url, self._site.secret),
-            **self._site.tasks.environ,
+            **{name: value.format(**names) for name, value in self._major.environ.items()},
+            **self.tasks,
         }
-        if not self._reached and "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" in environ:
-            environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"{_PUBLIC_WEB_SERVER}/execution/"
-        return environ
+
+    def _is_healthy(self) -> bool:
+        self._check_stopped()
+        return self._major.is_healthy(self.url)
+
+    def _check_stopped(self) -> None:
+        if self.stopped.is_set():
+            raise StoppedError("the environment was stopped")
+
+    def _stop_containers(self) -> None:
+        for container in self.containers:
+            container.stop()

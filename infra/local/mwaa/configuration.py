@@ -1,108 +1,125 @@
-"""What an environment is configured with: the properties of AWS::MWAA::Environment that matter on one machine."""
+"""What an environment is configured with, the properties of AWS::MWAA::Environment, and what it finds around it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from infra.mwaa_facts import LOG_COMPONENTS
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from infra.local.moto import iam
+from infra.mwaa_facts import CREATABLE_VERSIONS, LOG_COMPONENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from infra.local.moto.vpc import Vpc
+
+    # Subnets and security groups.
+    Ids = tuple[str, ...]
 
 # The property of LoggingConfiguration for each component.
 LOG_MODULES = {component: component.replace("DAGProcessing", "DagProcessing") + "Logs" for component in LOG_COMPONENTS}
 LOG_MODULES["WebServer"] = "WebserverLogs"
 # API reference, CreateEnvironment: what an environment has that does not say otherwise.
-_CLASS, _MIN_WORKERS, _MAX_WORKERS, _ACCESS_MODE, _STRATEGY = "mw1.small", 1, 10, "PRIVATE_ONLY", "FORCED"
+_DEFAULTS = {
+    "AirflowVersion": CREATABLE_VERSIONS[-1],
+    "EnvironmentClass": "mw1.small",
+    "MinWorkers": 1,
+    "WebserverAccessMode": "PRIVATE_ONLY",
+    "WorkerReplacementStrategy": "FORCED",
+}
+_NUMBERS = ("MinWorkers", "MaxWorkers", "Schedulers", "MinWebservers", "MaxWebservers")
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """Hold an environment's properties.
+class Configuration(dict[str, Any]):
+    """Hold an environment's properties, with MWAA's defaults and types: a template's numbers may be text."""
 
-    :param name: the environment's name.
-    :param airflow_version: such as 3.0.6.
-    :param role_arn: its execution role.
-    :param bucket: its bucket.
-    :param dags: folder of the DAGs in the bucket.
-    :param plugins: key and version id of plugins.zip; None for an environment without one, as the next two.
-    :param requirements: key and version id of requirements.txt.
-    :param startup_script: key and version id of the startup script.
-    :param options: Airflow configuration options, ``section.option`` to value.
-    :param environment_class: such as mw1.small.
-    :param min_workers: number of workers that always run.
-    :param max_workers: number of workers up to which it scales.
-    :param access_mode: of the web server.
-    :param strategy: how an update replaces workers, FORCED or GRACEFUL.
-    :param subnets: ids of its subnets.
-    :param groups: ids of its security groups.
-    :param kms_key: its own key; None: MWAA's.
-    :param log_levels: level by component (``Worker``); a component that is missing logs nothing.
-    """
+    def __init__(self, properties: dict[str, Any]) -> None:
+        super().__init__(_DEFAULTS | properties)
+        self.setdefault("MaxWorkers", 1 if self.is_micro else 10)
+        self.update({name: int(self[name]) for name in _NUMBERS if name in self})
+        logs = self.get("LoggingConfiguration", {}).items()
+        logs = {name: {**log, "Enabled": str(log.get("Enabled")).lower() == "true"} for name, log in logs}
+        self["LoggingConfiguration"] = logs
 
-    name: str
-    airflow_version: str
-    role_arn: str
-    bucket: str
-    dags: str
-    plugins: tuple[str, str] | None
-    requirements: tuple[str, str] | None
-    startup_script: tuple[str, str] | None
-    options: dict[str, str]
-    environment_class: str = _CLASS
-    min_workers: int = _MIN_WORKERS
-    max_workers: int = _MAX_WORKERS
-    access_mode: str = _ACCESS_MODE
-    strategy: str = _STRATEGY
-    subnets: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    kms_key: str | None = None
-    log_levels: dict[str, str] = field(default_factory=lambda: dict.fromkeys(LOG_COMPONENTS, "INFO"))
+    @property
+    def is_micro(self) -> bool:
+        """Return whether scheduler and worker share a container. Guide, "Environment class": mw1.micro."""
+        return bool(self["EnvironmentClass"] == "mw1.micro")
 
-    @classmethod
-    def from_properties(cls, properties: dict[str, Any]) -> Self:
-        """Read a CloudFormation resource's properties, whose types are right already (see rules.typed)."""
-        network, logs = properties["NetworkConfiguration"], properties.get("LoggingConfiguration", {})
+    @property
+    def bucket(self) -> str:
+        """Return the bucket's name."""
+        return str(self["SourceBucketArn"]).rpartition(":")[2]
 
-        def file(name: str) -> tuple[str, str] | None:
-            path = properties.get(f"{name}S3Path")
-            return (path, properties.get(f"{name}S3ObjectVersion", "")) if path else None
+    @property
+    def dags(self) -> str:
+        """Return the folder of the DAGs in the bucket."""
+        return str(self["DagS3Path"]).strip("/")
 
-        return cls(
-            name=properties["Name"],
-            airflow_version=properties["AirflowVersion"],
-            role_arn=properties["ExecutionRoleArn"],
-            bucket=properties["SourceBucketArn"].rpartition(":")[2],
-            dags=properties["DagS3Path"].strip("/"),
-            plugins=file("Plugins"),
-            requirements=file("Requirements"),
-            startup_script=file("StartupScript"),
-            options=properties.get("AirflowConfigurationOptions", {}),
-            environment_class=properties.get("EnvironmentClass", _CLASS),
-            min_workers=properties.get("MinWorkers", _MIN_WORKERS),
-            max_workers=properties.get("MaxWorkers", _MAX_WORKERS),
-            access_mode=properties.get("WebserverAccessMode", _ACCESS_MODE),
-            strategy=properties.get("WorkerReplacementStrategy", _STRATEGY),
-            subnets=tuple(network["SubnetIds"]),
-            groups=tuple(network["SecurityGroupIds"]),
-            kms_key=properties.get("KmsKey"),
-            log_levels={
-                component: logs[name]["LogLevel"]
-                for component, name in LOG_MODULES.items()
-                if logs.get(name, {}).get("Enabled")
-            },
-        )
+    def file(self, name: str) -> tuple[str, str] | None:
+        """Return key and version id of Plugins, Requirements or StartupScript in the bucket, if there is one."""
+        path = self.get(f"{name}S3Path")
+        return (path, self.get(f"{name}S3ObjectVersion", "")) if path else None
+
+    @property
+    def network(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the ids of the subnets and of the security groups."""
+        network = self["NetworkConfiguration"]
+        return tuple(network["SubnetIds"]), tuple(network["SecurityGroupIds"])
+
+    @property
+    def log_levels(self) -> dict[str, str]:
+        """Return the log level of each component that logs."""
+        logs = [(component, self["LoggingConfiguration"].get(name, {})) for component, name in LOG_MODULES.items()]
+        return {component: log["LogLevel"] for component, log in logs if log.get("Enabled")}
 
     @property
     def components(self) -> tuple[str, ...]:
-        """Return the component of each container. Guide: mw1.micro has one container for scheduler and worker.
-
-        There are as many workers as the environment may scale to, two at most.
-        """
-        if self.environment_class == "mw1.micro":
+        """Return each container's component: as many workers as the environment may scale to, two at most."""
+        if self.is_micro:
             return ("Hybrid", "WebServer")
-        return ("Scheduler", *["Worker"] * min(self.max_workers, 2), "WebServer")
+        return ("Scheduler", *["Worker"] * min(self["MaxWorkers"], 2), "WebServer")
 
     def airflow_variables(self) -> dict[str, str]:
         """Return the options as Airflow's environment variables: ``foo.user`` → ``AIRFLOW__FOO__USER``."""
-        return {
-            "AIRFLOW__" + option.replace(".", "__", 1).upper(): str(value) for option, value in self.options.items()
-        }
+        options = self.get("AirflowConfigurationOptions", {})
+        return {"AIRFLOW__" + option.replace(".", "__", 1).upper(): str(value) for option, value in options.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Hold what every environment is given: AWS, the network, this machine."""
+
+    folder: Path
+    endpoint_url: Callable[[], str]
+    client: Callable[[str], Any]  # the administrator's boto3 client of a service
+    say: Callable[[str], None]  # told every line of progress
+    region: str
+    # Given role ARN, action, resource and condition keys: whether the role's policies allow it.
+    role_may: Callable[[str, str, str, Mapping[str, str]], bool]
+    # Given subnets and security groups: what is reached from there, and through which proxy, if any.
+    network: Callable[[Ids, Ids], Vpc]
+    proxy_url: Callable[[Ids, Ids], str | None]
+    port: int = 0  # of an environment's UI on 127.0.0.1
+    # In the scheduler's process on SQLite, or in each worker, on PostgreSQL and SQS, as on MWAA.
+    executor: Literal["local", "celery"] = "local"
+    graceful_seconds: float = 25  # up to 12 hours on MWAA
+    # MWAA tells AVAILABLE after a roll-back, and CloudFormation takes that for success; the API reference knows
+    # UPDATE_FAILED too ("restored to its previous state … and is ready to use").
+    rolls_back_to: Literal["AVAILABLE", "UPDATE_FAILED"] = "AVAILABLE"
+
+    def arn(self, name: str) -> str:
+        """Return the ARN of an environment."""
+        return f"arn:aws:airflow:{self.region}:{DEFAULT_ACCOUNT_ID}:environment/{name}"
+
+    def credentials(self, role_arn: str, service: str, environment: str) -> dict[str, str]:
+        """Let MWAA assume an execution role on behalf of an environment; return environment variables.
+
+        :raises PermissionError: when the role does not trust the service.
+        """
+        # Guide, "Cross-service confused deputy prevention".
+        context = {"aws:SourceAccount": DEFAULT_ACCOUNT_ID, "aws:SourceArn": self.arn(environment)}
+        return iam.assume_role(role_arn, service, self.region, context)

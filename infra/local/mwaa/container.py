@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import threading
 import time
-import zipfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from infra.local.mwaa.bucket import Bucket
-from infra.local.mwaa.encoding import decode
+import boto3
+from botocore.config import Config
+
+from infra.local.mwaa.image import constraints_file, essential_constraints, new_layer
 from infra.local.mwaa.processes import end, start
 from infra.mwaa_facts import (
     COMPONENT_LEVEL_BEFORE,
@@ -22,28 +25,24 @@ from infra.mwaa_facts import (
     REQUIREMENTS_STREAM,
     STARTUP_SCRIPT_SECONDS,
     STARTUP_STREAM,
+    decode_requirements,
     release_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from infra.local.mwaa.configuration import Configuration
-    from infra.local.mwaa.image import Image
 
-_STARTUP_SECONDS = STARTUP_SCRIPT_SECONDS
 # Between the startup script's end and pip MWAA verifies the container, for some 4 s (image: setup_environment.py).
 _VERIFICATION_SECONDS = 0.5
 _VERIFICATION = ("Executing post startup script verification", "Post startup script verification completed")
-_PATIENCE_SECONDS = 5
 _GUIDE = "https://docs.aws.amazon.com/mwaa/latest/userguide/working-dags-dependencies.html#working-dags-dependencies-test-create"
 _NOT_SAVED = "[ERROR] An unexpected error occurred: Failed to locate environment variables file from startup script."
-_CANNOT_DETERMINE = (
-    "Cannot determine whether the requirements.txt file has constraints or not; forcing local constraints."
-)
+_FORCED = "Cannot determine whether the requirements.txt file has constraints or not; forcing local constraints."
 # Nothing listens there: where a container without a way out ends up.
-_NOWHERE = "http://127.0.0.1:9"
+_NO_INDEX = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 # As execute-user-startup-script does: the script is sourced, its `exit` is not the shell's, and what is exported in the
 # end is saved.
 _SOURCE_AND_SAVE = """
@@ -56,40 +55,21 @@ handle_exit
 """
 
 
-class UnhealthyError(RuntimeError):
-    """The startup script did not come to its end: MWAA marks the container unhealthy, and starts no Airflow in it."""
-
-
 class StoppedError(RuntimeError):
     """The container was stopped while it started."""
 
 
 @dataclass
 class Container:
-    """Hold one container's file system and environment variables.
+    """Hold one container's file system and environment variables."""
 
-    :param root: its folder; must not exist.
-    :param image: what it starts from.
-    :param configuration: the environment's.
-    :param aws: environment variables by which it finds AWS and its role's credentials.
-    :param say: told every line of progress.
-    :param keep_log: given a log stream's name and its lines, as MWAA sends them to CloudWatch (default: nobody).
-    :param component: whose log group its lines belong to, and whose log level they have.
-    :param has_dags: whether dags/ of the bucket is mirrored in it.
-    :param has_index: whether pip reaches any index.
-    :param syncs_before_pip: whether dags/ is mirrored once more in the moment before pip, as may happen on MWAA.
-    """
-
-    root: Path
-    image: Image
+    root: Path  # must not exist
     configuration: Configuration
-    aws: dict[str, str] = field(repr=False)
-    say: Callable[[str], None]
-    keep_log: Callable[[str, list[str]], None] = lambda _stream, _lines: None
+    aws: dict[str, str] = field(repr=False)  # environment variables: where AWS is, and the role's credentials
+    say: Callable[[str], None]  # told every line of progress
+    # Given a component, the name of a log stream and its lines, as MWAA sends them to CloudWatch.
+    keep_log: Callable[[str, str, list[str]], None] = lambda *_: None
     component: str = "Worker"
-    has_dags: bool = True
-    has_index: bool = True
-    syncs_before_pip: bool = False
 
     def __post_init__(self) -> None:
         """Lay out the file system."""
@@ -101,9 +81,12 @@ class Container:
         self.airflow_home.mkdir(parents=True)
         # Where pip puts a user's packages on MWAA: ~/.local.
         self.packages = self.airflow_home / ".local"
-        self.programs = self.image.new_layer(self.packages)
+        version = self.configuration["AirflowVersion"]
+        self.programs = new_layer(version, self.packages)
+        self.constraints = constraints_file(version)
         self.essential = self.root / "essential_constraints.txt"
-        self.essential.write_text(self.image.essential_constraints)
+        self.essential.write_text(essential_constraints(version))
+        self._bucket = self._open_bucket()
 
     @property
     def environ(self) -> dict[str, str]:
@@ -112,7 +95,7 @@ class Container:
             "PATH": f"{self.programs}:{os.defpath}",
             "HOME": str(self.airflow_home),
             "LANG": "C.UTF-8",
-            "AIRFLOW_CONSTRAINTS_FILE": str(self.image.constraints_file),
+            "AIRFLOW_CONSTRAINTS_FILE": str(self.constraints),
             # This machine's pip settings are not the container's: its packages come through the index-url.
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_CACHE_DIR": "1",
@@ -120,17 +103,22 @@ class Container:
             **self._exported,
             **self.configuration.airflow_variables(),
             "AIRFLOW_HOME": str(self.airflow_home),
-            "AIRFLOW_VERSION": self.configuration.airflow_version,
+            "AIRFLOW_VERSION": self.configuration["AirflowVersion"],
             "MWAA_AIRFLOW_COMPONENT": self.component.lower(),
             "MWAA_COMMAND": self.component.lower(),
             **self.aws,
         }
 
+    @property
+    def runs_tasks(self) -> bool:
+        """Return whether tasks run in it."""
+        return self.component in {"Worker", "Hybrid"}
+
     def start(self) -> bool:
         """Do what comes before Airflow.
 
         :returns: whether pip succeeded. MWAA starts Airflow in either case.
-        :raises UnhealthyError: when the startup script leaves the container unhealthy.
+        :raises RuntimeError: when the startup script leaves the container unhealthy: MWAA starts no Airflow in it then.
         :raises StoppedError: when somebody stops the container meanwhile.
         """
         self.prepare()
@@ -140,88 +128,90 @@ class Container:
         """End what the container runs before Airflow, at once; it does nothing more."""
         self._stopped.set()
         if (running := self._running) is not None:
-            end(running, _PATIENCE_SECONDS)
+            end(running)
 
     def prepare(self) -> None:
-        """Do what comes before pip.
-
-        :raises UnhealthyError: when the startup script leaves the container unhealthy.
-        """
+        """Do what comes before pip; see :meth:`start`."""
         self.sync_dags()
-        self.unpack_plugins()
+        if archive := self._fetch("Plugins", self.root / "plugins.zip"):
+            shutil.unpack_archive(archive, self.airflow_home / "plugins")
         self.run_startup_script()
-        if self.syncs_before_pip:
+        if self.component == "Worker":  # a sync in the moment before pip may happen on MWAA
             self.sync_dags()
 
     def sync_dags(self) -> None:
-        """Mirror dags/ of the bucket."""
-        if self.has_dags:
-            self._bucket.mirror(self.configuration.dags, self.airflow_home / "dags")
+        """Make dags/ that of the bucket: what was written here only does not outlive this.
 
-    def unpack_plugins(self) -> None:
-        """Unpack the configured version of plugins.zip."""
-        if self.configuration.plugins:
-            archive = self._download(self.configuration.plugins, self.root / "plugins.zip")
-            with zipfile.ZipFile(archive) as plugins:
-                plugins.extractall(self.airflow_home / "plugins")
+        That it reaches a web server too is not established.
+        """
+        if self.component == "WebServer":
+            return
+        folder, prefix = self.airflow_home / "dags", f"{self.configuration.dags}/"
+        found = [each for each in self._bucket.objects.filter(Prefix=prefix) if not each.key.endswith("/")]
+        objects = {folder / each.key.removeprefix(prefix): each for each in found}
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.rglob("*"):
+            if path.is_file() and path.parent.name != "__pycache__" and path not in objects:
+                path.unlink(missing_ok=True)
+        for path, each in objects.items():
+            # The ETag of what came in one part is its MD5 sum.
+            if not path.is_file() or hashlib.md5(path.read_bytes()).hexdigest() != each.e_tag.strip('"'):  # noqa: S324
+                self._download(each.key, "", path)
 
     def run_startup_script(self) -> None:
         """Run the startup script as MWAA does, and keep what it exports for pip and Airflow.
 
-        :raises UnhealthyError: when its shell ends early (`set -e`) or takes too long.
+        :raises RuntimeError: when its shell ends early (`set -e`) or takes too long.
         """
-        if self.configuration.startup_script is None:
+        if not self._fetch("StartupScript", self.airflow_home / "startup" / "startup.sh"):
             return
-        self._download(self.configuration.startup_script, self.airflow_home / "startup" / "startup.sh")
         saved = self.root / "exported"
         self.say("startup script")
-        command = ["/bin/bash", "-c", _SOURCE_AND_SAVE.format(saved=shlex.quote(str(saved)))]
         began = time.monotonic()
-        lines = self._run(command, _STARTUP_SECONDS)[0]
+        script = _SOURCE_AND_SAVE.format(saved=shlex.quote(str(saved)))
+        lines, _ = self._run(["/bin/bash", "-c", script], STARTUP_SCRIPT_SECONDS)
         seconds = time.monotonic() - began
         lines += [f"[INFO] - Startup script execution time: {seconds:.2f} seconds.", *map(self._line, _VERIFICATION)]
         self._stopped.wait(_VERIFICATION_SECONDS)
-        if not saved.exists():
-            lines.append(f"[ERROR] - {_NOT_SAVED}")
-        self._keep(STARTUP_STREAM, lines)
-        if not saved.exists():
-            raise UnhealthyError("the startup script did not come to its end: MWAA marks the container unhealthy")
-        variables = dict(line.split("=", 1) for line in saved.read_text().split("\0") if line)
+        variables = saved.read_text() if saved.exists() else ""
+        self._keep(STARTUP_STREAM, lines + ([] if variables else [f"[ERROR] - {_NOT_SAVED}"]))
+        if not variables:
+            raise RuntimeError("the startup script did not come to its end: MWAA marks the container unhealthy")
         saved.unlink()
-        self._exported = {name: value for name, value in variables.items() if not _is_protected(name)}
+        exported = dict(line.split("=", 1) for line in variables.split("\0") if line)
+        self._exported = {
+            name: value
+            for name, value in exported.items()
+            if name not in PROTECTED_VARIABLES and not name.startswith("MWAA__")
+        }
 
     def install_requirements(self) -> bool:
         """Run pip as MWAA does; a failure stops nothing."""
-        if self.configuration.requirements is None:
+        path = self._fetch("Requirements", self.airflow_home / "requirements" / "requirements.txt")
+        if path is None:
             return True
-        path = self._download(self.configuration.requirements, self.airflow_home / "requirements" / "requirements.txt")
         command = [str(self.programs / "python"), "-m", "pip", "install"]
         command += ["--constraint", str(self.essential), "-r", str(path)]
         lines = _complaints(path)
         if lines:
-            command += ["-c", str(self.image.constraints_file)]
+            command += ["-c", str(self.constraints)]
         self.say("pip install -r requirements.txt")
-        no_index = {} if self.has_index else dict.fromkeys(("http_proxy", "https_proxy"), _NOWHERE)
-        output, status = self._run(command, PIP_SECONDS, no_index)
+        # Guide, "Apache Airflow access modes": a private web server installs from no index.
+        private = self.component == "WebServer" and self.configuration["WebserverAccessMode"] == "PRIVATE_ONLY"
+        output, status = self._run(command, PIP_SECONDS, _NO_INDEX if private else {})
         self._keep(REQUIREMENTS_STREAM, lines + output)
         if status:
             self.say(f"pip failed with status {status}; MWAA starts the container all the same, without the packages")
         return status == 0
 
-    def _run(self, command: list[str], seconds: float, more: dict[str, str] | None = None) -> tuple[list[str], int]:
-        """Run a program in the container, for so long at most, and pass its output on, line by line.
-
-        :returns: its lines as MWAA logs them, and its exit status.
-        """
+    def _run(self, command: list[str], seconds: float, more: Mapping[str, str] | None = None) -> tuple[list[str], int]:
+        """Run a program in the container, for so long at most; return its lines as MWAA logs them, and its status."""
         lines: list[str] = []
-        environ = self.environ | (more or {})
-        if self._stopped.is_set():
-            raise StoppedError("the container was stopped")
-        with start(
-            command, cwd=self.airflow_home, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process:
+        self._check_stopped()
+        how: dict[str, Any] = {"cwd": self.airflow_home, "env": self.environ | {**(more or {})}}
+        with start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how) as process:
             self._running = process
-            timer = threading.Timer(seconds, end, [process, _PATIENCE_SECONDS])
+            timer = threading.Timer(seconds, end, [process])
             timer.start()
             try:
                 for line in process.stdout or ():
@@ -233,51 +223,53 @@ class Container:
                 timer.cancel()
                 self._running = None
                 end(process)
+        self._check_stopped()
+        return lines, process.returncode
+
+    def _check_stopped(self) -> None:
         if self._stopped.is_set():
             raise StoppedError("the container was stopped")
-        return lines, process.returncode
 
     def _line(self, text: str) -> str:
         """Return what a program says as MWAA logs it: the level is MWAA's, whatever the program means."""
-        level = "INFO"
-        if release_of(self.configuration.airflow_version) < COMPONENT_LEVEL_BEFORE and self.component != "Hybrid":
-            configured = self.configuration.log_levels.get(self.component, level)
-            level = configured if configured in {"ERROR", "WARNING"} else level
-        return f"[{level}] - {text}"
+        level = ""
+        if release_of(self.configuration["AirflowVersion"]) < COMPONENT_LEVEL_BEFORE and self.component != "Hybrid":
+            level = self.configuration.log_levels.get(self.component, "")
+        return f"[{level if level in {'ERROR', 'WARNING'} else 'INFO'}] - {text}"
 
     def _keep(self, prefix: str, lines: list[str]) -> None:
-        if self.log_component in self.configuration.log_levels:
-            self.keep_log(f"{prefix}_{self.host}_{time.time()}.log", lines)
+        component = "Worker" if self.component == "Hybrid" else self.component
+        if component in self.configuration.log_levels:
+            self.keep_log(component, f"{prefix}_{self.host}_{time.time()}.log", lines)
 
-    @property
-    def log_component(self) -> str:
-        """Return the component whose log group this container's lines go to."""
-        return "Worker" if self.component == "Hybrid" else self.component
+    def _open_bucket(self) -> Any:
+        """Return the bucket, read with the execution role, through the environment's network."""
+        keys = (self.aws["AWS_ACCESS_KEY_ID"], self.aws["AWS_SECRET_ACCESS_KEY"], self.aws.get("AWS_SESSION_TOKEN"))
+        session: Any = boto3.Session(*keys, region_name=self.aws["AWS_REGION"])
+        config = Config(proxies={"http": self.aws["HTTP_PROXY"]} if "HTTP_PROXY" in self.aws else {})
+        s3 = session.resource("s3", endpoint_url=self.aws["AWS_ENDPOINT_URL"], config=config)
+        return s3.Bucket(self.configuration.bucket)
 
-    @property
-    def _bucket(self) -> Bucket:
-        return Bucket(self.configuration.bucket, self.aws)
+    def _fetch(self, name: str, path: Path) -> Path | None:
+        """Download Plugins, Requirements or StartupScript, if the environment has it."""
+        found = self.configuration.file(name)
+        return self._download(*found, path) if found else None
 
-    def _download(self, s3_object: tuple[str, str], path: Path) -> Path:
-        self._bucket.download(*s3_object, path)
-        return path
-
-
-def _is_protected(name: str) -> bool:
-    return name.startswith("MWAA__") or name in PROTECTED_VARIABLES
+    def _download(self, key: str, version: str, path: Path) -> Path:
+        body = self._bucket.Object(key).get(**({"VersionId": version} if version else {}))["Body"].read()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f".{path.name}.new")
+        new.write_bytes(body)
+        return new.replace(path)
 
 
 def _complaints(requirements: Path) -> list[str]:
     """Return what MWAA logs when it forces its constraints; nothing when the file names its own."""
     try:
-        lines = decode(requirements.read_bytes()).splitlines()
+        if NAMES_CONSTRAINTS.search(decode_requirements(requirements.read_bytes())):
+            return []
     except (UnicodeError, LookupError) as error:
-        return [
-            f"[WARNING] - Unable to scan requirements file: {error}",
-            f"[WARNING] - {_CANNOT_DETERMINE}",
-        ]
-    if any(map(NAMES_CONSTRAINTS.search, lines)):
-        return []
+        return [f"[WARNING] - Unable to scan requirements file: {error}", f"[WARNING] - {_FORCED}"]
     return [
         f"[WARNING] - WARNING: Constraints should be specified for requirements.txt. Please see {_GUIDE}",
         "[WARNING] - Forcing local constraints",

@@ -2,78 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from infra.local.mwaa import model, rules
+from infra.local.mwaa import rules
+from infra.local.mwaa.configuration import Configuration, Surroundings
 from infra.local.mwaa.environment import Environment
-from infra.local.mwaa.rules import Request, ValidationError
-from infra.mwaa_facts import CREATABLE_VERSIONS
-
-if TYPE_CHECKING:
-    from infra.local.mwaa.surroundings import Surroundings
+from infra.local.mwaa.rules import ValidationError
 
 # Not one on which MWAA is at work, nor one that was never there.
 _CHANGEABLE = {"AVAILABLE", "UPDATE_FAILED", "UNAVAILABLE"}
 
 
-class Environments(Mapping[str, Environment]):
-    """Keep environments by name.
-
-    :param around: what is around them.
-    :param run_airflow: False: there are rules, statuses and the checks of MWAA's agents, and no pip and no Airflow.
-    """
+class Environments(dict[str, Environment]):
+    """Keep environments by name; without `run_airflow` they have rules, statuses and agents, and no containers."""
 
     def __init__(self, around: Surroundings, *, run_airflow: bool = True) -> None:
+        super().__init__()
         self._around, self._run_airflow = around, run_airflow
-        self._known: dict[str, Environment] = {}
-
-    def __getitem__(self, name: str) -> Environment:
-        """Return an environment."""
-        return self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names."""
-        return iter(list(self._known))
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._known)
 
     def create(self, properties: dict[str, Any]) -> Environment:
-        """Begin to create an environment.
-
-        :param properties: those of AWS::MWAA::Environment.
-        :raises ValidationError: when MWAA refuses at once.
-        """
-        properties = {"AirflowVersion": CREATABLE_VERSIONS[-1], **model.typed(properties)}
-        name = str(properties.get("Name"))
-        if name in self._known:
+        """Begin to create an environment with these properties, or raise what MWAA refuses at once."""
+        configuration = Configuration(properties)
+        name = str(configuration.get("Name"))
+        if name in self:
             raise ValidationError(f"Invalid request provided: An environment with the name {name} already exists.")
-        rules.check(Request(properties, None, self._around))
-        self._known[name] = Environment(properties, self._around, run_airflow=self._run_airflow)
-        return self._known[name]
+        rules.check(configuration, None, self._around)
+        self[name] = Environment(configuration, self._around, run_airflow=self._run_airflow)
+        return self[name]
 
-    def update(self, name: str, properties: dict[str, Any]) -> Environment:
-        """Begin to update an environment.
-
-        :param properties: all of it, as they are to be.
-        :raises ValidationError: when MWAA refuses at once.
-        """
-        environment = self._known[name]
-        properties = {"AirflowVersion": environment.configuration.airflow_version, **model.typed(properties)}
+    def update(self, name: str, properties: dict[str, Any]) -> Environment:  # type: ignore[override]
+        """Begin to give an environment these properties and no others, or raise what MWAA refuses at once."""
+        environment, before = self[name], self[name].configuration
         if environment.status not in _CHANGEABLE:
             raise ValidationError(f"Environment {name} cannot be updated in status {environment.status}.")
-        rules.check(Request(properties, environment.properties, self._around))
-        environment.update(properties)
+        configuration = Configuration({"AirflowVersion": before["AirflowVersion"], **properties})
+        rules.check(configuration, before, self._around)
+        environment.update(configuration)
         return environment
 
     def delete(self, name: str) -> None:
         """Delete an environment."""
-        self._known[name].delete()
-        del self._known[name]
+        self[name].delete()
+        del self[name]
 
     def stop(self) -> None:
         """Stop all of them."""
-        for environment in self._known.values():
+        for environment in self.values():
             environment.stop()

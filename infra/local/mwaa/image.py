@@ -2,74 +2,54 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra import ROOT
 from infra.mwaa_facts import ESSENTIAL_CONSTRAINTS, NOT_ESSENTIAL
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _AIRFLOW = "#!{python}\nimport sys\n\nfrom airflow.__main__ import main\n\nsys.exit(main())\n"
-_PIN = re.compile(r"([A-Za-z0-9._-]+)==.+")
 
 
-@dataclass(frozen=True)
-class Image:
-    """Find the image of one Airflow version; `make setup` has built it.
+def image_python(airflow_version: str) -> Path:
+    """Return the interpreter of the image of an Airflow version, which `make setup` has built.
 
-    :param airflow_version: such as 3.0.6.
     :raises LookupError: when there is no such image here.
     """
-
-    airflow_version: str
-
-    def __post_init__(self) -> None:
-        """Check that the image is there."""
-        if not self._python.exists():
-            raise LookupError(
-                f"There is no image of Airflow {self.airflow_version} here: "
-                f"run `make setup AIRFLOW_VERSION={self.airflow_version}` first"
-            )
-
-    @property
-    def _python(self) -> Path:
-        return ROOT / ".local" / f"image-{self.airflow_version}" / "bin" / "python"
-
-    @property
-    def constraints_file(self) -> Path:
-        """Return the file that the container's AIRFLOW_CONSTRAINTS_FILE names."""
-        return ROOT / "requirements" / f"constraints-{self.airflow_version}.txt"
-
-    @property
-    def essential_constraints(self) -> str:
-        """Return the constraints that no requirements.txt lifts, with the versions that are pinned here."""
-        names = ESSENTIAL_CONSTRAINTS - NOT_ESSENTIAL.get(self.airflow_version, frozenset())
-        pins = (_PIN.match(line) for line in self.constraints_file.read_text().splitlines())
-        return "".join(f"{pin[0]}\n" for pin in pins if pin and pin[1].lower().replace("_", "-") in names)
-
-    def new_layer(self, folder: Path) -> Path:
-        """Make an environment on top of the image, into which pip installs what the image does not hold.
-
-        So it is on MWAA: the image's packages are there and stay as they are; others land in a place of their own.
-
-        :param folder: where; must not exist.
-        :returns: the folder of its programs.
-        """
-        subprocess.run([str(self._python), "-m", "venv", "--without-pip", str(folder)], check=True)
-        programs = folder / "bin"
-        packages = _packages(self._python)
-        layer = folder / packages.relative_to(self._python.parent.parent)
-        (layer / "image.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
-        airflow = programs / "airflow"
-        airflow.write_text(_AIRFLOW.format(python=programs / "python"))
-        airflow.chmod(0o755)
-        return programs
+    python = ROOT / ".local" / f"image-{airflow_version}" / "bin" / "python"
+    if not python.exists():
+        remedy = f"run `make setup AIRFLOW_VERSION={airflow_version}` first"
+        raise LookupError(f"There is no image of Airflow {airflow_version} here: {remedy}")
+    return python
 
 
-@cache
-def _packages(python: Path) -> Path:
-    """Return the folder of the packages of a virtual environment."""
-    ask = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    return Path(subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip())
+def constraints_file(airflow_version: str) -> Path:
+    """Return the file that the container's AIRFLOW_CONSTRAINTS_FILE names."""
+    return ROOT / "requirements" / f"constraints-{airflow_version}.txt"
+
+
+def essential_constraints(airflow_version: str) -> str:
+    """Return the constraints that no requirements.txt lifts, with the versions that are pinned here."""
+    names = ESSENTIAL_CONSTRAINTS - NOT_ESSENTIAL.get(airflow_version, frozenset())
+    lines = constraints_file(airflow_version).read_text().splitlines()
+    pins = (line for line in lines if line.partition("==")[0].lower().replace("_", "-") in names)
+    return "".join(f"{pin}\n" for pin in pins)
+
+
+def new_layer(airflow_version: str, folder: Path) -> Path:
+    """Make an environment on top of the image, in a folder that must not exist; return the folder of its programs.
+
+    So it is on MWAA: the image's packages are there and stay as they are; pip puts others in a place of their own.
+    """
+    python = image_python(airflow_version)
+    subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)
+    packages = next(python.parent.parent.glob("lib/python*/site-packages"))
+    layer = folder / packages.relative_to(python.parent.parent)
+    (layer / "image.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
+    airflow = folder / "bin" / "airflow"
+    airflow.write_text(_AIRFLOW.format(python=airflow.with_name("python")))
+    airflow.chmod(0o755)
+    return airflow.parent

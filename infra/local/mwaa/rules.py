@@ -1,264 +1,153 @@
 """What MWAA refuses at once when an environment is created or updated: a table of rules, each with its source.
 
 Sources: "guide" is the Amazon MWAA user guide, "API" its API reference, "model" botocore's service model of MWAA.
-AWS's words are used where they are known.
+AWS's words are used where they are known. CloudFormation has checked the properties against the type's schema before
+(infra/local/moto/template_rules.py), and replaces an environment whose name, key or subnets change.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
+import botocore.session
 from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
 from moto.core.exceptions import ServiceException
 
-from infra.local.mwaa import model
 from infra.mwaa_facts import CREATABLE_VERSIONS, ENVIRONMENT_CLASSES, IN_PLACE_TO_3_FROM, MAX_WORKERS, release_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.local.mwaa.surroundings import Surroundings
+    from infra.local.mwaa.configuration import Configuration, Surroundings
 
-    Refusal = Callable[["Request"], str | None]
-
-_PRINCIPALS = ("airflow-env.amazonaws.com", "airflow.amazonaws.com")
-# CloudFormation reference, AWS::MWAA::Environment: another value replaces the environment.
-_REPLACED = ("Name", "KmsKey", "EndpointManagement")
-_LIMITS_OF_MICRO = {"MinWorkers": 1, "MaxWorkers": 1, "Schedulers": 1, "MinWebservers": 1, "MaxWebservers": 1}
+_OPTIONS = "AirflowConfigurationOptions"
+_LIMITS = dict.fromkeys(("MinWorkers", "MaxWorkers"), (1, MAX_WORKERS))
+_LIMITS |= dict.fromkeys(("Schedulers", "MinWebservers", "MaxWebservers"), (2, 5))
+_PRIVATE = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
 
 
 class ValidationError(Exception):
     """MWAA refuses a request: ValidationException."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """Hold a request to create or update an environment.
-
-    :param properties: those of AWS::MWAA::Environment, typed.
-    :param before: those that the environment has; None for one that is to be created.
-    :param around: what is around it.
-    """
-
-    properties: dict[str, Any]
-    before: dict[str, Any] | None
-    around: Surroundings
-
-    @property
-    def bucket(self) -> str:
-        """Return the name of the bucket."""
-        return str(self.properties["SourceBucketArn"]).rpartition(":")[2]
-
-    @property
-    def version(self) -> str:
-        """Return the version of Airflow."""
-        return str(self.properties["AirflowVersion"])
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Say what MWAA refuses.
-
-    :param name: what the rule is about.
-    :param source: where it is written.
-    :param refusal: returns the sentence of a refusal, or None.
-    :param own_words: whether the sentence stands alone.
-    """
-
-    name: str
-    source: str
-    refusal: Refusal
-    own_words: bool
-
-
-RULES: list[Rule] = []
-
-
-def check(request: Request) -> None:
+def check(asked: Configuration, before: Configuration | None, around: Surroundings) -> None:
     """Raise at the first rule that a request breaks.
 
+    :param asked: what the environment is to be.
+    :param before: what it is; None for one that is to be created.
     :raises ValidationError: with the rule's sentence.
     """
+    model = _model()
+    report = ParamValidator().validate({key: asked[key] for key in asked.keys() & model.members.keys()}, model)
+    if report.has_errors():
+        raise ValidationError(report.generate_report())
     for rule in RULES:
-        if sentence := rule.refusal(request):
-            raise ValidationError(sentence if rule.own_words else f"Invalid request provided: {sentence}")
+        if found := rule.finding(asked, before, around):
+            sentence = rule.words.format(found, region=around.region, **asked)
+            raise ValidationError(f"Invalid request provided: {sentence}")
 
 
-def _rule(source: str, *, own_words: bool = False) -> Callable[[Refusal], Refusal]:
-    def add(refusal: Refusal) -> Refusal:
-        RULES.append(Rule(refusal.__name__.strip("_").replace("_", " "), source, refusal, own_words))
-        return refusal
-
-    return add
+@cache
+def _model() -> Any:
+    return botocore.session.get_session().get_service_model("mwaa").operation_model("CreateEnvironment").input_shape
 
 
-@_rule("model: patterns, lengths, values, what is required; two subnets, one to five security groups", own_words=True)
-def _service_model(request: Request) -> str | None:
-    return next(model.violations(request.properties), None)
+def _malformed_option(asked: Configuration, *_: Any) -> None:
+    option = _model().members[_OPTIONS]
+    for name, value in asked.get(_OPTIONS, {}).items():
+        for text, shape, at in ((name, option.key, _OPTIONS), (value, option.value, f"{_OPTIONS}.{name}")):
+            most, pattern = shape.metadata["max"], shape.metadata["pattern"]
+            failed = f"1 validation error detected: Value at '{at}' failed to satisfy constraint: Member must "
+            if len(text) > most:
+                raise ValidationError(f"{failed}have length less than or equal to {most}")
+            if not re.fullmatch(pattern, text):
+                raise ValidationError(f"{failed}satisfy regular expression pattern: {pattern}")
 
 
-@_rule("model: endpoints of the service")
-def _region(request: Request) -> str | None:
-    region = request.around.region
-    if region not in _regions():
-        return f"Amazon MWAA is not available in the Region {region}."
-    return None
-
-
-@_rule("CloudFormation reference, AWS::MWAA::Environment: 'Update requires: Replacement'")
-def _replaced_properties(request: Request) -> str | None:
-    if request.before is None:
-        return None
-    changed = [name for name in _REPLACED if request.before.get(name) != request.properties.get(name)]
-    if _subnets(request.before) != _subnets(request.properties):
-        changed.append("SubnetIds")
-    return f"{', '.join(changed)} of an environment cannot be changed." if changed else None
-
-
-@_rule("guide, 'Apache Airflow versions'")
-def _version_to_create(request: Request) -> str | None:
-    if (request.before or {}).get("AirflowVersion") == request.version or request.version in CREATABLE_VERSIONS:
-        return None
-    return f"Airflow version {request.version} is not supported."
-
-
-@_rule("guide, 'Changing the Apache Airflow version': within a major version, and between 2.11 and 3")
-def _version_to_go_to(request: Request) -> str | None:
-    if request.before is None:
-        return None
-    old, new = str(request.before["AirflowVersion"]), request.version
-    majors = {release_of(old)[0], release_of(new)[0]}
-    if len(majors) == 1 or any(version.startswith(IN_PLACE_TO_3_FROM) for version in (old, new)):
+def _unfit_version(asked: Configuration, before: Configuration | None, _: Any) -> str | None:
+    old, new = (before or asked)["AirflowVersion"], asked["AirflowVersion"]
+    if new not in CREATABLE_VERSIONS and (before is None or old != new):
+        return f"Airflow version {new} is not supported."
+    stays = release_of(old)[0] == release_of(new)[0]
+    if stays or any(version.startswith(IN_PLACE_TO_3_FROM) for version in (old, new)):
         return None
     return f"an environment cannot go from Airflow {old} to {new}."
 
 
-@_rule("API, WebserverAccessMode: PUBLIC_AND_PRIVATE for 3.2 and later")
-def _access_mode(request: Request) -> str | None:
-    mode = request.properties.get("WebserverAccessMode")
-    if mode == "PUBLIC_AND_PRIVATE" and release_of(request.version) < (3, 2):
-        return f"webserverAccessMode {mode} is not supported for Airflow {request.version}."
+def _beyond_a_limit(asked: Configuration, *_: Any) -> str | None:
+    for name, limits in _LIMITS.items():
+        least, most = (1, 1) if asked.is_micro else limits
+        if not least <= asked.get(name, least) <= most:
+            return f"{name} of an {asked['EnvironmentClass']} environment must be a number from {least} to {most}."
     return None
 
 
-@_rule("CloudFormation reference, EnvironmentClass")
-def _environment_class(request: Request) -> str | None:
-    name = request.properties.get("EnvironmentClass", "mw1.small")
-    if name not in ENVIRONMENT_CLASSES:
-        return f"environmentClass {name} is not one of {', '.join(ENVIRONMENT_CLASSES)}."
+def _least_above_most(asked: Configuration, *_: Any) -> str | None:
+    for scaled in ("Workers", "Webservers"):
+        least, most = (asked.get(f"{end}{scaled}", 2) for end in ("Min", "Max"))
+        if least > most:
+            return f"min{scaled} {least} is greater than max{scaled} {most}."
     return None
 
 
-@_rule("API, Schedulers, MinWebservers, MaxWebservers; guide, 'Environment class': mw1.micro has one each")
-def _limits_of_mw1_micro(request: Request) -> str | None:
-    if request.properties.get("EnvironmentClass") != "mw1.micro":
-        return None
-    for name, limit in _LIMITS_OF_MICRO.items():
-        if request.properties.get(name, limit) != limit:
-            return f"{name} of an mw1.micro environment must be {limit}."
-    return None
-
-
-@_rule("API, MinWorkers and MaxWorkers; guide, 'Service quotas': 25 workers")
-def _workers(request: Request) -> str | None:
-    least, most = request.properties.get("MinWorkers", 1), request.properties.get("MaxWorkers", 10)
-    if most > MAX_WORKERS:
-        return f"maxWorkers {most} is above the quota of {MAX_WORKERS}."
-    if least > most:
-        return f"minWorkers {least} is greater than maxWorkers {most}."
-    return None
-
-
-@_rule("API, Schedulers, MinWebservers and MaxWebservers: 2 to 5 above mw1.micro")
-def _schedulers_and_web_servers(request: Request) -> str | None:
-    if request.properties.get("EnvironmentClass") == "mw1.micro":
-        return None
-    for name in ("Schedulers", "MinWebservers", "MaxWebservers"):
-        if not 2 <= request.properties.get(name, 2) <= 5:  # noqa: PLR2004  (the API's numbers)
-            return f"{name} must be a number from 2 to 5."
-    if request.properties.get("MinWebservers", 2) > request.properties.get("MaxWebservers", 2):
-        return "minWebservers is greater than maxWebservers."
-    return None
-
-
-@_rule("guide, 'Execution role', trust policy; words: idealo/terraform-aws-mwaa #156", own_words=True)
-def _trust_of_the_role(request: Request) -> str | None:
-    role, name = request.properties["ExecutionRoleArn"], request.properties["Name"]
-    for principal in _PRINCIPALS:
+def _untrusted_service(asked: Configuration, _: Any, around: Surroundings) -> None:
+    role = asked["ExecutionRoleArn"]
+    for principal in ("airflow-env.amazonaws.com", "airflow.amazonaws.com"):
         try:
-            request.around.credentials(role, principal, name)
-        except (PermissionError, ServiceException):
-            return (
+            around.credentials(role, principal, asked["Name"])
+        except (PermissionError, ServiceException) as error:
+            raise ValidationError(
                 f"Failed to assume role {role}. This could be due to the role's trust policy. Please ensure your role "
                 f"is assumable by '{principal}' Service Principal and try again."
-            )
-    return None
+            ) from error
 
 
-@_rule("API, SourceBucketArn; guide, 'Create an Amazon S3 bucket': in the environment's Region")
-def _bucket_is_there(request: Request) -> str | None:
-    s3 = request.around.client("s3")
+def _s3(asked: Configuration, around: Surroundings, operation: str, **more: str) -> dict[str, Any]:
+    """Return S3's answer to a question about the bucket; nothing when S3 refuses."""
     try:
-        region = s3.get_bucket_location(Bucket=request.bucket)["LocationConstraint"] or "us-east-1"
+        answer: dict[str, Any] = getattr(around.client("s3"), operation)(Bucket=asked.bucket, **more)
     except ClientError:
-        return f"Provided bucket {request.bucket} does not exist."
-    if region != request.around.region:
-        return f"Provided bucket {request.bucket} is in the Region {region}."
+        return {}
+    return answer
+
+
+def _unfit_bucket(asked: Configuration, _: Any, around: Surroundings) -> str | None:
+    if not (location := _s3(asked, around, "get_bucket_location")):
+        return f"Provided bucket {asked.bucket} does not exist."
+    region = location["LocationConstraint"] or "us-east-1"
+    if region != around.region:
+        return f"Provided bucket {asked.bucket} is in the Region {region}."
+    if _s3(asked, around, "get_bucket_versioning").get("Status") != "Enabled":
+        return f"Provided bucket {asked.bucket} does not have versioning enabled."
+    if _s3(asked, around, "get_public_access_block").get("PublicAccessBlockConfiguration") != _PRIVATE:
+        return f"Provided bucket does not have BlockPublicAccess set for s3 bucket {asked.bucket}."
     return None
 
 
-@_rule("guide, 'Create an Amazon S3 bucket': Bucket Versioning enabled")
-def _bucket_is_versioned(request: Request) -> str | None:
-    if request.around.client("s3").get_bucket_versioning(Bucket=request.bucket).get("Status") != "Enabled":
-        return f"Provided bucket {request.bucket} does not have versioning enabled."
+def _unreadable_dags(asked: Configuration, _: Any, around: Surroundings) -> str | None:
+    role, bucket = asked["ExecutionRoleArn"], asked["SourceBucketArn"]
+    for action, resource in (("s3:ListBucket", bucket), ("s3:GetObject", f"{bucket}/{asked.dags}/any.py")):
+        if not around.role_may(role, action, resource, {}):
+            return f"Provided role does not have sufficient permissions for s3 location {asked.bucket}/{asked.dags}"
     return None
 
 
-@_rule("guide, 'Create an Amazon S3 bucket': Block all public access; words: 094459/innovateaiml-airflow #1")
-def _bucket_is_private(request: Request) -> str | None:
+def _missing_file(asked: Configuration, _: Any, around: Surroundings) -> str | None:
+    for key, version in filter(None, map(asked.file, ("Plugins", "Requirements", "StartupScript"))):
+        if not _s3(asked, around, "head_object", Key=key, **({"VersionId": version} if version else {})):
+            return f"Unable to read version {version or None} of s3 location {asked.bucket}/{key}"
+    return None
+
+
+def _unfit_network(asked: Configuration, _: Any, around: Surroundings) -> str | None:
+    (subnet_ids, group_ids), ec2 = asked.network, around.client("ec2")
     try:
-        answer = request.around.client("s3").get_public_access_block(Bucket=request.bucket)
-    except ClientError:
-        answer = {"PublicAccessBlockConfiguration": {}}
-    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    if not all(answer["PublicAccessBlockConfiguration"].get(name) for name in names):
-        set_for = f"BlockPublicAccess set for s3 bucket {request.bucket}"
-        return f"Provided bucket does not have {set_for}."
-    return None
-
-
-@_rule("words: 094459/innovateaiml-airflow #1, an environment that came before its role's policy")
-def _role_reads_the_bucket(request: Request) -> str | None:
-    arn, folder = request.properties["SourceBucketArn"], request.properties["DagS3Path"].strip("/")
-    role_may, role = request.around.role_may, request.properties["ExecutionRoleArn"]
-    if role_may(role, "s3:ListBucket", arn, {}) and role_may(role, "s3:GetObject", f"{arn}/{folder}/any.py", {}):
-        return None
-    return f"Provided role does not have sufficient permissions for s3 location {request.bucket}/{folder}"
-
-
-@_rule("API, RequirementsS3ObjectVersion and its like: the version id that Amazon S3 has assigned")
-def _files_are_there(request: Request) -> str | None:
-    for name in ("Plugins", "Requirements", "StartupScript"):
-        key, version = request.properties.get(f"{name}S3Path"), request.properties.get(f"{name}S3ObjectVersion")
-        if key is None:
-            continue
-        versioned = {"VersionId": version} if version else {}
-        try:
-            request.around.client("s3").head_object(Bucket=request.bucket, Key=key, **versioned)
-        except ClientError:
-            return f"Unable to read version {version} of s3 location {request.bucket}/{key}"
-    return None
-
-
-@_rule("CloudFormation reference, NetworkConfiguration: private subnets in two different availability zones, one VPC")
-def _network(request: Request) -> str | None:
-    network, ec2 = request.properties["NetworkConfiguration"], request.around.client("ec2")
-    try:
-        subnets = ec2.describe_subnets(SubnetIds=network["SubnetIds"])["Subnets"]
-        groups = ec2.describe_security_groups(GroupIds=network["SecurityGroupIds"])["SecurityGroups"]
+        subnets = ec2.describe_subnets(SubnetIds=subnet_ids)["Subnets"]
+        groups = ec2.describe_security_groups(GroupIds=group_ids)["SecurityGroups"]
     except ClientError as error:
         return f"{error.response['Error']['Message']}"
     if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:  # noqa: PLR2004  (two of them)
@@ -268,10 +157,39 @@ def _network(request: Request) -> str | None:
     return None
 
 
-@cache
-def _regions() -> list[str]:
-    return boto3.Session().get_available_regions("mwaa")
+class Rule(NamedTuple):
+    """Say where a rule is written, what breaks it, and the sentence: {0} is what was found."""
+
+    source: str
+    finding: Callable[..., object]
+    words: str = "{0}"
 
 
-def _subnets(properties: dict[str, Any]) -> list[str]:
-    return sorted(properties["NetworkConfiguration"]["SubnetIds"])
+RULES = (
+    Rule("model: patterns and lengths of options, which the type's schema does not have", _malformed_option),
+    Rule(
+        "model: endpoints of the service",
+        lambda _asked, _before, around: around.region not in boto3.Session().get_available_regions("mwaa"),
+        "Amazon MWAA is not available in the Region {region}.",
+    ),
+    Rule("guide, 'Changing the Apache Airflow version': within a major version, or from 2.11 to 3", _unfit_version),
+    Rule(
+        "API, WebserverAccessMode: PUBLIC_AND_PRIVATE for 3.2 and later",
+        lambda asked, *_: (
+            asked["WebserverAccessMode"] == "PUBLIC_AND_PRIVATE" and release_of(asked["AirflowVersion"]) < (3, 2)
+        ),
+        "webserverAccessMode {WebserverAccessMode} is not supported for Airflow {AirflowVersion}.",
+    ),
+    Rule(
+        "CloudFormation reference, EnvironmentClass",
+        lambda asked, *_: asked["EnvironmentClass"] not in ENVIRONMENT_CLASSES,
+        f"environmentClass {{EnvironmentClass}} is not one of {', '.join(ENVIRONMENT_CLASSES)}.",
+    ),
+    Rule("API, MinWorkers and its like; guide, 'Service quotas', 'Environment class'", _beyond_a_limit),
+    Rule("API, MinWorkers and MaxWorkers, MinWebservers and MaxWebservers", _least_above_most),
+    Rule("guide, 'Execution role', trust policy; words: idealo/terraform-aws-mwaa #156", _untrusted_service),
+    Rule("guide, 'Create an Amazon S3 bucket'; words: 094459/innovateaiml-airflow #1", _unfit_bucket),
+    Rule("words: 094459/innovateaiml-airflow #1, an environment before its role's policy", _unreadable_dags),
+    Rule("API, RequirementsS3ObjectVersion: the version id that Amazon S3 has assigned", _missing_file),
+    Rule("CloudFormation reference, NetworkConfiguration: private subnets in two zones, one VPC", _unfit_network),
+)

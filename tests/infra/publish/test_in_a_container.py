@@ -12,7 +12,6 @@ from infra import ROOT
 from infra.build import build
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
-from infra.local.mwaa.image import Image
 from infra.local.server import REGION
 from mwaa_codeartifact.core.clients import Clients
 from mwaa_codeartifact.core.config import Target
@@ -43,19 +42,19 @@ def configuration(published: Published, tmp_path: Path) -> Configuration:
     clients = Clients(codeartifact=published.server.client("codeartifact"), s3=s3)
     refresh(target, refresher="lambda", min_remaining=timedelta(hours=1), clients=clients)
 
-    def upload(key: str, body: bytes) -> tuple[str, str]:
-        return key, s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+    def upload(name: str, key: str, body: bytes) -> dict[str, str]:
+        version = s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+        return {f"{name}S3Path": key, f"{name}S3ObjectVersion": version}
 
     return Configuration(
-        name=bucket,
-        airflow_version="3.3.1",
-        role_arn=f"arn:aws:iam::{OWNER}:role/{bucket}",
-        bucket=bucket,
-        dags="dags",
-        plugins=upload("plugins.zip", (tmp_path / "build" / "plugins.zip").read_bytes()),
-        requirements=upload("requirements.txt", REQUIREMENTS),
-        startup_script=None,
-        options={},
+        {
+            "Name": bucket,
+            "AirflowVersion": "3.3.1",
+            "SourceBucketArn": f"arn:aws:s3:::{bucket}",
+            "DagS3Path": "dags",
+            **upload("Plugins", "plugins.zip", (tmp_path / "build" / "plugins.zip").read_bytes()),
+            **upload("Requirements", "requirements.txt", REQUIREMENTS),
+        }
     )
 
 
@@ -69,7 +68,7 @@ def test_the_example_is_published_installed_and_imported_whatever_the_public_ind
 
     said: list[str] = []
     aws = published.server.environ
-    container = Container(tmp_path / "container", Image("3.3.1"), configuration, aws, said.append)
+    container = Container(tmp_path / "container", configuration, aws, said.append)
     assert container.start(), said
     command = [str(container.programs / "python"), "-c", GREET]
     ended = subprocess.run(command, env=container.environ, capture_output=True, text=True, check=True)

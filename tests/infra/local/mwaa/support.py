@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from infra.local.moto.vpc import Vpc
+from infra.local.mwaa.configuration import Surroundings
 from infra.local.mwaa.environments import Environments
-from infra.local.mwaa.surroundings import Surroundings
 from infra.local.server import REGION
 from infra.mwaa_facts import MWAA_ENDPOINTS
 
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 
 TRUSTED = ["airflow-env.amazonaws.com", "airflow.amazonaws.com"]
 PRIVATE = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+
+
+class Open(Vpc):
+    """Be a network that closes nothing but the way to the internet."""
+
+    has_way_out = False
+    closed_to_itself: str | None = None
+
+    def refusal(self, service: str) -> str | None:
+        del service
+        return None
 
 
 @dataclass
@@ -47,6 +58,9 @@ class Account:
             client=client,
             say=self.said.append,
             region=REGION,
+            role_may=lambda *_: True,
+            network=Open,
+            proxy_url=lambda *_: None,
         )
         self.make_bucket(self.name)
         self.properties: dict[str, Any] = {

@@ -10,9 +10,8 @@ import pytest
 from infra.local.moto.vpc import Vpc
 from infra.local.mwaa.agents import ASKS
 from infra.local.mwaa.environments import Environments
-from infra.local.mwaa.surroundings import Open
 from infra.mwaa_facts import MWAA_ENDPOINTS
-from tests.infra.local.mwaa.support import denying
+from tests.infra.local.mwaa.support import Open, denying
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +32,7 @@ def expect_failure(environment: Environment, account: Account, reason: str) -> N
     assert reason in account.said[-1]
 
 
-@pytest.mark.parametrize("action", [ask.action for ask in ASKS if ask.action not in AT_ONCE])
+@pytest.mark.parametrize("action", [action for action, *_ in ASKS if action not in AT_ONCE])
 def test_without_one_grant_the_creation_fails_as_on_aws(action: str, account: Account) -> None:
     environment = account.environments(role_may=denying(action)).create(account.properties)
     expect_failure(environment, account, f"may not {action} on")
@@ -42,13 +41,13 @@ def test_without_one_grant_the_creation_fails_as_on_aws(action: str, account: Ac
 @pytest.mark.parametrize("service", ["s3", *MWAA_ENDPOINTS])
 def test_without_a_way_to_one_service_the_creation_fails_as_on_aws(service: str, account: Account) -> None:
     class Without(Open):
-        def refusal(self, service_asked: str) -> str | None:
-            return "no endpoint" if service_asked == service else None
+        def refusal(self, asked: str) -> str | None:
+            return "no endpoint" if asked == service else None
 
     def network(subnets: Sequence[str], groups: Sequence[str]) -> Without:
         own = account.properties["NetworkConfiguration"]
         assert [list(subnets), list(groups)] == [own["SubnetIds"], own["SecurityGroupIds"]]
-        return Without()
+        return Without((), ())
 
     environment = account.environments(network=network).create(account.properties)
     expect_failure(environment, account, f"{service} cannot be reached: no endpoint")
@@ -56,9 +55,9 @@ def test_without_a_way_to_one_service_the_creation_fails_as_on_aws(service: str,
 
 def test_a_group_that_does_not_let_itself_in_fails_the_creation(account: Account) -> None:
     class Closed(Open):
-        closed_to_itself = "no inbound rule lets in its own members at port 5432"
+        closed_to_itself: str | None = "no inbound rule lets in its own members at port 5432"
 
-    environment = account.environments(network=lambda *_: Closed()).create(account.properties)
+    environment = account.environments(network=Closed).create(account.properties)
     expect_failure(environment, account, "no inbound rule lets in its own members at port 5432")
 
 

@@ -1,46 +1,46 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.mwaa.airflow import Airflow, Site
+from infra.local.mwaa.airflow import Airflow
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
-from infra.local.mwaa.executors import CeleryTasks, LocalTasks
-from infra.local.mwaa.image import Image
 from infra.local.mwaa.majors import major_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONFIGURATION = Configuration(
-    name="environment",
-    airflow_version="3.3.1",
-    role_arn="arn:aws:iam::123456789012:role/execution",
-    bucket="bucket",
-    dags="dags",
-    plugins=None,
-    requirements=None,
-    startup_script=None,
-    options={"core.executor": "theirs", "core.load_examples": "True", "core.dag_concurrency": "9"},
-)
+KEYS = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"), "eu-west-1") | {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9"
+}
+OPTIONS = {"core.executor": "theirs", "core.load_examples": "True", "core.dag_concurrency": "9"}
 
 
 def new_container(root: Path, component: str) -> Container:
-    return Container(root / component, Image("3.3.1"), CONFIGURATION, {}, lambda _line: None, component=component)
+    bucket = {"SourceBucketArn": "arn:aws:s3:::bucket"}
+    configuration = Configuration({"AirflowVersion": "3.3.1", "AirflowConfigurationOptions": OPTIONS, **bucket})
+    return Container(root / component, configuration, KEYS, lambda _line: None, component=component)
 
 
-def new_site(folder: Path) -> Site:
-    tasks = LocalTasks(folder / "database")
-    tasks.open()
-    return Site(logs=folder / "logs", port=0, password="-not-a-secret", secret="not-either", tasks=tasks)
+def new_airflow(folder: Path, container: Container) -> Airflow:
+    return Airflow(
+        containers=[container],
+        logs=folder / "logs",
+        port=0,
+        password="-not-a-secret",
+        secret="not-either",
+        tasks={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db"},
+        stopped=threading.Event(),
+    )
 
 
 # A random password begins with a dash once in 64 times.
 @pytest.mark.long
 def test_the_administrators_password_may_begin_with_a_dash(tmp_path: Path) -> None:
-    airflow = Airflow([new_container(tmp_path, "Scheduler")], new_site(tmp_path))
+    airflow = new_airflow(tmp_path, new_container(tmp_path, "Scheduler"))
     try:
         status = airflow.prepare_database().wait()
     finally:
@@ -50,7 +50,7 @@ def test_the_administrators_password_may_begin_with_a_dash(tmp_path: Path) -> No
 
 def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
     container = new_container(tmp_path, "Worker")
-    environ = Airflow([container], new_site(tmp_path)).environ(container)
+    environ = new_airflow(tmp_path, container).environ(container)
     assert environ["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert environ["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
     assert environ["AIRFLOW__CORE__DAG_CONCURRENCY"] == "9"
@@ -61,23 +61,32 @@ def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
     [
         (
             ("Scheduler", "Worker", "Worker", "WebServer"),
-            {"scheduler": "worker-1", "triggerer": "scheduler-0", "dag-processor": "scheduler-0"},
+            {
+                "scheduler": "worker-1",
+                "triggerer": "scheduler-0",
+                "dag-processor": "scheduler-0",
+                "api-server": "webserver-3",
+            },
         ),
         (
             ("Hybrid", "WebServer"),
-            {"scheduler": "hybrid-0", "triggerer": "hybrid-0", "dag-processor": "hybrid-0"},
+            {
+                "scheduler": "hybrid-0",
+                "triggerer": "hybrid-0",
+                "dag-processor": "hybrid-0",
+                "api-server": "webserver-1",
+            },
         ),
     ],
 )
 def test_local_tasks_run_in_a_workers_file_system(components: tuple[str, ...], places: dict[str, str]) -> None:
-    programs = LocalTasks.programs(major_of("3.3.1"), played(components))
-    assert {name: container.host for name, container, _ in programs} == places
+    started = major_of("3.3.1").programs(played(components), 0, celery=False)
+    assert {name: container.host for name, container, _ in started} == places
 
 
-def test_celery_runs_tasks_in_each_worker(tmp_path: Path) -> None:
-    del tmp_path
-    programs = CeleryTasks.programs(major_of("3.3.1"), played(("Scheduler", "Worker", "Worker", "WebServer")))
-    hosts = {name: container.host for name, container, _ in programs}
+def test_celery_runs_tasks_in_each_worker() -> None:
+    started = major_of("3.3.1").programs(played(("Scheduler", "Worker", "Worker", "WebServer")), 0, celery=True)
+    hosts = {name: container.host for name, container, _ in started}
     assert hosts["scheduler"] == "scheduler-0"
     assert (hosts["celery-worker-1"], hosts["celery-worker-2"]) == ("worker-1", "worker-2")
 

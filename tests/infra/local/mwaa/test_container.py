@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.local.mwaa import container as container_module
-from infra.local.mwaa import model
 from infra.local.mwaa.configuration import Configuration
-from infra.local.mwaa.container import Container, StoppedError, UnhealthyError
-from infra.local.mwaa.image import Image
+from infra.local.mwaa.container import Container, StoppedError
+from infra.local.mwaa.image import essential_constraints
 from infra.mwaa_facts import PROTECTED_VARIABLES
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.infra.local.mwaa.support import Account
 
-IMAGE = "3.3.1"
 FORCED = [
     "[WARNING] - WARNING: Constraints should be specified for requirements.txt. Please see https://docs.aws.amazon.com/mwaa/latest/userguide/working-dags-dependencies.html#working-dags-dependencies-test-create",
     "[WARNING] - Forcing local constraints",
@@ -39,23 +36,23 @@ class Started:
     """A container, and what it has sent to CloudWatch."""
 
     def __init__(self, account: Account, root: Path, **how: Any) -> None:
-        script, requirements = how.pop("script", None), how.pop("requirements", None)
-        version, levels = how.pop("version", IMAGE), how.pop("levels", None)
-        configuration = Configuration.from_properties(model.typed(account.properties))
-        configuration = replace(
-            configuration,
-            airflow_version=version,
-            log_levels=configuration.log_levels if levels is None else levels,
-            startup_script=("startup.sh", account.upload("startup.sh", script)) if script is not None else None,
-            requirements=("r.txt", account.upload("r.txt", requirements)) if requirements is not None else None,
-            options={"codeartifact.domain": "mine"},
-        )
+        component, properties = how.pop("component", "Worker"), account.properties.copy()
+        for name, key in (("StartupScript", "startup.sh"), ("Requirements", "r.txt")):
+            if name in how:
+                version = account.upload(key, how.pop(name))
+                properties |= {f"{name}S3Path": key, f"{name}S3ObjectVersion": version}
         self.logs: dict[str, list[str]] = {}
+        self.groups: set[str] = set()
         self.said: list[str] = []
-        aws = account.server.environ
+        aws, configuration = account.server.environ, Configuration(properties)
         self.container = Container(
-            root / "worker-7", Image(IMAGE), configuration, aws, self.said.append, self.logs.__setitem__, **how
+            root / "worker-7", configuration, aws, self.said.append, self.keep_log, component=component
         )
+        self.container.configuration = Configuration(properties | how)  # whatever version: it has no other image
+
+    def keep_log(self, component: str, stream: str, lines: list[str]) -> None:
+        self.groups.add(component)
+        self.logs[stream] = lines
 
     def log(self, prefix: str) -> list[str]:
         """Return the lines of the one stream that has this prefix, named as MWAA names it."""
@@ -70,7 +67,7 @@ def started(account: Account, tmp_path: Path) -> Callable[..., Started]:
 
 
 def test_the_startup_scripts_lines_have_mwaas_form_and_order(started: Callable[..., Started]) -> None:
-    new = started(script=b"echo ERROR: mine\nexport MINE=1\nexit 3\n")
+    new = started(StartupScript=b"echo ERROR: mine\nexport MINE=1\nexit 3\n")
     new.container.run_startup_script()
     lines = new.log("startup_script_execution")
     assert lines[:3] == [
@@ -87,8 +84,8 @@ def test_the_startup_scripts_lines_have_mwaas_form_and_order(started: Callable[.
 
 
 def test_an_unhealthy_container_says_so_in_its_log(started: Callable[..., Started]) -> None:
-    new = started(script=b"set -e\nfalse\n")
-    with pytest.raises(UnhealthyError):
+    new = started(StartupScript=b"set -e\nfalse\n")
+    with pytest.raises(RuntimeError, match="unhealthy"):
         new.container.run_startup_script()
     assert new.log("startup_script_execution")[-1].startswith("[ERROR] - [ERROR] An unexpected error occurred: Failed")
 
@@ -109,20 +106,25 @@ def test_an_unhealthy_container_says_so_in_its_log(started: Callable[..., Starte
 def test_the_level_is_the_components_or_always_info(
     version: str, level: str, component: str, prefix: str, started: Callable[..., Started]
 ) -> None:
-    levels = {"Worker": level, "Scheduler": level, "WebServer": level}
-    new = started(script=b"echo mine\n", version=version, levels=levels, component=component)
+    log = {"Enabled": "true", "LogLevel": level}
+    logs = dict.fromkeys(("WorkerLogs", "SchedulerLogs", "WebserverLogs"), log)
+    changed = {"AirflowVersion": version, "LoggingConfiguration": logs, "component": component}
+    new = started(StartupScript=b"echo mine\n", **changed)
     new.container.run_startup_script()
     assert prefix + "mine" in new.log("startup_script_execution")
 
 
 def test_a_component_without_logs_logs_nothing(started: Callable[..., Started]) -> None:
-    new = started(script=b"echo mine\n", levels={"Scheduler": "INFO"})
+    logs = {"WorkerLogs": {"Enabled": "false", "LogLevel": "INFO"}}
+    new = started(StartupScript=b"echo mine\n", LoggingConfiguration=logs)
     new.container.run_startup_script()
     assert not new.logs
 
 
 def test_a_hybrid_container_logs_as_a_worker(started: Callable[..., Started]) -> None:
-    assert started(component="Hybrid").container.log_component == "Worker"
+    new = started(StartupScript=b"echo mine\n", component="Hybrid")
+    new.container.run_startup_script()
+    assert new.groups == {"Worker"}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_a_hybrid_container_logs_as_a_worker(started: Callable[..., Started]) ->
 def test_mwaa_forces_its_constraints_on_a_file_that_names_none(
     requirements: bytes, started: Callable[..., Started], monkeypatch: pytest.MonkeyPatch, *, forced: bool
 ) -> None:
-    new, commands = started(requirements=requirements), []
+    new, commands = started(Requirements=requirements), []
 
     def run(command: list[str], *_: object) -> tuple[list[str], int]:
         commands.extend(command)
@@ -156,7 +158,7 @@ def test_mwaa_forces_its_constraints_on_a_file_that_names_none(
 def test_a_file_that_mwaa_cannot_decode_gets_its_constraints_too(
     started: Callable[..., Started], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new = started(requirements=b"\xff\xfe\x00\xd8")
+    new = started(Requirements=b"\xff\xfe\x00\xd8")
     monkeypatch.setattr(new.container, "_run", lambda *_: ([], 1))
     assert not new.container.install_requirements()
     first, second = new.log("requirements_install")
@@ -165,7 +167,7 @@ def test_a_file_that_mwaa_cannot_decode_gets_its_constraints_too(
 
 
 def test_pip_reads_a_file_in_utf_16_and_its_failure_has_the_form_of_any_line(started: Callable[..., Started]) -> None:
-    new = started(requirements="-r /not/there.txt\n".encode("utf-16"))
+    new = started(Requirements="-r /not/there.txt\n".encode("utf-16"))
     assert not new.container.install_requirements()
     lines = new.log("requirements_install")
     assert any(line.startswith("[INFO] - ERROR: Could not open requirements file") for line in lines)
@@ -180,14 +182,12 @@ def test_essential_constraints_are_those_of_the_version(started: Callable[..., S
 
 @pytest.mark.parametrize("version", ["2.10.3", "2.11.2", "3.0.6", "3.2.1", "3.3.1"])
 def test_each_version_has_its_essential_constraints(version: str) -> None:
-    image = object.__new__(Image)
-    object.__setattr__(image, "airflow_version", version)
-    assert len(image.essential_constraints.splitlines()) >= 22
+    assert len(essential_constraints(version).splitlines()) >= 22
 
 
 def test_what_a_script_exports_under_a_protected_name_is_lost(started: Callable[..., Started]) -> None:
     names = [*sorted(PROTECTED_VARIABLES), "MWAA__CORE__X"]
-    new = started(script=b"export MINE=1 " + " ".join(f"{name}=theirs" for name in names).encode())
+    new = started(StartupScript=b"export MINE=1 " + " ".join(f"{name}=theirs" for name in names).encode())
     new.container.run_startup_script()
     assert "theirs" not in new.container.environ.values()
     assert new.container.environ["MINE"] == "1"
@@ -203,7 +203,7 @@ def test_a_sync_before_pip_puts_the_buckets_line_over_one_of_this_container_only
     account: Account, started: Callable[..., Started]
 ) -> None:
     account.upload("dags/codeartifact.txt", b"from the bucket")
-    new = started(script=b"echo mine >dags/codeartifact.txt; echo x >dags/mine.py\n", syncs_before_pip=True)
+    new = started(StartupScript=b"echo mine >dags/codeartifact.txt; echo x >dags/mine.py\n")
     new.container.prepare()
     assert (new.container.airflow_home / "dags" / "codeartifact.txt").read_text() == "from the bucket"
     assert not (new.container.airflow_home / "dags" / "mine.py").exists()
@@ -224,14 +224,15 @@ def test_dags_are_mirrored_with_their_changes_and_deletions(account: Account, st
 
 
 def test_a_web_server_may_start_without_dags(started: Callable[..., Started]) -> None:
-    container = started(component="WebServer", has_dags=False).container
+    container = started(component="WebServer").container
     container.prepare()
     assert not (container.airflow_home / "dags").exists()
 
 
 def test_pip_without_a_way_to_any_index_says_so_itself(started: Callable[..., Started], account: Account) -> None:
+    private = {"component": "WebServer", "WebserverAccessMode": "PRIVATE_ONLY"}
     index = f"--index-url {account.server.endpoint_url}/pypi/x/simple/\nmine\n"
-    new = started(requirements=f"{index}# -c \n".encode(), script=b"export PIP_RETRIES=1\n", has_index=False)
+    new = started(Requirements=f"{index}# -c \n".encode(), StartupScript=b"export PIP_RETRIES=1\n", **private)
     new.container.prepare()
     assert not new.container.install_requirements()
     lines = "\n".join(new.log("requirements_install"))
@@ -240,7 +241,7 @@ def test_pip_without_a_way_to_any_index_says_so_itself(started: Callable[..., St
 
 
 def test_a_container_that_is_stopped_ends_its_script_at_once(started: Callable[..., Started]) -> None:
-    new = started(script=b"echo began\nsleep 60\nsleep 60\n")
+    new = started(StartupScript=b"echo began\nsleep 60\nsleep 60\n")
     errors: list[BaseException] = []
 
     def run() -> None:
@@ -260,4 +261,4 @@ def test_a_container_that_is_stopped_ends_its_script_at_once(started: Callable[.
     assert errors
     assert time.monotonic() - began < 3
     with pytest.raises(StoppedError):
-        new.container.install_requirements() if new.container.configuration.requirements else new.container.start()
+        new.container.start()

@@ -27,10 +27,9 @@ class PlayedAirflow:
     waits: threading.Event
     acts: list[str]
 
-    def __init__(self, containers: list[Any], site: Any, *, workers_reach_web_server: bool) -> None:
+    def __init__(self, containers: list[Any], **_: Any) -> None:
         assert not containers
-        del site, workers_reach_web_server
-        self.containers, self.url = containers, ""
+        self.containers = containers
         self.number = sum(act.endswith("made") for act in self.acts) + 1
         self._act("made")
 

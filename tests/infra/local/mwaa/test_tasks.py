@@ -118,7 +118,7 @@ def test_celery_brings_tasks_to_the_workers_and_a_graceful_update_lets_them_end(
     while running.state(long_run) != "running":
         time.sleep(0.5)
     graceful: dict[str, Any] = running.properties | {"WorkerReplacementStrategy": "GRACEFUL"}
-    running.environments.update(running.environment.configuration.name, graceful).wait(300)
+    running.environments.update(running.environment.name, graceful).wait(300)
     assert running.environment.describe()["LastUpdate"]["Status"] == "SUCCESS"
     assert running.end_of(long_run) == "success"
     assert running.home_of(long_run) in {"worker-2", "worker-3"}

@@ -1,24 +1,17 @@
-"""The CloudFormation types that moto does not know, or not wholly, taught to it: a table of what each of them does.
-
-moto finds a type by its class: a direct subclass of CloudFormationModel, defined before the first stack.
-"""
+"""The CloudFormation types that moto does not know, or not wholly, taught to it: a table of what each of them does."""
 
 from __future__ import annotations
 
 import json
 import time
-import types
-from dataclasses import dataclass
-from operator import methodcaller
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from moto.awslambda.models import lambda_backends
-from moto.cloudwatch.models import cloudwatch_backends
-from moto.core.common_models import CloudFormationModel
+from moto.backends import get_backend
+from moto.cloudformation import parsing
 from moto.core.exceptions import ServiceException
-from moto.logs.models import LogGroup, logs_backends
-from moto.s3.models import s3_backends
-from moto.sns.models import sns_backends
+from moto.logs.models import LogGroup
+from moto.sns.models import Subscription
 from moto.sqs.models import SQSBackend
 
 from infra.local.codeartifact.errors import ConflictError
@@ -37,8 +30,7 @@ _ENVIRONMENT_SECONDS = 2 * 60 * 60
 _QUEUE_NAME_SECONDS = 60.0
 
 
-@dataclass
-class Backends:
+class Backends(NamedTuple):
     """What the taught types act on: the stand-ins, and what returns the administrator's boto3 client of a service."""
 
     codeartifact: CodeArtifact
@@ -46,210 +38,177 @@ class Backends:
     client: Callable[[str], Any]
 
 
-class Where(NamedTuple):
-    """Where a resource is, and its name: one that it gets when its properties have none."""
-
-    account: str
-    region: str
-    name: str
-
-    def of(self, backends: Any) -> Any:
-        """Return one of moto's backends."""
-        return backends[self.account][self.region]
-
-
-Properties = dict[str, Any]
 # A physical id and the attributes for Fn::GetAtt.
 Made = tuple[str, dict[str, str]]
 
-
-class _Kind(NamedTuple):
-    """What a type does: make or change first, where that is not all the same, then put, which describes what is there.
-
-    A conflict while it is made means that there is one already.
-    """
-
-    put: Callable[[Properties, Where], Made]
-    delete: Callable[[Properties, Where], object]
-    make: Callable[[Properties, Where], object] = lambda *_: None
-    change: Callable[[Properties, Where], object] = lambda *_: None
-    named_by: str = ""
-
-
-_backends: Backends
+_aws: Backends
 
 
 def install(backends: Backends) -> None:
-    """Let the taught types act on backends; that they are defined is enough to teach them."""
-    global _backends  # noqa: PLW0603  (moto makes the resources: there is no other way to hand it to them)
-    _backends = backends
+    """Let the taught types act on backends."""
+    global _aws  # noqa: PLW0603  (moto makes the resources: there is no other way to hand it to them)
+    _aws = backends
     LogGroup.update_from_cloudformation_json = classmethod(_update_log_group)
     SQSBackend.create_queue, SQSBackend.delete_queue = _create_queue, _delete_queue
+    # Until the owner of the address has confirmed. API, Subscribe and ListSubscriptions.
+    Subscription.subscription_arn = property(
+        lambda each: "PendingConfirmation" if each.protocol.startswith("email") else each.arn
+    )
 
 
-class _Taught:
-    """The shape that moto wants of a type: a name, a physical id and attributes."""
+class _Type(NamedTuple):
+    """A type, with the methods of moto's CloudFormationModel: how its resources are put and deleted, what names them.
 
-    type: ClassVar[str]
-    kind: ClassVar[_Kind]
-    takes_time: ClassVar[bool]
+    A conflict while a resource is made means that there is one already.
+    """
 
-    def __init__(self, made: Made, properties: Properties, where: Where) -> None:
-        (self.physical_resource_id, self.attributes), self.properties, self.where = made, properties, where
+    put: Callable[[_Resource], Made]
+    delete: Callable[[_Resource], object]
+    named_by: str = ""
+    takes_time: bool = False
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return cls.type
-
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return cls.kind.named_by
-
-    @classmethod
-    def has_cfn_attr(cls, _: str) -> bool:
-        return True  # the check is cfn-lint's, which knows the schemas
-
-    def get_cfn_attribute(self, attribute_name: str) -> str:
-        return self.attributes[attribute_name]
-
-    @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
-    ) -> _Taught:
-        where, properties = Where(account_id, region_name, resource_name), cloudformation_json["Properties"]
+        self, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+    ) -> _Resource:
         try:
-            cls.kind.make(properties, where)
+            return _Resource(self, cloudformation_json["Properties"], account_id, region_name, resource_name)
         except ConflictError as error:
             # Source: the handlers of CodeArtifact, packagegroup/Translator.java: any ConflictException is that.
-            raise RuntimeError(f"Resource with identifier '{where.name}' already exists.") from error
-        return cls(cls.kind.put(properties, where), properties, where)
+            raise RuntimeError(f"Resource with identifier '{resource_name}' already exists.") from error
 
-    @classmethod
     def update_from_cloudformation_json(
-        cls, original_resource: _Taught, *, cloudformation_json: dict[str, Any], **_: Any
-    ) -> _Taught:
-        where, properties = original_resource.where, cloudformation_json["Properties"]
-        cls.kind.change(properties, where)
-        return cls(cls.kind.put(properties, where), properties, where)
+        self, original_resource: _Resource, *, cloudformation_json: Any, **_: Any
+    ) -> _Resource:
+        old = original_resource
+        return _Resource(self, cloudformation_json["Properties"], old.account, old.region, old.name, is_new=False)
+
+
+class _Resource(dict[str, Any]):
+    """A resource's properties, with what moto wants of it; its name is one of them, or was generated."""
+
+    def __init__(
+        self, kind: _Type, properties: dict[str, Any], account: str, region: str, name: str, *, is_new: bool = True
+    ) -> None:
+        super().__init__(properties)
+        self.account, self.region, self.name, self.is_new = account, region, name, is_new
+        self.physical_resource_id, attributes = kind.put(self)
+        self.get_cfn_attribute, self.takes_time, self._kind = attributes.__getitem__, kind.takes_time, kind
 
     def delete(self, *_: str) -> None:
-        self.kind.delete(self.properties, self.where)
+        self._kind.delete(self)
+
+    def moto(self, service: str) -> Any:
+        """Return moto's backend of a service."""
+        backends: Any = get_backend(service)
+        return backends[self.account][self.region]
+
+    @property
+    def function(self) -> Any:
+        return self.moto("lambda").get_function(self["FunctionName"])
 
 
-def _put_bucket_policy(properties: Properties, where: Where) -> Made:
-    policy = json.dumps(properties["PolicyDocument"]).encode()
-    s3_backends[where.account]["aws"].put_bucket_policy(where.name, policy)
-    return where.name, {}
+def _put_bucket_policy(policy: _Resource) -> Made:
+    _aws.client("s3").put_bucket_policy(Bucket=policy.name, Policy=json.dumps(policy["PolicyDocument"]))
+    return policy.name, {}
 
 
-def _put_event_invoke_config(properties: Properties, where: Where) -> Made:
-    function = where.of(lambda_backends).get_function(properties["FunctionName"])
-    lambda_runtime.check_destination(function, properties)
-    function.event_invoke_config = []
-    where.of(lambda_backends).put_function_event_invoke_config(properties["FunctionName"], properties)
-    return f"{properties['FunctionName']}|{properties['Qualifier']}", {}
+def _put_event_invoke_config(config: _Resource) -> Made:
+    lambda_runtime.check_destination(config.function, config)
+    config.function.event_invoke_config = []
+    config.moto("lambda").put_function_event_invoke_config(config["FunctionName"], config)
+    return f"{config['FunctionName']}|{config['Qualifier']}", {}
 
 
-def _add_permission(properties: Properties, where: Where) -> Made:
-    policy = where.of(lambda_backends).get_function(properties["FunctionName"]).policy
-    policy.add_statement(json.dumps(properties | {"StatementId": where.name}))
-    return where.name, {"Id": where.name}
+def _add_permission(permission: _Resource) -> Made:
+    permission.function.policy.add_statement(json.dumps(permission | {"StatementId": permission.name}))
+    return permission.name, {"Id": permission.name}
 
 
-def _expect_no_alarm(_: Properties, where: Where) -> None:
-    if where.name in where.of(cloudwatch_backends).alarms:
-        raise ConflictError(where.name)
+def _put_alarm(alarm: _Resource) -> Made:
+    if alarm.is_new and alarm.name in alarm.moto("cloudwatch").alarms:
+        raise ConflictError(alarm.name)
+    _aws.client("cloudwatch").put_metric_alarm(**alarm | {"AlarmName": alarm.name})
+    return alarm.name, {"Arn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}"}
 
 
-def _put_alarm(properties: Properties, where: Where) -> Made:
-    _backends.client("cloudwatch").put_metric_alarm(**properties | {"AlarmName": where.name})
-    return where.name, {"Arn": f"arn:aws:cloudwatch:{where.region}:{where.account}:alarm:{where.name}"}
-
-
-def _put_metric_filter(properties: Properties, where: Where) -> Made:
-    logs, group = where.of(logs_backends), properties["LogGroupName"]
+def _put_metric_filter(metric_filter: _Resource) -> Made:
+    logs, group = metric_filter.moto("logs"), metric_filter["LogGroupName"]
     if group not in logs.groups:  # API, PutMetricFilter: ResourceNotFoundException
         raise RuntimeError(f"The specified log group does not exist. ({group})")
     transformations = [
         {name[0].lower() + name[1:]: value for name, value in transformation.items()}
-        for transformation in properties["MetricTransformations"]
+        for transformation in metric_filter["MetricTransformations"]
     ]
-    _delete_metric_filter(properties, where)
-    logs.put_metric_filter(where.name, properties["FilterPattern"], group, transformations)
-    return where.name, {}
+    logs.delete_metric_filter(metric_filter.name, group)
+    logs.put_metric_filter(metric_filter.name, metric_filter["FilterPattern"], group, transformations)
+    return metric_filter.name, {}
 
 
-def _delete_metric_filter(properties: Properties, where: Where) -> None:
-    where.of(logs_backends).delete_metric_filter(where.name, properties["LogGroupName"])
-
-
-def _update_log_group(
-    _: type[LogGroup], group: LogGroup, *, cloudformation_json: dict[str, Any], **__: Any
-) -> LogGroup:
+def _update_log_group(_: Any, group: LogGroup, *, cloudformation_json: dict[str, Any], **__: Any) -> LogGroup:
     group.retention_in_days = cloudformation_json["Properties"].get("RetentionInDays")
     return group
 
 
-def _subscribe(properties: Properties, where: Where) -> Made:
-    topic = where.of(sns_backends).get_topic(properties["TopicArn"])
-    subscription = topic.sns_backend.subscribe(topic.arn, properties["Endpoint"], properties["Protocol"])
-    arn = subscription.arn
-    # Nothing is sent until the owner of the address has confirmed. API, Subscribe; ListSubscriptions shows it so.
-    if properties["Protocol"].startswith("email"):
-        subscription.attributes["PendingConfirmation"], subscription.arn = "true", "PendingConfirmation"
-        topic.subscriptions_pending += 1
+_subscriber = itemgetter("TopicArn", "Endpoint", "Protocol")
+
+
+def _subscribe(subscription: _Resource) -> Made:
+    arn = subscription.moto("sns").subscribe(*_subscriber(subscription)).arn
     return arn, {"Arn": arn}
 
 
-def _unsubscribe(properties: Properties, where: Where) -> None:
-    sns, chosen = where.of(sns_backends), (properties["TopicArn"], properties["Endpoint"])
-    for arn in [arn for arn, each in sns.subscriptions.items() if (each.topic_arn, each.endpoint) == chosen]:
-        sns.unsubscribe(arn)
+def _domain(domain: _Resource) -> Made:
+    if domain.is_new:
+        _aws.codeartifact.create_domain(domain.name, domain.account, domain.region)
+    arn = _aws.codeartifact.domain(domain.name).arn
+    return arn, {"Arn": arn, "Name": domain.name, "Owner": domain.account}
 
 
-def _domain(_: Properties, where: Where) -> Made:
-    domain = _backends.codeartifact.domain(where.name)
-    return domain.arn, {"Arn": domain.arn, "Name": domain.name, "Owner": where.account}
+def _repository(repository: _Resource) -> Made:
+    name, domain = repository.name, repository["DomainName"]
+    if repository.is_new:
+        _aws.codeartifact.create_repository(domain, name)
+    found = _aws.codeartifact.repository(domain, name)
+    found.external_connections = tuple(repository.get("ExternalConnections", []))
+    return found.arn, {"Arn": found.arn, "Name": name, "DomainName": domain, "DomainOwner": repository.account}
 
 
-def _repository(properties: Properties, where: Where) -> Made:
-    repository = _backends.codeartifact.repository(properties["DomainName"], where.name)
-    repository.external_connections = tuple(properties.get("ExternalConnections", []))
-    names = {"Name": where.name, "DomainName": properties["DomainName"], "DomainOwner": where.account}
-    return repository.arn, {"Arn": repository.arn, **names}
-
-
-def _package_group(properties: Properties, where: Where) -> Made:
-    domain = _backends.codeartifact.domain(properties["DomainName"])
-    restrictions = properties.get("OriginConfiguration", {}).get("Restrictions", {})
+def _package_group(group: _Resource) -> Made:
+    domain = _aws.codeartifact.domain(group["DomainName"])
+    restrictions = group.get("OriginConfiguration", {}).get("Restrictions", {})
     # ExternalUpstream is EXTERNAL_UPSTREAM.
     names = {origin.title().replace("_", ""): origin for origin in OriginType}
     modes = {names[name]: restriction["RestrictionMode"] for name, restriction in restrictions.items()}
-    domain.package_groups.replace(PackageGroup(where.name, modes, properties.get("Description", "")))
-    arn = domain.package_group_arn(where.name)
-    return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": where.name}
+    put = domain.package_groups.create if group.is_new else domain.package_groups.replace
+    put(PackageGroup(group.name, modes, group.get("Description", "")))
+    arn = domain.package_group_arn(group.name)
+    return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": group.name}
 
 
-def _available(_: Properties, where: Where) -> Made:
-    """Wait for an environment as CloudFormation's handler does: whatever LastUpdate says, AVAILABLE is success.
+def _environment(environment: _Resource) -> Made:
+    """Begin to create or update an environment and wait for it; whatever LastUpdate says, AVAILABLE is success.
 
     Source: aws-cloudformation/aws-cloudformation-resource-providers-mwaa, CreateHandler and UpdateHandler.
     """
-    environment = _backends.environments[where.name]
-    environment.wait(_ENVIRONMENT_SECONDS)
-    described = environment.describe()
-    if environment.status != "AVAILABLE":
-        reason = environment.error or described.get("LastUpdate", {}).get("Error", {}).get("ErrorMessage", "")
-        raise RuntimeError(f"Environment {where.name} is {environment.status}: {reason}")
-    return where.name, {"Arn": described["Arn"], "WebserverUrl": described["WebserverUrl"]}
+    if environment.is_new:
+        _aws.environments.create(environment)
+    else:
+        _aws.environments.update(environment.name, environment)
+    found = _aws.environments[environment.name]
+    found.wait(_ENVIRONMENT_SECONDS)
+    described = found.describe()
+    if found.status != "AVAILABLE":
+        reason = found.error or described.get("LastUpdate", {}).get("Error", {}).get("ErrorMessage", "")
+        raise RuntimeError(f"Environment {environment.name} is {found.status}: {reason}")
+    return environment.name, {"Arn": described["Arn"], "WebserverUrl": described["WebserverUrl"]}
 
 
-_recently: dict[tuple[str, str], float] = {}
+_deleted_at: dict[tuple[str, str], float] = {}
 _moto_creates_queue, _moto_deletes_queue = SQSBackend.create_queue, SQSBackend.delete_queue
 
 
 def _create_queue(backend: SQSBackend, name: str, *args: Any, **more: Any) -> Any:
-    if time.monotonic() - _recently.get((backend.region_name, name), -_QUEUE_NAME_SECONDS) < _QUEUE_NAME_SECONDS:
+    if time.monotonic() < _deleted_at.get((backend.region_name, name), -_QUEUE_NAME_SECONDS) + _QUEUE_NAME_SECONDS:
         message = "You must wait 60 seconds after deleting a queue before you can create another with the same name."
         raise ServiceException("AWS.SimpleQueueService.QueueDeletedRecently", message)
     return _moto_creates_queue(backend, name, *args, **more)
@@ -257,55 +216,31 @@ def _create_queue(backend: SQSBackend, name: str, *args: Any, **more: Any) -> An
 
 def _delete_queue(backend: SQSBackend, queue_name: str) -> None:
     _moto_deletes_queue(backend, queue_name)
-    _recently[backend.region_name, queue_name] = time.monotonic()
+    _deleted_at[backend.region_name, queue_name] = time.monotonic()
 
 
-_KINDS = {
-    "AWS::CloudWatch::Alarm": _Kind(
-        _put_alarm,
-        lambda _, w: w.of(cloudwatch_backends).delete_alarms([w.name]),
-        make=_expect_no_alarm,
-        named_by="AlarmName",
+_TAUGHT = {
+    "AWS::CloudWatch::Alarm": _Type(_put_alarm, lambda r: r.moto("cloudwatch").delete_alarms([r.name]), "AlarmName"),
+    "AWS::CodeArtifact::Domain": _Type(_domain, lambda r: _aws.codeartifact.delete_domain(r.name), "DomainName"),
+    "AWS::CodeArtifact::PackageGroup": _Type(
+        _package_group, lambda r: _aws.codeartifact.domain(r["DomainName"]).package_groups.delete(r.name), "Pattern"
     ),
-    "AWS::CodeArtifact::Domain": _Kind(
-        _domain,
-        lambda _, w: _backends.codeartifact.delete_domain(w.name),
-        make=lambda _, w: _backends.codeartifact.create_domain(w.name, w.account, w.region),
-        named_by="DomainName",
+    "AWS::CodeArtifact::Repository": _Type(
+        _repository, lambda r: _aws.codeartifact.delete_repository(r["DomainName"], r.name), "RepositoryName"
     ),
-    "AWS::CodeArtifact::PackageGroup": _Kind(
-        _package_group,
-        lambda p, w: _backends.codeartifact.domain(p["DomainName"]).package_groups.delete(w.name),
-        make=lambda p, w: _backends.codeartifact.domain(p["DomainName"]).package_groups.create(PackageGroup(w.name)),
-        named_by="Pattern",
+    "AWS::Lambda::EventInvokeConfig": _Type(
+        _put_event_invoke_config, lambda r: r.moto("lambda").delete_function_event_invoke_config(r["FunctionName"])
     ),
-    "AWS::CodeArtifact::Repository": _Kind(
-        _repository,
-        lambda p, w: _backends.codeartifact.delete_repository(p["DomainName"], w.name),
-        make=lambda p, w: _backends.codeartifact.create_repository(p["DomainName"], w.name),
-        named_by="RepositoryName",
+    "AWS::Lambda::Permission": _Type(_add_permission, lambda r: r.function.policy.del_statement(r.name)),
+    "AWS::Logs::MetricFilter": _Type(
+        _put_metric_filter, lambda r: r.moto("logs").delete_metric_filter(r.name, r["LogGroupName"]), "FilterName"
     ),
-    "AWS::Lambda::EventInvokeConfig": _Kind(
-        _put_event_invoke_config,
-        lambda p, w: w.of(lambda_backends).delete_function_event_invoke_config(p["FunctionName"]),
+    "AWS::MWAA::Environment": _Type(_environment, lambda r: _aws.environments.delete(r.name), "Name", takes_time=True),
+    "AWS::S3::BucketPolicy": _Type(
+        _put_bucket_policy, lambda r: _aws.client("s3").delete_bucket_policy(Bucket=r.name), "Bucket"
     ),
-    "AWS::Lambda::Permission": _Kind(
-        _add_permission, lambda p, w: w.of(lambda_backends).get_function(p["FunctionName"]).policy.del_statement(w.name)
-    ),
-    "AWS::Logs::MetricFilter": _Kind(_put_metric_filter, _delete_metric_filter, named_by="FilterName"),
-    "AWS::MWAA::Environment": _Kind(
-        _available,
-        lambda _, w: _backends.environments.delete(w.name),
-        make=lambda p, _: _backends.environments.create(p),
-        change=lambda p, w: _backends.environments.update(w.name, p),
-        named_by="Name",
-    ),
-    "AWS::S3::BucketPolicy": _Kind(
-        _put_bucket_policy, lambda _, w: s3_backends[w.account]["aws"].delete_bucket_policy(w.name), named_by="Bucket"
-    ),
-    "AWS::SNS::Subscription": _Kind(_subscribe, _unsubscribe),
+    "AWS::SNS::Subscription": _Type(_subscribe, lambda r: r.moto("sns").unsubscribe(r.physical_resource_id)),
 }
-
-for _name, _kind in _KINDS.items():
-    _members = {"type": _name, "kind": _kind, "takes_time": _kind.put is _available, "__module__": __name__}
-    types.new_class(_name.replace("::", ""), (_Taught, CloudFormationModel), exec_body=methodcaller("update", _members))
+# moto finds a type, and the property that names it, in maps that it makes once.
+parsing.get_model_map().update(_TAUGHT)
+parsing.get_name_type_map().update({name: taught.named_by for name, taught in _TAUGHT.items()})

@@ -57,7 +57,7 @@ def install(answers_url: Callable[[], str], region: str) -> None:
 
 def stop() -> None:
     """Begin nothing more, and wait for what is under way, but not for long."""
-    operation.stop()
+    operation.stopping.set()
     for work in list(_works):
         work.join(_LAST_WORK_SECONDS)
 

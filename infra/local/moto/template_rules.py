@@ -158,8 +158,7 @@ def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
             raise ValidationError(message=f"Template format error: Unresolved resource dependencies {where}")
     if circle := parsed.graph.get_cycles(parsed):
         raise ValidationError(message=f"Circular dependency between resources: [{', '.join(circle[0][:2])}]")
-    edges = list(parsed.graph.graph.edges())
-    return {name: {target for source, target in edges if source == name} for name in resources}
+    return {name: {*parsed.graph.graph.successors(name)} & resources.keys() for name in resources}
 
 
 @cache

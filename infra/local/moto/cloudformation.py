@@ -16,12 +16,9 @@ from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 
 from infra.local.moto import operation, template_rules
-from infra.local.moto.custom_resource import CustomResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-__all__ = ["CustomResource", "install", "stop"]
 
 # ExecuteChangeSet and DeleteStack answer when the work is done, but no later than this: the AWS CLI looks at once and
 # then every 30 s only.
@@ -34,14 +31,12 @@ _summary = responses.get_template_summary_response_from_template
 _works: set[threading.Thread] = set()
 
 
-def install(answers_url: Callable[[], str], region: str) -> None:
+def install(region: str) -> None:
     """Replace what is lacking.
 
-    :param answers_url: where custom resources send their answers; the request's id is appended.
-    :param region: whose availability zones ``Fn::GetAZs ""`` gives.
+    :param region: whose availability zones ``Fn::GetAZs ""`` returns.
     """
-    parsing.DEFAULT_REGION, parsing.CustomModel = region, CustomResource
-    CustomResource.answers_url = staticmethod(answers_url)
+    parsing.DEFAULT_REGION = region
     backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
     backend.create_change_set, backend.execute_change_set = _checked_change_set, _execute_change_set
     backend.create_stack, backend.update_stack, backend.delete_stack = _create_stack, _update_stack, _delete_stack

@@ -1,10 +1,15 @@
-"""The CloudFormation types that moto does not know, or not wholly, taught to it: a table of what each of them does."""
+"""The CloudFormation types that moto does not know, or not wholly, taught to it: a table of what each of them does.
+
+Custom resources are among them: the Lambda function behind ServiceToken is asked, and its answer is awaited.
+"""
 
 from __future__ import annotations
 
 import json
+import queue
 import time
-from operator import itemgetter
+import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moto.backends import get_backend
@@ -16,11 +21,12 @@ from moto.sqs.models import SQSBackend
 
 from infra.local.codeartifact.errors import ConflictError
 from infra.local.codeartifact.package_groups import OriginType, PackageGroup
-from infra.local.moto import lambda_runtime
+from infra.local.moto import lambda_runtime, operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from infra.local.codeartifact.resources import Domain
     from infra.local.codeartifact.store import CodeArtifact
     from infra.local.mwaa.environments import Environments
 
@@ -31,15 +37,20 @@ _QUEUE_NAME_SECONDS = 60.0
 
 
 class Backends(NamedTuple):
-    """What the taught types act on: the stand-ins, and what returns the administrator's boto3 client of a service."""
+    """What the taught types act on.
+
+    :param client: returns the administrator's boto3 client of a service.
+    :param answers_url: where custom resources send their answers; the request's id is appended.
+    """
 
     codeartifact: CodeArtifact
     environments: Environments
     client: Callable[[str], Any]
+    answers_url: str
 
 
-# A physical id and the attributes for Fn::GetAtt.
-Made = tuple[str, dict[str, str]]
+# What custom resources answer, by the id of the request that waits for it.
+answers: dict[str, queue.SimpleQueue[dict[str, Any]]] = {}
 
 _aws: Backends
 
@@ -48,6 +59,10 @@ def install(backends: Backends) -> None:
     """Let the taught types act on backends."""
     global _aws  # noqa: PLW0603  (moto makes the resources: there is no other way to hand it to them)
     _aws = backends
+    # moto finds a type, and the property that names it, in maps that it makes once.
+    parsing.get_model_map().update(_TAUGHT)
+    parsing.get_name_type_map().update({name: taught.named_by for name, taught in _TAUGHT.items()})
+    parsing.CustomModel = _taught(_put_custom, lambda r: _ask(r, "Delete", PhysicalResourceId=r.physical_resource_id))
     LogGroup.update_from_cloudformation_json = classmethod(_update_log_group)
     SQSBackend.create_queue, SQSBackend.delete_queue = _create_queue, _delete_queue
     # Until the owner of the address has confirmed. API, Subscribe and ListSubscriptions.
@@ -56,82 +71,70 @@ def install(backends: Backends) -> None:
     )
 
 
-class _Type(NamedTuple):
-    """A type, with the methods of moto's CloudFormationModel: how its resources are put and deleted, what names them.
+class _Resource(dict[str, Any]):
+    """A resource's properties, with what moto wants of it; its name is one of them, or was generated."""
 
-    A conflict while a resource is made means that there is one already.
-    """
+    named_by: str
+    put: Callable[[], object]
 
-    put: Callable[[_Resource], Made]
-    delete: Callable[[_Resource], object]
-    named_by: str = ""
-    takes_time: bool = False
+    def __init__(self, properties: dict[str, Any], identity: tuple[Any, ...], old: _Resource | None = None) -> None:
+        super().__init__(properties)
+        self.name, self.account, self.region, self.ids = self.identity = identity
+        self.physical_resource_id, self.old = self.name, old
+        self.attributes: dict[str, str] = {}
+        self.put()
+        self.old = None
 
+    @classmethod
     def create_from_cloudformation_json(
-        self, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **ids: str
     ) -> _Resource:
+        ids["LogicalResourceId"] = ids.pop("LogicalId")
         try:
-            return _Resource(self, cloudformation_json["Properties"], account_id, region_name, resource_name)
+            return cls(cloudformation_json["Properties"], (resource_name, account_id, region_name, ids))
         except ConflictError as error:
             # Source: the handlers of CodeArtifact, packagegroup/Translator.java: any ConflictException is that.
             raise RuntimeError(f"Resource with identifier '{resource_name}' already exists.") from error
 
-    def update_from_cloudformation_json(
-        self, original_resource: _Resource, *, cloudformation_json: Any, **_: Any
-    ) -> _Resource:
-        old = original_resource
-        return _Resource(self, cloudformation_json["Properties"], old.account, old.region, old.name, is_new=False)
+    @classmethod
+    def update_from_cloudformation_json(cls, old: _Resource, *, cloudformation_json: Any, **_: Any) -> _Resource:
+        return cls(cloudformation_json["Properties"], old.identity, old)
 
-
-class _Resource(dict[str, Any]):
-    """A resource's properties, with what moto wants of it; its name is one of them, or was generated."""
-
-    def __init__(
-        self, kind: _Type, properties: dict[str, Any], account: str, region: str, name: str, *, is_new: bool = True
-    ) -> None:
-        super().__init__(properties)
-        self.account, self.region, self.name, self.is_new = account, region, name, is_new
-        self.physical_resource_id, attributes = kind.put(self)
-        self.get_cfn_attribute, self.takes_time, self._kind = attributes.__getitem__, kind.takes_time, kind
-
-    def delete(self, *_: str) -> None:
-        self._kind.delete(self)
+    def get_cfn_attribute(self, name: str) -> str:
+        return self.attributes[name]
 
     def moto(self, service: str) -> Any:
         """Return moto's backend of a service."""
-        backends: Any = get_backend(service)
+        backends: Any = get_backend(service)  # type: ignore[call-overload]
         return backends[self.account][self.region]
 
     @property
     def function(self) -> Any:
         return self.moto("lambda").get_function(self["FunctionName"])
 
+    @property
+    def domain(self) -> Domain:
+        return _aws.codeartifact.domain(self["DomainName"])
 
-def _put_bucket_policy(policy: _Resource) -> Made:
-    _aws.client("s3").put_bucket_policy(Bucket=policy.name, Policy=json.dumps(policy["PolicyDocument"]))
-    return policy.name, {}
+
+def _taught(put: Callable[[Any], object], delete: Callable[[Any], object], named_by: str = "") -> Any:
+    members = {"put": put, "delete": lambda resource, *_: delete(resource), "named_by": named_by}
+    return type("Taught", (_Resource,), members)
 
 
-def _put_event_invoke_config(config: _Resource) -> Made:
+def _put_event_invoke_config(config: _Resource) -> None:
     lambda_runtime.check_destination(config.function, config)
     config.function.event_invoke_config = []
     config.moto("lambda").put_function_event_invoke_config(config["FunctionName"], config)
-    return f"{config['FunctionName']}|{config['Qualifier']}", {}
 
 
-def _add_permission(permission: _Resource) -> Made:
-    permission.function.policy.add_statement(json.dumps(permission | {"StatementId": permission.name}))
-    return permission.name, {"Id": permission.name}
-
-
-def _put_alarm(alarm: _Resource) -> Made:
-    if alarm.is_new and alarm.name in alarm.moto("cloudwatch").alarms:
+def _put_alarm(alarm: _Resource) -> None:
+    if alarm.old is None and alarm.name in alarm.moto("cloudwatch").alarms:
         raise ConflictError(alarm.name)
     _aws.client("cloudwatch").put_metric_alarm(**alarm | {"AlarmName": alarm.name})
-    return alarm.name, {"Arn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}"}
 
 
-def _put_metric_filter(metric_filter: _Resource) -> Made:
+def _put_metric_filter(metric_filter: _Resource) -> None:
     logs, group = metric_filter.moto("logs"), metric_filter["LogGroupName"]
     if group not in logs.groups:  # API, PutMetricFilter: ResourceNotFoundException
         raise RuntimeError(f"The specified log group does not exist. ({group})")
@@ -141,7 +144,6 @@ def _put_metric_filter(metric_filter: _Resource) -> Made:
     ]
     logs.delete_metric_filter(metric_filter.name, group)
     logs.put_metric_filter(metric_filter.name, metric_filter["FilterPattern"], group, transformations)
-    return metric_filter.name, {}
 
 
 def _update_log_group(_: Any, group: LogGroup, *, cloudformation_json: dict[str, Any], **__: Any) -> LogGroup:
@@ -149,58 +151,99 @@ def _update_log_group(_: Any, group: LogGroup, *, cloudformation_json: dict[str,
     return group
 
 
-_subscriber = itemgetter("TopicArn", "Endpoint", "Protocol")
+def _subscribe(r: _Resource) -> None:
+    r.physical_resource_id = r.moto("sns").subscribe(r["TopicArn"], r["Endpoint"], r["Protocol"]).arn
 
 
-def _subscribe(subscription: _Resource) -> Made:
-    arn = subscription.moto("sns").subscribe(*_subscriber(subscription)).arn
-    return arn, {"Arn": arn}
-
-
-def _domain(domain: _Resource) -> Made:
-    if domain.is_new:
+def _put_domain(domain: _Resource) -> None:
+    if domain.old is None:
         _aws.codeartifact.create_domain(domain.name, domain.account, domain.region)
-    arn = _aws.codeartifact.domain(domain.name).arn
-    return arn, {"Arn": arn, "Name": domain.name, "Owner": domain.account}
+    arn = domain.physical_resource_id = domain.domain.arn
+    domain.attributes = {"Arn": arn, "Name": domain.name, "Owner": domain.account}
 
 
-def _repository(repository: _Resource) -> Made:
+def _put_repository(repository: _Resource) -> None:
     name, domain = repository.name, repository["DomainName"]
-    if repository.is_new:
+    if repository.old is None:
         _aws.codeartifact.create_repository(domain, name)
     found = _aws.codeartifact.repository(domain, name)
     found.external_connections = tuple(repository.get("ExternalConnections", []))
-    return found.arn, {"Arn": found.arn, "Name": name, "DomainName": domain, "DomainOwner": repository.account}
+    repository.physical_resource_id = found.arn
+    repository.attributes = {"Arn": found.arn, "Name": name, "DomainName": domain, "DomainOwner": repository.account}
 
 
-def _package_group(group: _Resource) -> Made:
-    domain = _aws.codeartifact.domain(group["DomainName"])
+def _put_package_group(group: _Resource) -> None:
     restrictions = group.get("OriginConfiguration", {}).get("Restrictions", {})
     # ExternalUpstream is EXTERNAL_UPSTREAM.
     names = {origin.title().replace("_", ""): origin for origin in OriginType}
     modes = {names[name]: restriction["RestrictionMode"] for name, restriction in restrictions.items()}
-    put = domain.package_groups.create if group.is_new else domain.package_groups.replace
+    groups = group.domain.package_groups
+    put = groups.create if group.old is None else groups.replace
     put(PackageGroup(group.name, modes, group.get("Description", "")))
-    arn = domain.package_group_arn(group.name)
-    return arn, {"Arn": arn, "DomainName": domain.name, "Pattern": group.name}
+    arn = group.physical_resource_id = group.domain.package_group_arn(group.name)
+    group.attributes = {"Arn": arn, "DomainName": group["DomainName"], "Pattern": group.name}
 
 
-def _environment(environment: _Resource) -> Made:
+def _put_environment(environment: _Resource) -> None:
     """Begin to create or update an environment and wait for it; whatever LastUpdate says, AVAILABLE is success.
 
     Source: aws-cloudformation/aws-cloudformation-resource-providers-mwaa, CreateHandler and UpdateHandler.
     """
-    if environment.is_new:
+    if environment.old is None:
         _aws.environments.create(environment)
     else:
         _aws.environments.update(environment.name, environment)
     found = _aws.environments[environment.name]
     found.wait(_ENVIRONMENT_SECONDS)
-    described = found.describe()
+    environment.attributes = found.describe()
     if found.status != "AVAILABLE":
-        reason = found.error or described.get("LastUpdate", {}).get("Error", {}).get("ErrorMessage", "")
+        reason = found.error or found.describe().get("LastUpdate", {}).get("Error", {}).get("ErrorMessage", "")
         raise RuntimeError(f"Environment {environment.name} is {found.status}: {reason}")
-    return environment.name, {"Arn": described["Arn"], "WebserverUrl": described["WebserverUrl"]}
+
+
+def _put_custom(custom: _Resource) -> None:
+    """Ask the function; its answer names the resource, and an old one of another name is deleted."""
+    if custom.old is None:
+        answer = _ask(custom, "Create")
+    else:
+        old_id = custom.old.physical_resource_id
+        answer = _ask(custom, "Update", PhysicalResourceId=old_id, OldResourceProperties=custom.old)
+        if answer["PhysicalResourceId"] != old_id:
+            _ask(custom, "Delete", PhysicalResourceId=old_id)
+    custom.physical_resource_id, custom.attributes = answer["PhysicalResourceId"], answer.get("Data", {})
+
+
+def _ask(custom: _Resource, request_type: str, **more: Any) -> dict[str, Any]:
+    function = custom.moto("lambda").get_function(custom["ServiceToken"])
+    # With the permissions of who deploys. Guide, "Custom resources": how they work.
+    operation.require("lambda:InvokeFunction", function.function_arn)
+    request_id = str(uuid.uuid4())
+    event = {"RequestType": request_type, "RequestId": request_id, "ResponseURL": _aws.answers_url + request_id}
+    event |= {**custom.ids, "ResourceProperties": custom, **more}
+    answers[request_id] = queue.SimpleQueue()
+    try:
+        answer = _answer(function, event, float(custom.get("ServiceTimeout", 3600)))
+    finally:
+        del answers[request_id]
+    if answer["Status"] != "SUCCESS":
+        message = f"Message returned: {answer['Reason']}"
+        raise RuntimeError(f"Received response status [FAILED] from custom resource. {message}")
+    return answer
+
+
+def _answer(function: Any, event: dict[str, Any], service_timeout: float) -> dict[str, Any]:
+    """Return the answer once it is there; wait as long as ServiceTimeout says and attempts are made."""
+    deadline = time.monotonic() + service_timeout
+    invocation, ended = lambda_runtime.invoke_async(function, event), False
+    while not ended and time.monotonic() < deadline:
+        ended = not invocation.is_alive()
+        with suppress(queue.Empty):
+            return answers[event["RequestId"]].get(timeout=1 if ended else 0.05)
+    raise RuntimeError(
+        "CloudFormation did not receive a response from your Custom Resource. Please check your logs for "
+        f"requestId [{event['RequestId']}]. If you are using the Python cfn-response module, you may need to "
+        "update your Lambda function code so that CloudFormation can attach the updated version."
+    )
 
 
 _deleted_at: dict[tuple[str, str], float] = {}
@@ -220,27 +263,31 @@ def _delete_queue(backend: SQSBackend, queue_name: str) -> None:
 
 
 _TAUGHT = {
-    "AWS::CloudWatch::Alarm": _Type(_put_alarm, lambda r: r.moto("cloudwatch").delete_alarms([r.name]), "AlarmName"),
-    "AWS::CodeArtifact::Domain": _Type(_domain, lambda r: _aws.codeartifact.delete_domain(r.name), "DomainName"),
-    "AWS::CodeArtifact::PackageGroup": _Type(
-        _package_group, lambda r: _aws.codeartifact.domain(r["DomainName"]).package_groups.delete(r.name), "Pattern"
+    "AWS::CloudWatch::Alarm": _taught(
+        _put_alarm, lambda r: _aws.client("cloudwatch").delete_alarms(AlarmNames=[r.name]), "AlarmName"
     ),
-    "AWS::CodeArtifact::Repository": _Type(
-        _repository, lambda r: _aws.codeartifact.delete_repository(r["DomainName"], r.name), "RepositoryName"
+    "AWS::CodeArtifact::Domain": _taught(_put_domain, lambda r: _aws.codeartifact.delete_domain(r.name), "DomainName"),
+    "AWS::CodeArtifact::PackageGroup": _taught(
+        _put_package_group, lambda r: r.domain.package_groups.delete(r.name), "Pattern"
     ),
-    "AWS::Lambda::EventInvokeConfig": _Type(
+    "AWS::CodeArtifact::Repository": _taught(
+        _put_repository, lambda r: _aws.codeartifact.delete_repository(r["DomainName"], r.name), "RepositoryName"
+    ),
+    "AWS::Lambda::EventInvokeConfig": _taught(
         _put_event_invoke_config, lambda r: r.moto("lambda").delete_function_event_invoke_config(r["FunctionName"])
     ),
-    "AWS::Lambda::Permission": _Type(_add_permission, lambda r: r.function.policy.del_statement(r.name)),
-    "AWS::Logs::MetricFilter": _Type(
+    "AWS::Lambda::Permission": _taught(
+        lambda r: r.function.policy.add_statement(json.dumps(r | {"StatementId": r.name})),
+        lambda r: r.function.policy.del_statement(r.name),
+    ),
+    "AWS::Logs::MetricFilter": _taught(
         _put_metric_filter, lambda r: r.moto("logs").delete_metric_filter(r.name, r["LogGroupName"]), "FilterName"
     ),
-    "AWS::MWAA::Environment": _Type(_environment, lambda r: _aws.environments.delete(r.name), "Name", takes_time=True),
-    "AWS::S3::BucketPolicy": _Type(
-        _put_bucket_policy, lambda r: _aws.client("s3").delete_bucket_policy(Bucket=r.name), "Bucket"
+    "AWS::MWAA::Environment": _taught(_put_environment, lambda r: _aws.environments.delete(r.name), "Name"),
+    "AWS::S3::BucketPolicy": _taught(
+        lambda r: _aws.client("s3").put_bucket_policy(Bucket=r.name, Policy=json.dumps(r["PolicyDocument"])),
+        lambda r: _aws.client("s3").delete_bucket_policy(Bucket=r.name),
+        "Bucket",
     ),
-    "AWS::SNS::Subscription": _Type(_subscribe, lambda r: r.moto("sns").unsubscribe(r.physical_resource_id)),
+    "AWS::SNS::Subscription": _taught(_subscribe, lambda r: r.moto("sns").unsubscribe(r.physical_resource_id)),
 }
-# moto finds a type, and the property that names it, in maps that it makes once.
-parsing.get_model_map().update(_TAUGHT)
-parsing.get_name_type_map().update({name: taught.named_by for name, taught in _TAUGHT.items()})

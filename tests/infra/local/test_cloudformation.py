@@ -140,9 +140,9 @@ class FakeEnvironments(dict[str, FakeEnvironment]):
 @pytest.fixture
 def environments(server: Server) -> Iterator[FakeEnvironments]:
     fake: Any = FakeEnvironments()
-    resources.install(resources.Backends(server.codeartifact, fake, server.client))
+    resources.install(server.backends._replace(environments=fake))
     yield fake
-    resources.install(resources.Backends(server.codeartifact, server.environments, server.client))
+    resources.install(server.backends)
 
 
 def environment(name: str, **properties: Any) -> dict[str, Any]:

@@ -122,7 +122,8 @@ class Server(ExitStack):
 
     def client(self, service: str) -> Any:
         """Return the administrator's boto3 client of a service."""
-        session: Any = boto3.Session(*self._keys.values(), region_name=REGION)
+        key, secret = self._keys.values()
+        session: Any = boto3.Session(key, secret, region_name=REGION)
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(inject_host_prefix=False))
 
     def proxy_url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ import queue
 import random
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -74,10 +75,7 @@ def made(resources: parsing.ResourceMap) -> dict[str, Any]:
 
 
 def require(action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-    """Check that the sender of the request that is being carried out may do what is done in its name.
-
-    :raises PermissionError: in IAM's words.
-    """
+    """Raise PermissionError, in IAM's words, if the sender of the request may not do what is done in its name."""
     caller = caller_of_request.get()
     if caller and not caller.may(action, resource, context):
         asked = f"{action} on resource: {resource} because no identity-based policy allows the {action} action"
@@ -91,22 +89,24 @@ def set_status(stack: models.Stack, status: str, reason: str | None = None) -> N
 
 
 class _Resources:
-    """The resources of one stack, and what has been replaced while it is worked on."""
+    """The resources of one stack, and those that have been replaced while it is worked on.
+
+    Each knows the properties that it was made with, None while these are unsure.
+    """
 
     def __init__(self, stack: models.Stack) -> None:
         self._stack, self._map, self._region = stack, stack.resource_map, stack.region_name
-        # What each resource was made with, to know what has changed.
-        self._applied: dict[str, dict[str, Any]] = self._map.__dict__.setdefault("applied", {})
         self._superseded: dict[str, Any] = {}
 
     def apply(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
         """Create and update what a template asks for; return what failed."""
         resources = self._map
-        resources._template, resources.input_parameters, resources.resolved_parameters = template, parameters, {}
+        resources._template, resources.input_parameters = template, parameters
         resources._resource_json_map = resources._resource_json_map | template["Resources"]
         resources.load_mapping()
         resources.load_parameters()
         resources.load_conditions()
+        resources.resolved_parameters = parameters  # moto shows these: a list is a string there. API, Parameter
         waits_for = template_rules.dependencies(template, self._region)
         return _side_by_side(waits_for, self._put, self._takes_time, stop_at_failure=True)
 
@@ -115,7 +115,7 @@ class _Resources:
         for name, resource in self._superseded.items():
             json = self._map._resource_json_map[name]
             if json.get("UpdateReplacePolicy") != "Retain":
-                self._recorded("DELETE", name, json["Type"], partial(self._map._delete_resource, resource, json))
+                self._recorded("DELETE", name, partial(self._map._delete_resource, resource, json))
         wanted = self._map._template["Resources"]
         self.delete(name for name in made(self._map) if name not in wanted or not self._is_wanted(wanted[name]))
         self._map._resource_json_map = dict(wanted)
@@ -123,9 +123,9 @@ class _Resources:
     def roll_back(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
         """Restore what was there before; return what could not be."""
         replacements = {name: self._map._parsed_resources[name] for name in self._superseded}
-        self._map._parsed_resources.update(self._superseded)
-        for name in self._superseded:
-            self._applied.pop(name, None)  # updated once more, which restores it
+        for name, old in self._superseded.items():
+            self._map._parsed_resources[name] = old
+            old.made_with = None  # updated once more, which restores it
         stuck = self.apply(template, parameters)
         self._superseded = replacements
         self.clean_up()
@@ -147,12 +147,11 @@ class _Resources:
 
     def _delete(self, name: str) -> bool:
         json, resource = self._map._resource_json_map[name], self._map._parsed_resources[name]
-        resolved = {**json, "Properties": self._applied.get(name, json.get("Properties", {}))}
+        resolved = json if resource.made_with is None else {**json, "Properties": resource.made_with}
         act = partial(self._map._delete_resource, resource, resolved)
-        if json.get("DeletionPolicy") != "Retain" and not self._recorded("DELETE", name, json["Type"], act):
+        if json.get("DeletionPolicy") != "Retain" and not self._recorded("DELETE", name, act):
             return False
-        self._map._parsed_resources.pop(name, None)
-        self._applied.pop(name, None)
+        del self._map._parsed_resources[name]
         return True
 
     def _put(self, name: str) -> bool:
@@ -160,47 +159,45 @@ class _Resources:
         json, old = self._map._resource_json_map[name], self._map._parsed_resources.get(name)
         if not self._is_wanted(json):
             return True
-        try:
-            kind_of, resolved, physical_name = parsing.parse_resource_and_generate_name(name, json, self._map)
-        except Exception as error:  # noqa: BLE001  (what a reference cannot be resolved to fails the resource)
-            act = partial(_raise, error)
-        else:
-            if old is not None and self._applied.get(name) == resolved["Properties"]:
+        with suppress(Exception):  # what a reference cannot be resolved to fails the resource
+            if old is not None and parsing.parse_resource(json, self._map)[1]["Properties"] == old.made_with:
                 return True
-            act = partial(self._act, name, kind_of, resolved, physical_name, old)
-        return self._recorded("CREATE" if old is None else "UPDATE", name, json["Type"], act)
+        return self._recorded("CREATE" if old is None else "UPDATE", name, partial(self._act, name, json, old))
 
-    def _act(self, name: str, kind_of: Any, resolved: dict[str, Any], physical_name: str, old: Any) -> None:
+    def _act(self, name: str, json: dict[str, Any], old: Any) -> None:
+        kind_of, resolved, physical_name = parsing.parse_resource_and_generate_name(name, json, self._map)
         resource_type, properties = resolved["Type"], resolved["Properties"]
         template_rules.check_properties(name, resource_type, properties, self._region)
         role, service = _PASSED_ROLES.get(resource_type, ("", ""))
         if role in properties:
             require("iam:PassRole", properties[role], {"iam:PassedToService": service})
-        given = copy.deepcopy(properties)  # some of moto's types write into what they are given
-        before = self._applied.pop(name, None)  # when this fails, a rollback has to update it once more
-        account, replaces = self._stack.account_id, template_rules.replaces
-        if old is None or (before is not None and replaces(resource_type, before, properties, self._region)):
+        made_with = copy.deepcopy(properties)  # some of moto's types write into what they are given
+        region = self._region
+        where = {"account_id": self._stack.account_id, "region_name": region}
+        before = None if old is None else old.made_with
+        if old is None or (before is not None and template_rules.replaces(resource_type, before, properties, region)):
             ids = {"LogicalId": name, "StackId": self._map.stack_id, "ResourceType": resource_type}
-            new = kind_of.create_from_cloudformation_json(physical_name, resolved, account, self._region, **ids)
+            new = kind_of.create_from_cloudformation_json(physical_name, resolved, **where, **ids)
             if old is not None:
                 self._superseded[name] = old
         elif hasattr(kind_of.update_from_cloudformation_json, "__isabstractmethod__"):
             raise NotImplementedError(f"This stand-in cannot update a {resource_type} in place")
         else:
+            old.made_with = None  # when this fails, a rollback has to update it once more
             update = partial(kind_of.update_from_cloudformation_json, old, new_resource_name=physical_name)
-            new = update(cloudformation_json=resolved, account_id=account, region_name=self._region)
-        new.cf_resource_type, new.logical_resource_id = resource_type, name
+            new = update(cloudformation_json=resolved, **where)
+        new.cf_resource_type, new.logical_resource_id, new.made_with = resource_type, name, made_with
         self._map._parsed_resources[name] = new
-        self._applied[name] = given
 
-    def _recorded(self, kind: str, name: str, resource_type: str, act: Callable[[], object]) -> bool:
+    def _recorded(self, kind: str, name: str, act: Callable[[], object]) -> bool:
         """Record a resource's events around what is done to it; return whether it succeeded."""
 
         def record(status: str, reason: str | None = None) -> None:
-            physical_id = getattr(self._map._parsed_resources.get(name), "physical_resource_id", "")
-            event = (self._stack.stack_id, self._stack.name, name, str(physical_id or ""), resource_type)
+            physical_id = getattr(self._map._parsed_resources.get(name), "physical_resource_id", None) or ""
+            event = (self._stack.stack_id, self._stack.name, name, str(physical_id), resource_type)
             self._stack.events.append(models.Event(*event, f"{kind}_{status}", reason, None))
 
+        resource_type = self._map._resource_json_map[name]["Type"]
         record("IN_PROGRESS")
         try:
             act()
@@ -209,10 +206,6 @@ class _Resources:
             return False
         record("COMPLETE")
         return True
-
-
-def _raise(error: Exception) -> None:
-    raise error
 
 
 def _side_by_side(

@@ -52,13 +52,7 @@ class Server(ExitStack):
     """
 
     def __init__(
-        self,
-        folder: Path,
-        port: int,
-        airflow_port: int,
-        say: Callable[[str, str], None],
-        *,
-        run_airflow: bool = True,
+        self, folder: Path, port: int, airflow_port: int, say: Callable[[str, str], None], *, run_airflow: bool = True
     ) -> None:
         super().__init__()
         self._folder, self._say = folder, say

@@ -43,23 +43,23 @@ def test_what_a_dead_run_has_left_is_removed_its_processes_too_and_nobody_elses(
 def test_a_run_that_is_alive_is_left_alone(local: Path) -> None:
     with runs.new_run(print) as first:
         with runs.new_run(print):
-            assert first.folder.exists()
-        assert first.folder.exists()
+            assert first.exists()
+        assert first.exists()
     assert not list(local.glob("run-*"))
 
 
 def test_the_folder_of_a_failed_run_stays_until_the_next(local: Path) -> None:
     with runs.new_run(print) as failed:
-        failed.failed = True
-    assert failed.folder.exists()
+        (failed / runs.FAILED).touch()
+    assert failed.exists()
     with runs.new_run(print):
-        assert not failed.folder.exists()
+        assert not failed.exists()
     assert not list(local.glob("run-*"))
 
 
 def test_a_process_that_does_not_heed_sigterm_is_ended_by_force() -> None:
-    with runs.new_run(print) as run:
-        stubborn = subprocess.Popen(["sh", "-c", f'trap "" TERM; : {run.folder}; while :; do sleep 1; done'])
+    with runs.new_run(print) as folder:
+        stubborn = subprocess.Popen(["sh", "-c", f'trap "" TERM; : {folder}; while :; do sleep 1; done'])
         time.sleep(0.3)
         began = time.monotonic()
     assert stubborn.wait() == -signal.SIGKILL or stubborn.returncode == 0

@@ -43,31 +43,6 @@ def begin(seed: str | None) -> None:
     sys.stderr.write(f"cloudformation: resources are made in random order, LOCAL_CLOUDFORMATION_SEED={chosen}\n")
 
 
-def change(stack: models.Stack, template: dict[str, Any], parameters: dict[str, str], kind: str) -> str:
-    """Create or update a stack to an expanded template; when a resource fails, roll it back; return its new status.
-
-    :param kind: CREATE or UPDATE.
-    """
-    resources = _Resources(stack)
-    before = stack.resource_map._template, stack.resource_map.input_parameters
-    failed = resources.apply(template, parameters)
-    if not failed:
-        if kind == "UPDATE":
-            set_status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        resources.clean_up()
-        return f"{kind}_COMPLETE"
-    rollback = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
-    reason = f"The following resource(s) failed to {kind.lower()}: [{', '.join(failed)}]."
-    set_status(stack, f"{rollback}_IN_PROGRESS", reason)
-    stuck = delete(stack) if kind == "CREATE" else resources.roll_back(*before)
-    return f"{rollback}_{'FAILED' if stuck else 'COMPLETE'}"
-
-
-def delete(stack: models.Stack) -> list[str]:
-    """Delete a stack's resources; return those that could not be deleted."""
-    return _Resources(stack).delete(made(stack.resource_map))
-
-
 def made(resources: parsing.ResourceMap) -> dict[str, Any]:
     """Return what is there, by logical id: moto itself lists, and thereby makes, what is not there yet."""
     found = resources._parsed_resources
@@ -82,13 +57,7 @@ def require(action: str, resource: str, context: Mapping[str, str] | None = None
         raise PermissionError(f"User: {caller.arn} is not authorized to perform: {asked}")
 
 
-def set_status(stack: models.Stack, status: str, reason: str | None = None) -> None:
-    """Change a stack's status, the event first: who sees the status may look for the events at once."""
-    stack._add_stack_event(status, resource_status_reason=reason)
-    stack.status = status
-
-
-class _Resources:
+class Resources:
     """The resources of one stack, and those that have been replaced while it is worked on.
 
     Each knows the properties that it was made with, None while these are unsure.
@@ -101,6 +70,7 @@ class _Resources:
     def apply(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
         """Create and update what a template asks for; return what failed."""
         resources = self._map
+        self._before = resources._template, resources.input_parameters
         resources._template, resources.input_parameters = template, parameters
         resources._resource_json_map = resources._resource_json_map | template["Resources"]
         resources.load_mapping()
@@ -120,20 +90,20 @@ class _Resources:
         self.delete(name for name in made(self._map) if name not in wanted or not self._is_wanted(wanted[name]))
         self._map._resource_json_map = dict(wanted)
 
-    def roll_back(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
-        """Restore what was there before; return what could not be."""
+    def roll_back(self) -> list[str]:
+        """Restore what was there before the last apply; return what could not be."""
         replacements = {name: self._map._parsed_resources[name] for name in self._superseded}
         for name, old in self._superseded.items():
             self._map._parsed_resources[name] = old
             old.made_with = None  # updated once more, which restores it
-        stuck = self.apply(template, parameters)
+        stuck = self.apply(*self._before)
         self._superseded = replacements
         self.clean_up()
         return stuck
 
-    def delete(self, names: Iterable[str]) -> list[str]:
-        """Delete resources after those that refer to them; return those that could not be deleted."""
-        chosen = set(names)
+    def delete(self, names: Iterable[str] | None = None) -> list[str]:
+        """Delete resources (default: all) after those that refer to them; return those that could not be deleted."""
+        chosen = set(made(self._map) if names is None else names)
         refers_to = template_rules.dependencies({"Resources": self._map._resource_json_map}, self._region)
         waits_for = {name: {other for other in chosen if name in refers_to[other]} for name in chosen}
         return _side_by_side(waits_for, self._delete, self._takes_time, stop_at_failure=False)

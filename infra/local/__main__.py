@@ -11,12 +11,12 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from functools import partial
 
 from infra import ROOT
 from infra.cli.console import Console
 from infra.cli.program import INTERRUPTED, run
-from infra.local.runs import FAILED, LOCAL, RunError, new_run, only_one
+from infra.local.runs import FAILED, LOCAL, LOCK, RunError, new_run
 
 
 def main(verb: str) -> int:
@@ -37,14 +37,11 @@ def main(verb: str) -> int:
 
 def _watch(verb: str, console: Console) -> int:
     LOCAL.mkdir(exist_ok=True)
-    with ExitStack() as held:
-        tell_address = held.enter_context(only_one()) if verb == "stay" else None
-        folder = held.enter_context(new_run(lambda line: console.say("local", line)))
-        airflow_port = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0")
-        if tell_address:
-            tell_address(f"Airflow at http://127.0.0.1:{airflow_port}")
-        ports = str(airflow_port), str(_port("LOCAL_AWS_PORT", "0"))
-        command = [sys.executable, "-m", "infra.local.run", verb, str(folder), *ports]
+    with new_run(verb, partial(console.say, "local")) as folder:
+        ports = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0"), _port("LOCAL_AWS_PORT", "0")
+        with (folder / LOCK).open("a") as seen_by_others:
+            seen_by_others.write(f", Airflow at http://127.0.0.1:{ports[0]}")
+        command = [sys.executable, "-m", "infra.local.run", verb, str(folder), *map(str, ports)]
         # A session of its own: Ctrl-C of the terminal comes here only.
         status = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True).wait()
         if status:

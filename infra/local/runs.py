@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 LOCAL = ROOT / ".local"
 # For a shell that is to act on `make local`; it holds keys, though only local ones.
 AWS_ENV = LOCAL / "aws.env"
-# In a run's folder: somebody will want to look into it afterwards.
-FAILED = "failed"
+# In a run's folder: what runs there since when and where, for others, and that somebody will want to look into it.
+LOCK, FAILED = "lock", "failed"
 _DISCARDED = "discarded-"
 _TERM_SECONDS = 1.2
 _KILL_SECONDS = 5
@@ -38,46 +38,27 @@ class RunError(DeployerError):
 
 
 @contextmanager
-def only_one() -> Iterator[Callable[[str], None]]:
-    """Be the clone's one `make local`; yield what writes its address down for those that come too late.
-
-    :raises RunError: if another one runs; a killed one does not, for the system has taken its lock back.
-    """
-    with (LOCAL / "local.lock").open("a+") as file:
-        if not _locked(file):
-            file.seek(0)
-            other = f"`make local` runs in this folder already ({file.read()})"
-            raise RunError(f"{other}: use it, or stop it with Ctrl-C first.")
-
-        def tell(*address: str) -> None:
-            file.truncate(0)
-            file.write(", ".join([own, *address]))
-            file.flush()
-
-        own = f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}"
-        tell()
-        AWS_ENV.unlink(missing_ok=True)  # of one that was killed
-        try:
-            yield tell
-        finally:
-            AWS_ENV.unlink(missing_ok=True)
-
-
-@contextmanager
-def new_run(say: Callable[[str], None]) -> Iterator[Path]:
+def new_run(verb: str, say: Callable[[str], None]) -> Iterator[Path]:
     """Remove what killed runs have left, and yield the folder of a new one, which goes with its processes in the end.
 
+    :param verb: what it does; of the verb ``stay`` there is one at a time.
     :param say: told each thing that is removed, and that the run is stopped.
+    :raises RunError: if it may not begin. A killed one stops nobody, for the system has taken its lock back.
     """
     with (LOCAL / "runs.lock").open("a") as one_at_a_time:
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
         for left in sorted(LOCAL.glob("run-*")):
-            _remove_unless_alive(left, say)
+            if not _removed(left, say) and verb == "stay" and "-stay-" in left.name:
+                other = f"`make local` runs in this folder already ({(left / LOCK).read_text()})"
+                raise RunError(f"{other}: use it, or stop it with Ctrl-C first.")
         for discarded in LOCAL.glob(f"{_DISCARDED}*"):
             _discard(discarded)  # again, should its removal have been cut off
-        folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=LOCAL))
-        lock = (folder / "lock").open("a")
+        folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-{verb}-", dir=LOCAL))
+        lock = (folder / LOCK).open("a")
         _locked(lock)
+        print(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}", end="", file=lock, flush=True)
+        if verb == "stay":
+            AWS_ENV.unlink(missing_ok=True)  # of one that was killed
     before = psutil.Process().children(recursive=True)
     with lock:
         try:
@@ -90,6 +71,8 @@ def new_run(say: Callable[[str], None]) -> Iterator[Path]:
         finally:
             _stop({*psutil.Process().children(recursive=True)}.difference(before))
             _stop(_processes_of(folder))
+            if verb == "stay":
+                AWS_ENV.unlink(missing_ok=True)
             if not (folder / FAILED).exists():
                 _discard(folder)
 
@@ -123,15 +106,17 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-def _remove_unless_alive(folder: Path, say: Callable[[str], None]) -> None:
-    with (folder / "lock").open("a") as lock:
+def _removed(folder: Path, say: Callable[[str], None]) -> bool:
+    """Remove a run's folder and processes; return False if it is alive."""
+    with (folder / LOCK).open("a") as lock:
         if not _locked(lock):
-            return
+            return False
         orphans = _processes_of(folder)
         _stop(orphans)
         _discard(folder)
     many = f" and stopped {len(orphans)} processes" if orphans else ""
     say(f"removed {folder.relative_to(ROOT)}{many}, left over from a run that has ended")
+    return True
 
 
 def _discard(folder: Path) -> None:

@@ -76,8 +76,6 @@ class Server(ExitStack):
             proxy_url=self.proxy_url,
         )
         self.environments = Environments(around, run_airflow=run_airflow)
-        answers = self.endpoint_url + _ANSWERS_PATH
-        self.backends = resources.Backends(self.codeartifact, self.environments, self.client, answers)
 
     def __enter__(self) -> Self:
         """Start serving."""
@@ -86,7 +84,8 @@ class Server(ExitStack):
             part.install()
         cloudformation.install(REGION)
         lambda_runtime.install(lambda: self.endpoint_url, self.iam.role_may)
-        resources.install(self.backends)
+        stand_ins = {"codeartifact": self.codeartifact, "environments": self.environments}
+        resources.install(**stand_ins, client=self.client, answers_url=self.endpoint_url + _ANSWERS_PATH)
         self._index = index(self.codeartifact, self.enter_context(Upstream(read_pip_settings())))
         self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
         self._services: dict[str, WSGIApplication] = {

@@ -10,7 +10,8 @@ import queue
 import time
 import uuid
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from moto.backends import get_backend
 from moto.cloudformation import parsing
@@ -26,39 +27,25 @@ from infra.local.moto import lambda_runtime, operation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.local.codeartifact.resources import Domain
-    from infra.local.codeartifact.store import CodeArtifact
-    from infra.local.mwaa.environments import Environments
-
 # So long CloudFormation waits for an environment, and SQS keeps the name of a deleted queue (API, CreateQueue:
 # QueueDeletedRecently).
 _ENVIRONMENT_SECONDS = 2 * 60 * 60
 _QUEUE_NAME_SECONDS = 60.0
 
 
-class Backends(NamedTuple):
-    """What the taught types act on.
-
-    :param client: returns the administrator's boto3 client of a service.
-    :param answers_url: where custom resources send their answers; the request's id is appended.
-    """
-
-    codeartifact: CodeArtifact
-    environments: Environments
-    client: Callable[[str], Any]
-    answers_url: str
-
-
 # What custom resources answer, by the id of the request that waits for it.
 answers: dict[str, queue.SimpleQueue[dict[str, Any]]] = {}
 
-_aws: Backends
+_aws: Any = SimpleNamespace()
 
 
-def install(backends: Backends) -> None:
-    """Let the taught types act on backends."""
-    global _aws  # noqa: PLW0603  (moto makes the resources: there is no other way to hand it to them)
-    _aws = backends
+def install(**parts: Any) -> None:
+    """Let the taught types act on the parts of a server.
+
+    :param parts: codeartifact, environments, client (returns the administrator's boto3 client of a service) and
+        answers_url (where custom resources send their answers; the request's id is appended).
+    """
+    vars(_aws).update(parts)
     # moto finds a type, and the property that names it, in maps that it makes once.
     parsing.get_model_map().update(_TAUGHT)
     parsing.get_name_type_map().update({name: taught.named_by for name, taught in _TAUGHT.items()})
@@ -101,7 +88,8 @@ class _Resource(dict[str, Any]):
         return cls(cloudformation_json["Properties"], old.identity, old)
 
     def get_cfn_attribute(self, name: str) -> str:
-        return self.attributes[name]
+        attributes: dict[str, str] = {"Arn": self.physical_resource_id, "Name": self.name, **self, **self.attributes}
+        return attributes[name]
 
     def moto(self, service: str) -> Any:
         """Return moto's backend of a service."""
@@ -113,7 +101,7 @@ class _Resource(dict[str, Any]):
         return self.moto("lambda").get_function(self["FunctionName"])
 
     @property
-    def domain(self) -> Domain:
+    def domain(self) -> Any:
         return _aws.codeartifact.domain(self["DomainName"])
 
 
@@ -158,18 +146,15 @@ def _subscribe(r: _Resource) -> None:
 def _put_domain(domain: _Resource) -> None:
     if domain.old is None:
         _aws.codeartifact.create_domain(domain.name, domain.account, domain.region)
-    arn = domain.physical_resource_id = domain.domain.arn
-    domain.attributes = {"Arn": arn, "Name": domain.name, "Owner": domain.account}
+    domain.physical_resource_id = domain.domain.arn
 
 
 def _put_repository(repository: _Resource) -> None:
-    name, domain = repository.name, repository["DomainName"]
     if repository.old is None:
-        _aws.codeartifact.create_repository(domain, name)
-    found = _aws.codeartifact.repository(domain, name)
+        _aws.codeartifact.create_repository(repository["DomainName"], repository.name)
+    found = _aws.codeartifact.repository(repository["DomainName"], repository.name)
     found.external_connections = tuple(repository.get("ExternalConnections", []))
     repository.physical_resource_id = found.arn
-    repository.attributes = {"Arn": found.arn, "Name": name, "DomainName": domain, "DomainOwner": repository.account}
 
 
 def _put_package_group(group: _Resource) -> None:
@@ -180,8 +165,7 @@ def _put_package_group(group: _Resource) -> None:
     groups = group.domain.package_groups
     put = groups.create if group.old is None else groups.replace
     put(PackageGroup(group.name, modes, group.get("Description", "")))
-    arn = group.physical_resource_id = group.domain.package_group_arn(group.name)
-    group.attributes = {"Arn": arn, "DomainName": group["DomainName"], "Pattern": group.name}
+    group.physical_resource_id = group.domain.package_group_arn(group.name)
 
 
 def _put_environment(environment: _Resource) -> None:
@@ -190,15 +174,13 @@ def _put_environment(environment: _Resource) -> None:
     Source: aws-cloudformation/aws-cloudformation-resource-providers-mwaa, CreateHandler and UpdateHandler.
     """
     if environment.old is None:
-        _aws.environments.create(environment)
+        found = _aws.environments.create(environment)
     else:
-        _aws.environments.update(environment.name, environment)
-    found = _aws.environments[environment.name]
+        found = _aws.environments.update(environment.name, environment)
     found.wait(_ENVIRONMENT_SECONDS)
     environment.attributes = found.describe()
     if found.status != "AVAILABLE":
-        reason = found.error or found.describe().get("LastUpdate", {}).get("Error", {}).get("ErrorMessage", "")
-        raise RuntimeError(f"Environment {environment.name} is {found.status}: {reason}")
+        raise RuntimeError(f"Environment {environment.name} is {found.status}: {found.error}")
 
 
 def _put_custom(custom: _Resource) -> None:
@@ -221,29 +203,23 @@ def _ask(custom: _Resource, request_type: str, **more: Any) -> dict[str, Any]:
     event = {"RequestType": request_type, "RequestId": request_id, "ResponseURL": _aws.answers_url + request_id}
     event |= {**custom.ids, "ResourceProperties": custom, **more}
     answers[request_id] = queue.SimpleQueue()
-    try:
-        answer = _answer(function, event, float(custom.get("ServiceTimeout", 3600)))
-    finally:
-        del answers[request_id]
+    deadline = time.monotonic() + float(custom.get("ServiceTimeout", 3600))
+    invocation, answer, ended = lambda_runtime.invoke_async(function, event), None, False
+    while not answer and not ended and time.monotonic() < deadline:
+        ended = not invocation.is_alive()  # when the last attempt has, nothing more comes
+        with suppress(queue.Empty):
+            answer = answers[request_id].get(timeout=1 if ended else 0.05)
+    del answers[request_id]
+    if not answer:
+        raise RuntimeError(
+            "CloudFormation did not receive a response from your Custom Resource. Please check your logs for "
+            f"requestId [{request_id}]. If you are using the Python cfn-response module, you may need to "
+            "update your Lambda function code so that CloudFormation can attach the updated version."
+        )
     if answer["Status"] != "SUCCESS":
         message = f"Message returned: {answer['Reason']}"
         raise RuntimeError(f"Received response status [FAILED] from custom resource. {message}")
     return answer
-
-
-def _answer(function: Any, event: dict[str, Any], service_timeout: float) -> dict[str, Any]:
-    """Return the answer once it is there; wait as long as ServiceTimeout says and attempts are made."""
-    deadline = time.monotonic() + service_timeout
-    invocation, ended = lambda_runtime.invoke_async(function, event), False
-    while not ended and time.monotonic() < deadline:
-        ended = not invocation.is_alive()
-        with suppress(queue.Empty):
-            return answers[event["RequestId"]].get(timeout=1 if ended else 0.05)
-    raise RuntimeError(
-        "CloudFormation did not receive a response from your Custom Resource. Please check your logs for "
-        f"requestId [{event['RequestId']}]. If you are using the Python cfn-response module, you may need to "
-        "update your Lambda function code so that CloudFormation can attach the updated version."
-    )
 
 
 _deleted_at: dict[tuple[str, str], float] = {}

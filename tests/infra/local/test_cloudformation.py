@@ -140,9 +140,9 @@ class FakeEnvironments(dict[str, FakeEnvironment]):
 @pytest.fixture
 def environments(server: Server) -> Iterator[FakeEnvironments]:
     fake: Any = FakeEnvironments()
-    resources.install(server.backends._replace(environments=fake))
+    resources.install(environments=fake)
     yield fake
-    resources.install(server.backends)
+    resources.install(environments=server.environments)
 
 
 def environment(name: str, **properties: Any) -> dict[str, Any]:

@@ -46,7 +46,6 @@ class Server(ExitStack):
 
     :param folder: where packages and environments live; must not exist.
     :param port: of the endpoint on 127.0.0.1 (0: a free one).
-    :param airflow_port: of an environment's UI.
     :param say: told every line of progress, with the name of who speaks.
     :param run_airflow: whether environments have containers with Airflow (default), or MWAA's checks only.
     """
@@ -135,11 +134,8 @@ class Server(ExitStack):
             vpc.expect_proxy(environ, caller)
         except RefusedError as error:
             return error.response(request)(environ, start_response)
-        asking = caller_of_request.set(caller)
-        try:
-            return self._services.get(service_of(request), self._moto)(environ, start_response)
-        finally:
-            caller_of_request.reset(asking)
+        caller_of_request.set(caller)  # of this thread, for every request anew
+        return self._services.get(service_of(request), self._moto)(environ, start_response)
 
 
 def _take_answer(request: Request) -> Response:

@@ -42,8 +42,7 @@ def install(region: str) -> None:
     stack.has_template = lambda self, other: self.template_dict == self.parse_template(other)
     stack.stack_resources = property(lambda self: [*operation.made(self.resource_map).values()])
     response.create_change_set = _acknowledged
-    # moto takes a loop of resources for a resource.
-    responses.get_template_summary_response_from_template = lambda text: _summary(_without_loops(text))
+    responses.get_template_summary_response_from_template = _summary_of_parameters
     # A change set without changes is made and fails, as on AWS, instead of being refused.
     response._validate_different_update = lambda *_: None
     operation.begin(os.environ.get("LOCAL_CLOUDFORMATION_SEED"))
@@ -57,9 +56,9 @@ def stop() -> None:
             thread.join(_LAST_WORK_SECONDS)
 
 
-def _without_loops(text: str) -> str:
-    template = models.Stack.parse_template(text)
-    return json.dumps({**template, "Resources": template_rules.all_resources(template)}, default=str)
+def _summary_of_parameters(template: str) -> dict[str, Any]:
+    """Answer GetTemplateSummary without resources: moto takes a loop of them for one."""
+    return _summary(json.dumps({**models.Stack.parse_template(template), "Resources": {}}, default=str))
 
 
 def _acknowledged(response: responses.CloudFormationResponse) -> Any:

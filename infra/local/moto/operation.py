@@ -25,6 +25,8 @@ from infra.local.moto.iam import caller_of_request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    _OfName = Callable[[str], bool]
+
 # Set: no further resource is begun.
 stopping = threading.Event()
 # Whose role a resource hands to a service. IAM guide, "Grant a user permissions to pass a role to an AWS service".
@@ -142,10 +144,8 @@ class Resources:
         if role in properties:
             require("iam:PassRole", properties[role], {"iam:PassedToService": service})
         made_with = copy.deepcopy(properties)  # some of moto's types write into what they are given
-        region = self._region
-        where = {"account_id": self._stack.account_id, "region_name": region}
-        before = None if old is None else old.made_with
-        if old is None or (before is not None and template_rules.replaces(resource_type, before, properties, region)):
+        where = {"account_id": self._stack.account_id, "region_name": self._region}
+        if old is None or template_rules.replaces(resource_type, old.made_with, properties, self._region):
             ids = {"LogicalId": name, "StackId": self._map.stack_id, "ResourceType": resource_type}
             new = kind_of.create_from_cloudformation_json(physical_name, resolved, **where, **ids)
             if old is not None:
@@ -179,11 +179,7 @@ class Resources:
 
 
 def _side_by_side(
-    waits_for: Mapping[str, set[str]],
-    work: Callable[[str], bool],
-    takes_time: Callable[[str], bool],
-    *,
-    stop_at_failure: bool,
+    waits_for: Mapping[str, set[str]], work: _OfName, takes_time: _OfName, *, stop_at_failure: bool
 ) -> list[str]:
     """Do each work as soon as what it waits for is done; in random order what may begin; return what failed.
 

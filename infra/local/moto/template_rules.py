@@ -88,9 +88,9 @@ def _check_value(parameter: Parameter, value: str, ec2: Any) -> None:
     # The members of a list are trimmed. Guide, "Parameters": CommaDelimitedList.
     broken = parameter.broken_constraint(re.sub(r"\s*,\s*", ",", value.strip()) if parameter.is_list else value)
     if broken:
-        described = parameter.rules.get("ConstraintDescription")
-        sentence = "must " + _SENTENCES[broken].format(parameter.rules[broken])
-        sentence = f"failed to satisfy constraint: {described}" if described else sentence
+        sentence = f"must {_SENTENCES[broken].format(parameter.rules[broken])}"
+        if described := parameter.rules.get("ConstraintDescription"):
+            sentence = f"failed to satisfy constraint: {described}"
         raise ValidationError(message=f"Parameter '{parameter.name}' {sentence}")
     is_group = parameter.rules.get("Type") == "AWS::EC2::SecurityGroup::Id"
     if is_group and not ec2.get_security_group_from_id(value):
@@ -98,29 +98,19 @@ def _check_value(parameter: Parameter, value: str, ec2: Any) -> None:
         raise ValidationError(message=f"Parameter validation failed: {reason}")
 
 
-class _Value(str):
-    """A parameter's value that cfn-lint takes for given even when it is empty: then a list holds one empty string.
-
-    Source: aws-cloudformation/cfn-language-discussion #102 and #154: Fn::ForEach goes once through an empty list.
-    """
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return True
-
-
 def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> dict[str, Any]:
     """Return the template with its AWS::LanguageExtensions carried out; refuse other transforms."""
-    if template.get("Transform") != _TRANSFORM:
-        if "Transform" in template:
-            raise ValidationError(message=f"No transform named {template['Transform']} found.")
+    if "Transform" not in template:
         if any(name.startswith("Fn::") for name in template["Resources"]):
             raise ValidationError(message=f"Template format error: Fn::ForEach needs the transform {_TRANSFORM}")
         return template
+    if template["Transform"] != _TRANSFORM:
+        raise ValidationError(message=f"No transform named {template['Transform']} found.")
     given = deepcopy(template)
     for name, declaration in given.get("Parameters", {}).items():
-        declaration["Default"] = _Value(values[name])
+        # An empty list holds one empty string: aws-cloudformation/cfn-language-discussion #102 and #154. cfn-lint takes
+        # "" for no value, and strips the members of lists.
+        declaration["Default"] = values[name] or " "
     problems, expanded = language_extension(Template("", given, [region]))
     if problems or expanded is None:
         reasons = "; ".join(problem.message for problem in problems)
@@ -166,10 +156,10 @@ def check_properties(logical_id: str, resource_type: str, properties: dict[str, 
         raise ValueError(f"Properties validation failed for resource {logical_id} with message:\n{lines}")
 
 
-def replaces(resource_type: str, old: dict[str, Any], new: dict[str, Any], region: str) -> bool:
-    """Return whether a change of properties replaces the resource: the schema names them createOnlyProperties."""
+def replaces(resource_type: str, old: dict[str, Any] | None, new: dict[str, Any], region: str) -> bool:
+    """Return whether a change of known properties replaces the resource: its schema's createOnlyProperties do."""
     create_only = schema(resource_type, region).get("createOnlyProperties", [])
-    return any(_at(old, pointer) != _at(new, pointer) for pointer in create_only)
+    return old is not None and any(_at(old, pointer) != _at(new, pointer) for pointer in create_only)
 
 
 def _at(properties: Any, pointer: str) -> Any:

@@ -37,6 +37,8 @@ def main(verb: str) -> int:
 
 def _watch(verb: str, console: Console) -> int:
     LOCAL.mkdir(exist_ok=True)
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)  # for AWS only; and moto cannot be imported under one that does not exist
     with new_run(verb, partial(console.say, "local")) as folder:
         ports = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0"), _port("LOCAL_AWS_PORT", "0")
         with (folder / LOCK).open("a") as seen_by_others:

@@ -17,7 +17,6 @@ from moto.backends import get_backend
 from moto.cloudformation import parsing
 from moto.core.exceptions import ServiceException
 from moto.logs.models import LogGroup
-from moto.sns.models import Subscription
 from moto.sqs.models import SQSBackend
 
 from infra.local.codeartifact.errors import ConflictError
@@ -52,10 +51,6 @@ def install(**parts: Any) -> None:
     parsing.CustomModel = _taught(_put_custom, lambda r: _ask(r, "Delete", PhysicalResourceId=r.physical_resource_id))
     LogGroup.update_from_cloudformation_json = classmethod(_update_log_group)
     SQSBackend.create_queue, SQSBackend.delete_queue = _create_queue, _delete_queue
-    # Until the owner of the address has confirmed. API, Subscribe and ListSubscriptions.
-    Subscription.subscription_arn = property(
-        lambda each: "PendingConfirmation" if each.protocol.startswith("email") else each.arn
-    )
 
 
 class _Resource(dict[str, Any]):
@@ -139,8 +134,12 @@ def _update_log_group(_: Any, group: LogGroup, *, cloudformation_json: dict[str,
     return group
 
 
-def _subscribe(r: _Resource) -> None:
-    r.physical_resource_id = r.moto("sns").subscribe(r["TopicArn"], r["Endpoint"], r["Protocol"]).arn
+def _subscribe(subscription: _Resource) -> None:
+    topic, endpoint, protocol = (subscription[name] for name in ("TopicArn", "Endpoint", "Protocol"))
+    found = subscription.moto("sns").subscribe(topic, endpoint, protocol)
+    subscription.physical_resource_id = found.arn
+    if protocol.startswith("email"):  # until the owner of the address has confirmed. API, ListSubscriptions
+        found.subscription_arn = "PendingConfirmation"
 
 
 def _put_domain(domain: _Resource) -> None:

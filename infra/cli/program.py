@@ -10,7 +10,7 @@ from infra.cli.console import say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_INTERRUPTED = 130  # as shells have it: 128 and the signal's number
+INTERRUPTED = 130  # as shells have it: 128 and the signal's number
 
 
 class DeployerError(Exception):
@@ -34,4 +34,4 @@ def run(command: Callable[[], int | None], *, failed: int | None = None, interru
     except KeyboardInterrupt:
         if interrupted:
             say(interrupted, sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED

@@ -11,68 +11,56 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from functools import partial
 
 from infra import ROOT
 from infra.cli.console import Console
-from infra.cli.program import run
-from infra.local.runs import LOCAL, RunError, new_run, only_one
+from infra.cli.program import INTERRUPTED, run
+from infra.local.runs import FAILED, LOCAL, LOCK, RunError, new_run
 
 
 def main(verb: str) -> int:
-    """Run one verb, ``stay``, ``demo``, ``releases`` or ``acceptance``.
+    """Run one verb, ``stay``, ``demo``, ``releases`` or ``acceptance``; return the exit status.
 
-    :returns: exit status: 0 done, or stopped where nothing else ends it; 1 something failed; 2 it cannot begin; 130 a
-        demonstration was stopped.
+    0: done, or stopped where nothing else ends it; 1: something failed; 2: it cannot begin; 130: a demonstration was
+    stopped.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell lets what it starts with & ignore SIGINT
         signal.signal(number, signal.default_int_handler)
     console = Console()
-    stopped = []
-
-    def watch() -> int:
-        try:
-            return _watch(verb, console)
-        except KeyboardInterrupt:
-            console.say("local", "stopped")
-            stopped.append(verb)
-            raise
-
-    status = run(watch)
-    return 0 if stopped == ["stay"] else status
+    status = run(lambda: _watch(verb, console))
+    if status == INTERRUPTED:
+        console.say("local", "stopped")
+        return 0 if verb == "stay" else status
+    return status
 
 
 def _watch(verb: str, console: Console) -> int:
     LOCAL.mkdir(exist_ok=True)
-    with ExitStack() as held:
-        tell_address = held.enter_context(only_one()) if verb == "stay" else None
-        this = held.enter_context(new_run(lambda line: console.say("local", line)))
-        airflow_port = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0")
-        if tell_address:
-            tell_address(f"Airflow at http://127.0.0.1:{airflow_port}")
-        command = [sys.executable, "-m", "infra.local.run", verb, str(this.folder), str(airflow_port)]
-        command.append(str(_port("LOCAL_AWS_PORT", "0")))
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)  # for AWS only; and moto cannot be imported under one that does not exist
+    with new_run(verb, partial(console.say, "local")) as folder:
+        ports = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0"), _port("LOCAL_AWS_PORT", "0")
+        with (folder / LOCK).open("a") as seen_by_others:
+            seen_by_others.write(f", Airflow at http://127.0.0.1:{ports[0]}")
+        command = [sys.executable, "-m", "infra.local.run", verb, str(folder), *map(str, ports)]
         # A session of its own: Ctrl-C of the terminal comes here only.
         status = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True).wait()
-        this.failed = status != 0
+        if status:
+            (folder / FAILED).touch()
     return status
 
 
 def _port(setting: str, default: str) -> int:
-    """Return the port that a setting names if it is free, or a free one for 0.
-
-    :raises RunError: with one sentence on how to fix it.
-    """
+    """Return the port that a setting names if it is free, or a free one for 0."""
     value = os.environ.get(setting, default)
-    if not value.isdecimal() or int(value) > 65535:  # noqa: PLR2004  (the highest port)
-        raise RunError(f"{setting} is {value!r}: set it to a port number, or to 0 for a free one")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", int(value)))
-        except OSError as error:
-            raise RunError(f"{setting} {value} is in use: set {setting} to a free port, or 0") from error
-        return int(probe.getsockname()[1])
+    try:
+        with socket.create_server(("127.0.0.1", int(value))) as probe:
+            return int(probe.getsockname()[1])
+    except (ValueError, OverflowError) as error:
+        raise RunError(f"{setting} is {value!r}: set it to a port number, or to 0 for a free one") from error
+    except OSError as error:
+        raise RunError(f"{setting} {value} is in use: set {setting} to a free port, or 0") from error
 
 
 if __name__ == "__main__":

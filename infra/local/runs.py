@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +24,8 @@ if TYPE_CHECKING:
 LOCAL = ROOT / ".local"
 # For a shell that is to act on `make local`; it holds keys, though only local ones.
 AWS_ENV = LOCAL / "aws.env"
+# In a run's folder: what runs there since when and where, for others, and that somebody will want to look into it.
+LOCK, FAILED = "lock", "failed"
 _DISCARDED = "discarded-"
 _TERM_SECONDS = 1.2
 _KILL_SECONDS = 5
@@ -39,87 +38,47 @@ class RunError(DeployerError):
 
 
 @contextmanager
-def only_one() -> Iterator[Callable[[str], None]]:
-    """Hold the clone's one `make local`, and give what writes its address down for those that come too late.
+def new_run(verb: str, say: Callable[[str], None]) -> Iterator[Path]:
+    """Remove what killed runs have left, and yield the folder of a new one, which goes with its processes in the end.
 
-    :raises RunError: if another one runs; a killed one does not, for the system has taken its lock back.
-    """
-    with (LOCAL / "local.lock").open("a+") as file:
-        if not _locked(file):
-            file.seek(0)
-            raise RunError(
-                f"`make local` runs in this folder already ({file.read()}): use it, or stop it with Ctrl-C first."
-            )
-        own = f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}"
-
-        def tell(address: str = "") -> None:
-            file.truncate(0)
-            file.write(own + address)
-            file.flush()
-
-        tell()
-        AWS_ENV.unlink(missing_ok=True)  # of one that was killed
-        try:
-            yield lambda address: tell(f", {address}")
-        finally:
-            AWS_ENV.unlink(missing_ok=True)
-
-
-@dataclass
-class Run:
-    """Hold one run.
-
-    :param folder: where everything of it is.
-    :param failed: whether somebody will want to look into the folder afterwards.
-    """
-
-    folder: Path
-    failed: bool = False
-
-
-@contextmanager
-def new_run(say: Callable[[str], None]) -> Iterator[Run]:
-    """Begin a run, after removing what killed ones have left; in the end, stop its processes and remove its folder.
-
+    :param verb: what it does; of the verb ``stay`` there is one at a time.
     :param say: told each thing that is removed, and that the run is stopped.
+    :raises RunError: if it may not begin. A killed one stops nobody, for the system has taken its lock back.
     """
     with (LOCAL / "runs.lock").open("a") as one_at_a_time:
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
         for left in sorted(LOCAL.glob("run-*")):
-            _remove_unless_alive(left, say)
+            if not _removed(left, say) and verb == "stay" and "-stay-" in left.name:
+                other = f"`make local` runs in this folder already ({(left / LOCK).read_text()})"
+                raise RunError(f"{other}: use it, or stop it with Ctrl-C first.")
         for discarded in LOCAL.glob(f"{_DISCARDED}*"):
             _discard(discarded)  # again, should its removal have been cut off
-        run = Run(Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=LOCAL)))
-        lock = (run.folder / "lock").open("a")
+        folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-{verb}-", dir=LOCAL))
+        lock = (folder / LOCK).open("a")
         _locked(lock)
-    before = psutil.Process().children()
+        print(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}", end="", file=lock, flush=True)
+        if verb == "stay":
+            AWS_ENV.unlink(missing_ok=True)  # of one that was killed
+    before = psutil.Process().children(recursive=True)
     with lock:
         try:
-            yield run
+            yield folder
         except KeyboardInterrupt:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # it has been heard
             say("stopping …")
             raise
         finally:
-            own = [child for child in psutil.Process().children() if child not in before]
-            stop([*own, *(process for child in own for process in _below(child))])
-            stop(_processes_of(run.folder))
-            if not run.failed:
-                _discard(run.folder)
+            _stop({*psutil.Process().children(recursive=True)}.difference(before))
+            _stop(_processes_of(folder))
+            if verb == "stay":
+                AWS_ENV.unlink(missing_ok=True)
+            if not (folder / FAILED).exists():
+                _discard(folder)
 
 
-def die_with_parent() -> None:
-    """Have the system kill this process when its parent is gone, where it can (Linux: prctl(2), PR_SET_PDEATHSIG)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def stop(processes: Iterable[psutil.Process]) -> None:
-    """Stop processes, by force those that take their time: nothing that they could still write is kept.
-
-    :param processes: which.
-    """
+def _stop(processes: Iterable[psutil.Process]) -> None:
+    """Stop processes, by force those that take their time: nothing that they could still write is kept."""
     alive = list(processes)
     for end, seconds in ((psutil.Process.terminate, _TERM_SECONDS), (psutil.Process.kill, _KILL_SECONDS)):
         for process in alive:
@@ -130,15 +89,8 @@ def stop(processes: Iterable[psutil.Process]) -> None:
             time.sleep(0.05)
 
 
-def _below(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
 def _runs(process: psutil.Process) -> bool:
-    """Say whether a process has not ended; one that only nobody has waited for has (a zombie)."""
+    """Return whether a process has not ended; one that only nobody has waited for has (a zombie)."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -146,7 +98,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _locked(file: IO[str]) -> bool:
-    """Lock a file for as long as it is open; False if another process has it."""
+    """Lock a file for as long as it is open; return False if another process has it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -154,15 +106,17 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-def _remove_unless_alive(folder: Path, say: Callable[[str], None]) -> None:
-    with (folder / "lock").open("a") as lock:
+def _removed(folder: Path, say: Callable[[str], None]) -> bool:
+    """Remove a run's folder and processes; return False if it is alive."""
+    with (folder / LOCK).open("a") as lock:
         if not _locked(lock):
-            return
+            return False
         orphans = _processes_of(folder)
-        stop(orphans)
+        _stop(orphans)
         _discard(folder)
     many = f" and stopped {len(orphans)} processes" if orphans else ""
     say(f"removed {folder.relative_to(ROOT)}{many}, left over from a run that has ended")
+    return True
 
 
 def _discard(folder: Path) -> None:

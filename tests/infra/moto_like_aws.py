@@ -59,5 +59,5 @@ class Stubborn(CloudFormationModel):
 
 if __name__ == "__main__":
     s3.install()
-    cloudformation.install(str, "eu-central-1")
+    cloudformation.install("eu-central-1")
     scripted_aws.serve(int(sys.argv[1]))

@@ -16,12 +16,9 @@ from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 
 from infra.local.moto import operation, template_rules
-from infra.local.moto.custom_resource import CustomResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-__all__ = ["CustomResource", "install", "stop"]
 
 # ExecuteChangeSet and DeleteStack answer when the work is done, but no later than this: the AWS CLI looks at once and
 # then every 30 s only.
@@ -31,25 +28,21 @@ _LAST_WORK_SECONDS = 5.0
 _create_change_set = models.CloudFormationBackend.create_change_set
 _answer_change_set = responses.CloudFormationResponse.create_change_set
 _summary = responses.get_template_summary_response_from_template
-_works: set[threading.Thread] = set()
 
 
-def install(answers_url: Callable[[], str], region: str) -> None:
+def install(region: str) -> None:
     """Replace what is lacking.
 
-    :param answers_url: where custom resources send their answers; the request's id is appended.
-    :param region: whose availability zones ``Fn::GetAZs ""`` gives.
+    :param region: whose availability zones ``Fn::GetAZs ""`` returns.
     """
-    parsing.DEFAULT_REGION, parsing.CustomModel = region, CustomResource
-    CustomResource.answers_url = staticmethod(answers_url)
+    parsing.DEFAULT_REGION = region
     backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
     backend.create_change_set, backend.execute_change_set = _checked_change_set, _execute_change_set
     backend.create_stack, backend.update_stack, backend.delete_stack = _create_stack, _update_stack, _delete_stack
     stack.has_template = lambda self, other: self.template_dict == self.parse_template(other)
     stack.stack_resources = property(lambda self: [*operation.made(self.resource_map).values()])
-    stack.parameter_list = property(_parameter_list)
     response.create_change_set = _acknowledged
-    responses.get_template_summary_response_from_template = _summary_with_loops
+    responses.get_template_summary_response_from_template = _summary_of_parameters
     # A change set without changes is made and fails, as on AWS, instead of being refused.
     response._validate_different_update = lambda *_: None
     operation.begin(os.environ.get("LOCAL_CLOUDFORMATION_SEED"))
@@ -57,33 +50,27 @@ def install(answers_url: Callable[[], str], region: str) -> None:
 
 def stop() -> None:
     """Begin nothing more, and wait for what is under way, but not for long."""
-    operation.stop()
-    for work in list(_works):
-        work.join(_LAST_WORK_SECONDS)
+    operation.stopping.set()
+    for thread in threading.enumerate():
+        if thread.name == __name__:
+            thread.join(_LAST_WORK_SECONDS)
 
 
-def _summary_with_loops(template_body: str) -> dict[str, Any]:
-    """Answer GetTemplateSummary: moto takes a loop of resources for a resource."""
-    template = models.Stack.parse_template(template_body)
-    return _summary(json.dumps({**template, "Resources": template_rules.all_resources(template)}, default=str))
-
-
-def _parameter_list(stack: models.Stack) -> list[dict[str, str]]:
-    """List the parameters as they are given: a list is a string there (API: Parameter). No parameter here is NoEcho."""
-    return [{"ParameterKey": name, "ParameterValue": text} for name, text in stack.parameters.items()]
+def _summary_of_parameters(template: str) -> dict[str, Any]:
+    """Answer GetTemplateSummary without resources: moto takes a loop of them for one."""
+    return _summary(json.dumps({**models.Stack.parse_template(template), "Resources": {}}, default=str))
 
 
 def _acknowledged(response: responses.CloudFormationResponse) -> Any:
     """Check the capabilities that a request gives, then answer it."""
-    url, body = response._get_param("TemplateURL"), response._get_param("TemplateBody")
+    url, body, given = map(response._get_param, ("TemplateURL", "TemplateBody", "Capabilities"))
     if template := response._get_stack_from_s3_url(url) if url else body:
-        capabilities = response._get_param("Capabilities", [])
-        template_rules.check_capabilities(models.Stack.parse_template(template), capabilities)
+        template_rules.check_capabilities(models.Stack.parse_template(template), given or [])
     return _answer_change_set(response)
 
 
 def _checked_change_set(
-    backend: Any, stack_name: str, change_set_name: str, template: str, parameters: dict[str, Any], **more: Any
+    backend: Any, stack_name: str, change_set_name: str, template: str, parameters: dict[str, str], **more: Any
 ) -> tuple[str, str]:
     """Check the template and its parameters and expand it before moto sees it."""
     for stack in backend.stacks.values():
@@ -92,25 +79,24 @@ def _checked_change_set(
         if stack.name == stack_name and is_stuck and stack.status != "REVIEW_IN_PROGRESS":
             message = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
             raise ValidationError(message=message)
-    values = template_rules.check_parameters(template, parameters, backend.account_id, backend.region_name)
-    expanded = template_rules.expand(models.Stack.parse_template(template), values, backend.region_name)
-    _check_types(expanded, backend.region_name)
-    template_rules.dependencies(expanded, backend.region_name)
+    region = backend.region_name
+    values = template_rules.check_parameters(template, parameters, backend.account_id, region)
+    expanded = template_rules.expand(models.Stack.parse_template(template), values, region)
+    _check_types({resource["Type"] for resource in expanded["Resources"].values()}, region)
+    template_rules.dependencies(expanded, region)
     text = json.dumps(expanded, default=str)
     change_set_id, stack_id = _create_change_set(backend, stack_name, change_set_name, text, values, **more)
-    backend.change_sets[change_set_id].original = template
+    backend.change_sets[change_set_id].template = template
     return change_set_id, stack_id
 
 
-def _check_types(template: dict[str, Any], region: str) -> None:
+def _check_types(types: set[str], region: str) -> None:
     """Refuse types that CloudFormation does not know, or that nobody has taught to moto, which would leave them out."""
-    types = {resource["Type"] for resource in template["Resources"].values()}
-    untaught = sorted(name for name in types if not name.startswith("Custom::") and name not in parsing.get_model_map())
-    if unknown := [name for name in untaught if not template_rules.schema(name, region)]:
-        raise ValidationError(message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
-    if untaught:
-        message = f"This stand-in has no resource types {', '.join(untaught)}: teach them in resources.py"
-        raise ValidationError(message=message)
+    for name in sorted(types - parsing.get_model_map().keys()):
+        if not name.startswith("Custom::"):
+            unknown = f"Template format error: Unrecognized resource types: [{name}]"
+            untaught = f"This stand-in has no resource types {name}: teach them in resources.py"
+            raise ValidationError(message=untaught if template_rules.schema(name, region) else unknown)
 
 
 def _create_stack(backend: Any, name: str, template: str, parameters: dict[str, Any], **more: Any) -> Any:
@@ -125,50 +111,60 @@ def _update_stack(*_: Any, **__: Any) -> None:
     raise ValidationError(message="This stand-in updates stacks by change sets only")
 
 
-def _execute_change_set(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
-    del stack_name
+def _execute_change_set(backend: Any, change_set_name: str, **_: Any) -> None:
     change_set = backend.describe_change_set(change_set_name)
     if change_set.execution_status != "AVAILABLE":
         message = f"ChangeSet [{change_set_name}] cannot be executed in its current status of [{change_set.status}]"
         raise CloudFormationError("InvalidChangeSetStatus", message)
-    stack, kind = backend.stacks[change_set.stack_id], change_set.change_set_type
     change_set.execution_status = "EXECUTE_IN_PROGRESS"
-    operation.set_status(stack, f"{kind}_IN_PROGRESS", "User Initiated")
+    stack, kind = backend.stacks[change_set.stack_id], change_set.change_set_type
+    _begin(f"{kind}_IN_PROGRESS", _create_or_update, stack, change_set)
 
-    def work() -> None:
-        template = copy.deepcopy(change_set.template_dict)  # moto writes into the one that it works on
-        status = operation.change(stack, template, change_set.parameters, kind)
-        failed = "ROLLBACK" in status
-        if not failed:
-            stack.template, stack.template_dict = change_set.original, change_set.template_dict
-            stack.parameters, stack.tags = change_set.parameters, change_set.tags or {}
-            stack.description = stack.template_dict.get("Description")
-            stack.output_map = stack._create_output_map()
-        change_set.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
-        operation.set_status(stack, status)
 
-    _in_background(work)
+def _create_or_update(stack: models.Stack, change_set: models.ChangeSet) -> None:
+    resources, kind = operation.Resources(stack), change_set.change_set_type
+    template = copy.deepcopy(change_set.template_dict)  # moto writes into the one that it works on
+    if failed := resources.apply(template, change_set.parameters):
+        rollback = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
+        reason = f"The following resource(s) failed to {kind.lower()}: [{', '.join(failed)}]."
+        _set_status(stack, f"{rollback}_IN_PROGRESS", reason)
+        stuck = resources.delete() if kind == "CREATE" else resources.roll_back()
+        change_set.execution_status = "EXECUTE_FAILED"
+        _set_status(stack, f"{rollback}_{'FAILED' if stuck else 'COMPLETE'}")
+        return
+    if kind == "UPDATE":
+        _set_status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    resources.clean_up()
+    stack.template, stack.template_dict = change_set.template, change_set.template_dict
+    stack.parameters, stack.tags = change_set.parameters, change_set.tags or {}
+    stack.description, stack.output_map = stack.template_dict.get("Description"), stack._create_output_map()
+    change_set.execution_status = "EXECUTE_COMPLETE"
+    _set_status(stack, f"{kind}_COMPLETE")
 
 
 def _delete_stack(backend: Any, name_or_stack_id: str) -> None:
     for stack in [stack for stack in backend.stacks.values() if name_or_stack_id in {stack.name, stack.stack_id}]:
-        operation.set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
-
-        def work(stack: models.Stack = stack) -> None:
-            if failed := operation.delete(stack):
-                reason = f"The following resource(s) failed to delete: [{', '.join(failed)}]."
-                operation.set_status(stack, "DELETE_FAILED", reason)
-                return
-            operation.set_status(stack, "DELETE_COMPLETE")
-            backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
-
-        _in_background(work)
+        _begin("DELETE_IN_PROGRESS", _delete, stack, backend)
 
 
-def _in_background(work: Callable[[], None]) -> None:
-    """Begin work in the name of the request's caller; wait for a moment whether it is soon done."""
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="cloudformation", daemon=True)
-    _works.add(thread)
+def _delete(stack: models.Stack, backend: Any) -> None:
+    if failed := operation.Resources(stack).delete():
+        _set_status(stack, "DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}].")
+        return
+    _set_status(stack, "DELETE_COMPLETE")
+    backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
+
+
+def _begin(status: str, work: Callable[[models.Stack, Any], None], stack: models.Stack, other: Any) -> None:
+    """Begin work on a stack in the name of the request's caller; wait for a moment whether it is soon done."""
+    _set_status(stack, status, "User Initiated")
+    run = contextvars.copy_context().run
+    thread = threading.Thread(target=run, args=(work, stack, other), name=__name__, daemon=True)
     thread.start()
     thread.join(_PATIENCE_SECONDS)
-    _works.difference_update([work for work in _works if not work.is_alive()])
+
+
+def _set_status(stack: models.Stack, status: str, reason: str | None = None) -> None:
+    """Change a stack's status, the event first: who sees the status may look for the events at once."""
+    stack._add_stack_event(status, resource_status_reason=reason)
+    stack.status = status

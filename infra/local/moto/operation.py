@@ -12,7 +12,9 @@ import queue
 import random
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import models, parsing
@@ -23,51 +25,24 @@ from infra.local.moto.iam import caller_of_request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    _OfName = Callable[[str], bool]
+
+# Set: no further resource is begun.
+stopping = threading.Event()
 # Whose role a resource hands to a service. IAM guide, "Grant a user permissions to pass a role to an AWS service".
 _PASSED_ROLES = {
     "AWS::Lambda::Function": ("Role", "lambda.amazonaws.com"),
     "AWS::MWAA::Environment": ("ExecutionRoleArn", "airflow.amazonaws.com"),
 }
 _order = random.Random()  # noqa: S311  (an order, not a secret)
-_stopping = threading.Event()
 
 
 def begin(seed: str | None) -> None:
     """Choose the order of what is independent by a seed or a new one, and print it, so that it can be had again."""
-    _stopping.clear()
+    stopping.clear()
     chosen = seed or str(random.randrange(10**6))  # noqa: S311  (as above)
     _order.seed(chosen)
     sys.stderr.write(f"cloudformation: resources are made in random order, LOCAL_CLOUDFORMATION_SEED={chosen}\n")
-
-
-def stop() -> None:
-    """Begin no further resource."""
-    _stopping.set()
-
-
-def change(stack: models.Stack, template: dict[str, Any], parameters: dict[str, str], kind: str) -> str:
-    """Create or update a stack to an expanded template; when a resource fails, roll it back; return its new status.
-
-    :param kind: CREATE or UPDATE.
-    """
-    resources = _Resources(stack)
-    before = stack.resource_map._template, stack.resource_map.input_parameters
-    failed = resources.apply(template, parameters)
-    if not failed:
-        if kind == "UPDATE":
-            set_status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        resources.clean_up()
-        return f"{kind}_COMPLETE"
-    rollback = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
-    reason = f"The following resource(s) failed to {kind.lower()}: [{', '.join(failed)}]."
-    set_status(stack, f"{rollback}_IN_PROGRESS", reason)
-    stuck = delete(stack) if kind == "CREATE" else resources.roll_back(*before)
-    return f"{rollback}_{'FAILED' if stuck else 'COMPLETE'}"
-
-
-def delete(stack: models.Stack) -> list[str]:
-    """Delete a stack's resources; return those that could not be deleted."""
-    return _Resources(stack).delete(made(stack.resource_map))
 
 
 def made(resources: parsing.ResourceMap) -> dict[str, Any]:
@@ -77,134 +52,122 @@ def made(resources: parsing.ResourceMap) -> dict[str, Any]:
 
 
 def require(action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-    """Check that the sender of the request that is being carried out may do what is done in its name.
-
-    :raises PermissionError: in IAM's words.
-    """
+    """Raise PermissionError, in IAM's words, if the sender of the request may not do what is done in its name."""
     caller = caller_of_request.get()
     if caller and not caller.may(action, resource, context):
         asked = f"{action} on resource: {resource} because no identity-based policy allows the {action} action"
         raise PermissionError(f"User: {caller.arn} is not authorized to perform: {asked}")
 
 
-def set_status(stack: models.Stack, status: str, reason: str | None = None) -> None:
-    """Change a stack's status, the event first: who sees the status may look for the events at once."""
-    stack._add_stack_event(status, resource_status_reason=reason)
-    stack.status = status
+class Resources:
+    """The resources of one stack, and those that have been replaced while it is worked on.
 
-
-class _Resources:
-    """The resources of one stack, and what has been replaced while it is worked on."""
+    Each knows the properties that it was made with, None while these are unsure.
+    """
 
     def __init__(self, stack: models.Stack) -> None:
         self._stack, self._map, self._region = stack, stack.resource_map, stack.region_name
-        # What each resource was made with, to know what has changed.
-        self._applied: dict[str, dict[str, Any]] = self._map.__dict__.setdefault("applied", {})
-        self._superseded: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._superseded: dict[str, Any] = {}
 
     def apply(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
         """Create and update what a template asks for; return what failed."""
         resources = self._map
-        resources._template, resources.input_parameters, resources.resolved_parameters = template, parameters, {}
+        self._before = resources._template, resources.input_parameters
+        resources._template, resources.input_parameters = template, parameters
         resources._resource_json_map = resources._resource_json_map | template["Resources"]
         resources.load_mapping()
         resources.load_parameters()
         resources.load_conditions()
+        resources.resolved_parameters = parameters  # moto shows these: a list is a string there. API, Parameter
         waits_for = template_rules.dependencies(template, self._region)
-        return _side_by_side(waits_for, self._prepare, stop_at_failure=True)
+        return _side_by_side(waits_for, self._put, self._takes_time, stop_at_failure=True)
 
     def clean_up(self) -> None:
         """Delete what has been replaced, and what is no longer asked for; failures do not fail the stack."""
-        for name, (resource, json) in self._superseded.items():
+        for name, resource in self._superseded.items():
+            json = self._map._resource_json_map[name]
             if json.get("UpdateReplacePolicy") != "Retain":
-                self._recorded("DELETE", name, json["Type"], partial(self._map._delete_resource, resource, json))
+                self._recorded("DELETE", name, partial(self._map._delete_resource, resource, json))
         wanted = self._map._template["Resources"]
         self.delete(name for name in made(self._map) if name not in wanted or not self._is_wanted(wanted[name]))
         self._map._resource_json_map = dict(wanted)
 
-    def roll_back(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
-        """Restore what was there before; return what could not be."""
-        replacements = {name: (made(self._map)[name], self._map._resource_json_map[name]) for name in self._superseded}
-        for name, (old, _) in self._superseded.items():
+    def roll_back(self) -> list[str]:
+        """Restore what was there before the last apply; return what could not be."""
+        replacements = {name: self._map._parsed_resources[name] for name in self._superseded}
+        for name, old in self._superseded.items():
             self._map._parsed_resources[name] = old
-            self._applied.pop(name, None)  # updated once more, which restores it
-        stuck = self.apply(template, parameters)
+            old.made_with = None  # updated once more, which restores it
+        stuck = self.apply(*self._before)
         self._superseded = replacements
         self.clean_up()
         return stuck
 
-    def delete(self, names: Iterable[str]) -> list[str]:
-        """Delete resources after those that refer to them; return those that could not be deleted."""
-        chosen = set(names)
+    def delete(self, names: Iterable[str] | None = None) -> list[str]:
+        """Delete resources (default: all) after those that refer to them; return those that could not be deleted."""
+        chosen = set(made(self._map) if names is None else names)
         refers_to = template_rules.dependencies({"Resources": self._map._resource_json_map}, self._region)
         waits_for = {name: {other for other in chosen if name in refers_to[other]} for name in chosen}
-        return _side_by_side(waits_for, self._prepare_delete, stop_at_failure=False)
+        return _side_by_side(waits_for, self._delete, self._takes_time, stop_at_failure=False)
 
-    def _prepare_delete(self, name: str) -> tuple[Callable[[], bool], bool]:
-        json, resource = self._map._resource_json_map[name], self._map._parsed_resources[name]
-        resolved = {**json, "Properties": self._applied.get(name, json.get("Properties", {}))}
-
-        def work() -> bool:
-            act = partial(self._map._delete_resource, resource, resolved)
-            if json.get("DeletionPolicy") != "Retain" and not self._recorded("DELETE", name, json["Type"], act):
-                return False
-            self._map._parsed_resources.pop(name, None)
-            self._applied.pop(name, None)
-            return True
-
-        return work, getattr(resource, "takes_time", False)
+    def _takes_time(self, name: str) -> bool:
+        resource_type: str = self._map._resource_json_map[name]["Type"]
+        return resource_type.startswith(("Custom::", "AWS::MWAA::"))
 
     def _is_wanted(self, json: dict[str, Any]) -> bool:
         return "Condition" not in json or bool(self._map.lazy_condition_map[json["Condition"]])
 
-    def _prepare(self, name: str) -> tuple[Callable[[], bool], bool]:
-        """Resolve a resource's properties; return the work on it, and whether that takes time."""
+    def _delete(self, name: str) -> bool:
+        json, resource = self._map._resource_json_map[name], self._map._parsed_resources[name]
+        resolved = json if resource.made_with is None else {**json, "Properties": resource.made_with}
+        act = partial(self._map._delete_resource, resource, resolved)
+        if json.get("DeletionPolicy") != "Retain" and not self._recorded("DELETE", name, act):
+            return False
+        del self._map._parsed_resources[name]
+        return True
+
+    def _put(self, name: str) -> bool:
+        """Create, update or replace a resource unless it is as it should be; return whether that succeeded."""
         json, old = self._map._resource_json_map[name], self._map._parsed_resources.get(name)
         if not self._is_wanted(json):
-            return lambda: True, False
-        record = partial(self._recorded, "CREATE" if old is None else "UPDATE", name, json["Type"])
-        try:
-            kind_of, resolved, physical_name = parsing.parse_resource_and_generate_name(name, json, self._map)
-        except Exception as error:  # noqa: BLE001  (what a reference cannot be resolved to fails the resource)
-            return partial(record, partial(_raise, error)), False
-        if old is not None and self._applied.get(name) == resolved["Properties"]:
-            return lambda: True, False
-        work = partial(record, partial(self._act, name, kind_of, resolved, physical_name, old))
-        return work, getattr(kind_of, "takes_time", False)
+            return True
+        with suppress(Exception):  # what a reference cannot be resolved to fails the resource
+            if old is not None and parsing.parse_resource(json, self._map)[1]["Properties"] == old.made_with:
+                return True
+        return self._recorded("CREATE" if old is None else "UPDATE", name, partial(self._act, name, json, old))
 
-    def _act(self, name: str, kind_of: Any, resolved: dict[str, Any], physical_name: str, old: Any) -> None:
-        """Create, update or replace a resource."""
+    def _act(self, name: str, json: dict[str, Any], old: Any) -> None:
+        kind_of, resolved, physical_name = parsing.parse_resource_and_generate_name(name, json, self._map)
         resource_type, properties = resolved["Type"], resolved["Properties"]
         template_rules.check_properties(name, resource_type, properties, self._region)
         role, service = _PASSED_ROLES.get(resource_type, ("", ""))
         if role in properties:
             require("iam:PassRole", properties[role], {"iam:PassedToService": service})
-        given = copy.deepcopy(properties)  # some of moto's types write into what they are given
-        before = self._applied.pop(name, None)  # when this fails, a rollback has to update it once more
-        replaced = before is not None and template_rules.replaces(resource_type, before, properties, self._region)
+        made_with = copy.deepcopy(properties)  # some of moto's types write into what they are given
         where = {"account_id": self._stack.account_id, "region_name": self._region}
-        if old is None or replaced:
+        if old is None or template_rules.replaces(resource_type, old.made_with, properties, self._region):
             ids = {"LogicalId": name, "StackId": self._map.stack_id, "ResourceType": resource_type}
-            new = kind_of.create_from_cloudformation_json(physical_name, resolved, *where.values(), **ids)
+            new = kind_of.create_from_cloudformation_json(physical_name, resolved, **where, **ids)
             if old is not None:
-                self._superseded[name] = (old, self._map._resource_json_map[name])
+                self._superseded[name] = old
         elif hasattr(kind_of.update_from_cloudformation_json, "__isabstractmethod__"):
             raise NotImplementedError(f"This stand-in cannot update a {resource_type} in place")
         else:
+            old.made_with = None  # when this fails, a rollback has to update it once more
             update = partial(kind_of.update_from_cloudformation_json, old, new_resource_name=physical_name)
             new = update(cloudformation_json=resolved, **where)
-        new.cf_resource_type, new.logical_resource_id = resource_type, name
+        new.cf_resource_type, new.logical_resource_id, new.made_with = resource_type, name, made_with
         self._map._parsed_resources[name] = new
-        self._applied[name] = given
 
-    def _recorded(self, kind: str, name: str, resource_type: str, act: Callable[[], object]) -> bool:
+    def _recorded(self, kind: str, name: str, act: Callable[[], object]) -> bool:
         """Record a resource's events around what is done to it; return whether it succeeded."""
 
         def record(status: str, reason: str | None = None) -> None:
-            physical_id = getattr(self._map._parsed_resources.get(name), "physical_resource_id", "")
-            event = (self._stack.stack_id, self._stack.name, name, str(physical_id or ""), resource_type)
+            physical_id = getattr(self._map._parsed_resources.get(name), "physical_resource_id", None) or ""
+            event = (self._stack.stack_id, self._stack.name, name, str(physical_id), resource_type)
             self._stack.events.append(models.Event(*event, f"{kind}_{status}", reason, None))
 
+        resource_type = self._map._resource_json_map[name]["Type"]
         record("IN_PROGRESS")
         try:
             act()
@@ -215,45 +178,40 @@ class _Resources:
         return True
 
 
-def _raise(error: Exception) -> None:
-    raise error
-
-
 def _side_by_side(
-    waits_for: dict[str, set[str]], prepare: Callable[[str], tuple[Callable[[], bool], bool]], *, stop_at_failure: bool
+    waits_for: Mapping[str, set[str]], work: _OfName, takes_time: _OfName, *, stop_at_failure: bool
 ) -> list[str]:
     """Do each work as soon as what it waits for is done; in random order what may begin; return what failed.
 
     What takes time has a thread of its own, so that others begin and end meanwhile; moto's own types are made one at
     a time, for moto's state is not made for more. After a failure nothing more begins, or only not what waits for it.
-
-    :param prepare: returns the work of a name, and whether it takes time.
     """
-    todo, done, failed, running = dict(waits_for), set[str](), list[str](), 0
+    sorter = TopologicalSorter(waits_for)
+    sorter.prepare()
+    ready, failed, running = list[str](), list[str](), 0
     ended: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
 
-    def run(name: str, work: Callable[[], bool]) -> None:
-        ended.put((name, work()))
+    def run(name: str) -> None:
+        ended.put((name, work(name)))
 
     while True:
-        may_begin = not _stopping.is_set() and not (failed and stop_at_failure)
-        ready = sorted(name for name, others in todo.items() if others & waits_for.keys() <= done) if may_begin else []
-        if ready:
+        ready = sorted([*ready, *sorter.get_ready()])
+        if ready and not stopping.is_set() and not (failed and stop_at_failure):
             name = _order.choice(ready)
-            del todo[name]
+            ready.remove(name)
             running += 1
-            work, takes_time = prepare(name)
-            if takes_time:
+            if takes_time(name):
                 context = contextvars.copy_context()
-                threading.Thread(target=context.run, args=(run, name, work), name=f"stack-{name}", daemon=True).start()
+                threading.Thread(target=context.run, args=(run, name), name=f"stack-{name}", daemon=True).start()
             else:
-                run(name, work)
+                run(name)
+            if ended.empty():
+                continue
         elif not running:
-            return failed or ([*todo] if _stopping.is_set() else [])
-        if not ready or not ended.empty():
-            name, succeeded = ended.get()
-            running -= 1
-            if succeeded:
-                done.add(name)
-            else:
-                failed.append(name)
+            return failed or ready
+        name, succeeded = ended.get()
+        running -= 1
+        if succeeded:
+            sorter.done(name)
+        else:
+            failed.append(name)

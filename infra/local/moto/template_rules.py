@@ -22,16 +22,9 @@ from infra.cli.rules import broken_rules, references
 from infra.cli.templates import Parameter, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 _TRANSFORM = "AWS::LanguageExtensions"
-# The types of parameters that must name something that exists, and where it is looked for.
-_EXISTING: dict[str, Callable[[Any, str], object]] = {
-    "AWS::EC2::SecurityGroup::Id": lambda ec2, value: ec2.get_security_group_from_id(value),
-    "AWS::EC2::Subnet::Id": lambda ec2, value: value in {subnet.id for subnet in ec2.get_all_subnets()},
-    "AWS::EC2::VPC::Id": lambda ec2, value: ec2.get_vpc(value),
-    "AWS::EC2::AvailabilityZone::Name": lambda ec2, value: ec2.get_zone_by_name(value),
-}
 _SENTENCES = {
     "Type": "be a number.",
     "AllowedValues": "be one of AllowedValues",
@@ -47,14 +40,11 @@ def check_capabilities(template: Mapping[str, Any], given: Iterable[str]) -> Non
     """Refuse a template whose IAM resources are not acknowledged.
 
     Source: API reference, CreateChangeSet, Capabilities; a transform needs none where there is a change set.
-
-    :param given: such as CAPABILITY_IAM.
-    :raises CloudFormationError: otherwise.
     """
     iam = [r.get("Properties", {}) for r in all_resources(template).values() if r["Type"].startswith("AWS::IAM::")]
     named = any({"RoleName", "UserName", "GroupName", "ManagedPolicyName"} & properties.keys() for properties in iam)
-    if iam and not {"CAPABILITY_NAMED_IAM", "" if named else "CAPABILITY_IAM"} & {*given}:
-        needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
+    needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
+    if iam and not {"CAPABILITY_NAMED_IAM", needed} & {*given}:
         raise CloudFormationError("InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]")
 
 
@@ -66,19 +56,17 @@ def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def check_parameters(template: str, given: Mapping[str, Any], account_id: str, region: str) -> dict[str, str]:
-    """Return the values of all parameters, defaults too, once they satisfy their constraints and the Rules.
+def check_parameters(template: str, given: Mapping[str, str], account_id: str, region: str) -> dict[str, str]:
+    """Return the values of all parameters, defaults too; refuse those that break their constraints or the Rules.
 
     :param template: YAML or JSON.
-    :param given: values as text; a previous one as moto keeps it, a list or a number.
-    :raises ValidationError: when they do not.
     """
     content = parse(template)
     declared = {name: Parameter(name, rules) for name, rules in content.get("Parameters", {}).items()}
     if unknown := sorted(given.keys() - declared.keys()):
         raise ValidationError(message=f"Parameters: [{', '.join(unknown)}] do not exist in the template")
-    texts = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
-    values = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None} | texts
+    values = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None}
+    values |= given
     if missing := sorted(declared.keys() - values.keys()):
         raise ValidationError(message=f"Parameters: [{', '.join(missing)}] must have values")
     for name, parameter in declared.items():
@@ -89,8 +77,8 @@ def check_parameters(template: str, given: Mapping[str, Any], account_id: str, r
     try:
         broken = broken_rules(rules, values)
     except KeyError as error:
-        function = error.args[0]
-        raise ValidationError(message=f"Template format error: {function} is no function that Rules may use") from error
+        message = f"Template format error: {error.args[0]} is no function that Rules may use"
+        raise ValidationError(message=message) from error
     if broken:
         raise ValidationError(message=f"Template validation error: {' '.join(rule.description for rule in broken)}")
     return values
@@ -100,43 +88,29 @@ def _check_value(parameter: Parameter, value: str, ec2: Any) -> None:
     # The members of a list are trimmed. Guide, "Parameters": CommaDelimitedList.
     broken = parameter.broken_constraint(re.sub(r"\s*,\s*", ",", value.strip()) if parameter.is_list else value)
     if broken:
-        described = parameter.rules.get("ConstraintDescription")
-        sentence = "must " + _SENTENCES[broken].format(parameter.rules[broken])
-        sentence = f"failed to satisfy constraint: {described}" if described else sentence
+        sentence = f"must {_SENTENCES[broken].format(parameter.rules[broken])}"
+        if described := parameter.rules.get("ConstraintDescription"):
+            sentence = f"failed to satisfy constraint: {described}"
         raise ValidationError(message=f"Parameter '{parameter.name}' {sentence}")
-    exists = _EXISTING.get(parameter.rules.get("Type", ""))
-    if exists and not exists(ec2, value):
+    is_group = parameter.rules.get("Type") == "AWS::EC2::SecurityGroup::Id"
+    if is_group and not ec2.get_security_group_from_id(value):
         reason = f"parameter value {value} for parameter name {parameter.name} does not exist"
         raise ValidationError(message=f"Parameter validation failed: {reason}")
 
 
-class _Value(str):
-    """A parameter's value that cfn-lint takes for given even when it is empty: then a list holds one empty string.
-
-    Source: aws-cloudformation/cfn-language-discussion #102 and #154: Fn::ForEach goes once through an empty list.
-    """
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return True
-
-
 def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> dict[str, Any]:
-    """Return the template with its AWS::LanguageExtensions carried out.
-
-    :param values: of all parameters.
-    :raises ValidationError: if that fails, or another transform is asked for.
-    """
-    if template.get("Transform") != _TRANSFORM:
-        if "Transform" in template:
-            raise ValidationError(message=f"No transform named {template['Transform']} found.")
+    """Return the template with its AWS::LanguageExtensions carried out; refuse other transforms."""
+    if "Transform" not in template:
         if any(name.startswith("Fn::") for name in template["Resources"]):
             raise ValidationError(message=f"Template format error: Fn::ForEach needs the transform {_TRANSFORM}")
         return template
+    if template["Transform"] != _TRANSFORM:
+        raise ValidationError(message=f"No transform named {template['Transform']} found.")
     given = deepcopy(template)
     for name, declaration in given.get("Parameters", {}).items():
-        declaration["Default"] = _Value(values[name])
+        # An empty list holds one empty string: aws-cloudformation/cfn-language-discussion #102 and #154. cfn-lint takes
+        # "" for no value, and strips the members of lists.
+        declaration["Default"] = values[name] or " "
     problems, expanded = language_extension(Template("", given, [region]))
     if problems or expanded is None:
         reasons = "; ".join(problem.message for problem in problems)
@@ -146,10 +120,7 @@ def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> 
 
 
 def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
-    """Return for each resource those that it refers to or depends on.
-
-    :raises ValidationError: if they depend on one another in a circle.
-    """
+    """Return for each resource those that it refers to or depends on; refuse circles."""
     parsed, resources = Template("", template, [region]), template["Resources"]
     for name, resource in resources.items():
         named = resource.get("DependsOn", [])
@@ -158,21 +129,19 @@ def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
             raise ValidationError(message=f"Template format error: Unresolved resource dependencies {where}")
     if circle := parsed.graph.get_cycles(parsed):
         raise ValidationError(message=f"Circular dependency between resources: [{', '.join(circle[0][:2])}]")
-    edges = list(parsed.graph.graph.edges())
-    return {name: {target for source, target in edges if source == name} for name in resources}
+    return {name: {*parsed.graph.graph.successors(name)} & resources.keys() for name in resources}
 
 
 @cache
 def schema(resource_type: str, region: str) -> dict[str, Any]:
     """Return the resource provider's schema that cfn-lint ships; empty for a type without one."""
-    if resource_type.startswith("Custom::") or resource_type not in PROVIDER_SCHEMA_MANAGER.get_resource_types(region):
+    if resource_type not in PROVIDER_SCHEMA_MANAGER.get_resource_types(region):
         return {}
-    found: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, resource_type).schema
-    return found
+    return dict(PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, resource_type).schema)
 
 
 def check_properties(logical_id: str, resource_type: str, properties: dict[str, Any], region: str) -> None:
-    """Check a resource's resolved properties against its type's schema.
+    """Check resolved properties against their type's schema.
 
     :raises ValueError: in the form of the CloudFormation CLI's handlers.
     """
@@ -187,10 +156,10 @@ def check_properties(logical_id: str, resource_type: str, properties: dict[str, 
         raise ValueError(f"Properties validation failed for resource {logical_id} with message:\n{lines}")
 
 
-def replaces(resource_type: str, old: dict[str, Any], new: dict[str, Any], region: str) -> bool:
-    """Return whether a change of properties replaces the resource: the schema names them createOnlyProperties."""
+def replaces(resource_type: str, old: dict[str, Any] | None, new: dict[str, Any], region: str) -> bool:
+    """Return whether a change of known properties replaces the resource: its schema's createOnlyProperties do."""
     create_only = schema(resource_type, region).get("createOnlyProperties", [])
-    return any(_at(old, pointer) != _at(new, pointer) for pointer in create_only)
+    return old is not None and any(_at(old, pointer) != _at(new, pointer) for pointer in create_only)
 
 
 def _at(properties: Any, pointer: str) -> Any:

@@ -79,9 +79,9 @@ def test_work_on_a_stack_is_done_in_the_callers_name(calling: ContextVar[Any], *
     calling.set(deployer)
     operation.begin("1")
 
-    def work() -> bool:
+    def work(_: str) -> bool:
         seen.append(caller_of_request.get())
         return True
 
-    operation._side_by_side({"A": set()}, lambda _: (work, takes_time), stop_at_failure=True)  # noqa: SLF001
+    operation._side_by_side({"A": set()}, work, lambda _: takes_time, stop_at_failure=True)  # noqa: SLF001
     assert seen == [deployer]

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from infra.local.moto import cloudformation, operation, resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from infra.local.server import Server
 
@@ -140,9 +140,9 @@ class FakeEnvironments(dict[str, FakeEnvironment]):
 @pytest.fixture
 def environments(server: Server) -> Iterator[FakeEnvironments]:
     fake: Any = FakeEnvironments()
-    resources.install(resources.Backends(server.codeartifact, fake, server.client))
+    resources.install(environments=fake)
     yield fake
-    resources.install(resources.Backends(server.codeartifact, server.environments, server.client))
+    resources.install(environments=server.environments)
 
 
 def environment(name: str, **properties: Any) -> dict[str, Any]:
@@ -214,11 +214,11 @@ def test_what_is_independent_is_made_in_an_order_that_the_seed_tells() -> None:
         operation.begin(str(seed))
         made: list[str] = []
 
-        def prepare(name: str) -> tuple[Callable[[], bool], bool]:
+        def make(name: str) -> bool:
             made.append(name)
-            return lambda: True, False
+            return True
 
-        failed = operation._side_by_side(waits_for, prepare, stop_at_failure=True)  # noqa: SLF001  (what is tested)
+        failed = operation._side_by_side(waits_for, make, lambda _: False, stop_at_failure=True)  # noqa: SLF001
         assert failed == []
         return made
 

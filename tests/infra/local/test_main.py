@@ -137,7 +137,6 @@ def test_ctrl_c_is_heard_at_once_and_ends_everything(clone: Path, moment: str) -
     assert "Traceback" not in said
     assert processes_of(clone) == []
     assert {path.name for path in (clone / ".local").iterdir()} <= {
-        "local.lock",
         "runs.lock",
         "preflight",
         *_ENVIRONMENTS,

@@ -32,7 +32,7 @@ def test_what_a_dead_run_has_left_is_removed_its_processes_too_and_nobody_elses(
     (folder / "data").touch()
     said: list[str] = []
     with orphan(AIRFLOW_HOME=f"{folder}/aws/airflow") as own, orphan() as other:
-        with runs.new_run(said.append):
+        with runs.new_run("demo", said.append):
             assert not folder.exists()
         assert own.wait(5) == -signal.SIGTERM
         other.kill()
@@ -50,39 +50,42 @@ def test_a_process_whose_title_has_overwritten_its_variables_is_found_by_its_log
 
 
 def test_a_run_that_is_alive_is_left_alone(local: Path) -> None:
-    with runs.new_run(print) as first:
-        with runs.new_run(print):
-            assert first.folder.exists()
-        assert first.folder.exists()
+    with runs.new_run("demo", print) as first:
+        with runs.new_run("demo", print):
+            assert first.exists()
+        assert first.exists()
     assert not list(local.glob("run-*"))
 
 
 def test_the_folder_of_a_failed_run_stays_until_the_next(local: Path) -> None:
-    with runs.new_run(print) as failed:
-        failed.failed = True
-    assert failed.folder.exists()
-    with runs.new_run(print):
-        assert not failed.folder.exists()
+    with runs.new_run("demo", print) as failed:
+        (failed / runs.FAILED).touch()
+    assert failed.exists()
+    with runs.new_run("demo", print):
+        assert not failed.exists()
     assert not list(local.glob("run-*"))
 
 
 def test_a_process_that_does_not_heed_sigterm_is_ended_by_force() -> None:
-    with runs.new_run(print) as run:
-        stubborn = subprocess.Popen(["sh", "-c", f'trap "" TERM; : {run.folder}; while :; do sleep 1; done'])
+    with runs.new_run("demo", print) as folder:
+        stubborn = subprocess.Popen(["sh", "-c", f'trap "" TERM; : {folder}; while :; do sleep 1; done'])
         time.sleep(0.3)
         began = time.monotonic()
     assert stubborn.wait() == -signal.SIGKILL or stubborn.returncode == 0
     assert time.monotonic() - began < 4
 
 
-def test_only_one_holds_the_clone_and_a_later_one_may(local: Path) -> None:
-    with runs.only_one() as tell:
-        tell("Airflow at http://127.0.0.1:8080")
-        with pytest.raises(
-            runs.RunError, match=rf"\(process {os.getpid()}, since .*, Airflow at http://127.0.0.1:8080\)"
-        ):
-            runs.only_one().__enter__()
+def test_one_at_a_time_stays_and_a_later_one_may(local: Path) -> None:
+    with runs.new_run("stay", print) as folder:
+        with (folder / runs.LOCK).open("a") as file:
+            file.write(", Airflow at http://127.0.0.1:8080")
+        told = rf"\(process {os.getpid()}, since .*, Airflow at http://127.0.0.1:8080\)"
+        with pytest.raises(runs.RunError, match=told):
+            runs.new_run("stay", print).__enter__()
         (local / "aws.env").touch()
+        with runs.new_run("demo", print):
+            pass
+        assert (local / "aws.env").exists()
     assert not (local / "aws.env").exists()
-    with runs.only_one():
+    with runs.new_run("stay", print):
         pass

@@ -80,7 +80,8 @@ class Server:
         self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=vpc.Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
         self._opened = ExitStack()
-        self._proxies = vpc.Proxies(self.endpoint_url, self._dispatch, lambda line: say("vpc", line))
+        self._proxy = vpc.Proxy(self.endpoint_url, lambda line: say("vpc", line))
+        self.proxy_url = self._proxy.url
         around = Surroundings(
             folder=folder / "environments",
             endpoint_url=lambda: self.endpoint_url,
@@ -121,7 +122,6 @@ class Server:
         self._opened.callback(self._http.shutdown)
         self._opened.callback(lambda_runtime.stop)
         self._opened.callback(cloudformation.stop)
-        self._opened.callback(self._proxies.close)
         self._opened.callback(self.environments.stop)
         self.alarms = alarms.Alarms(REGION, lambda line: self._say("cloudwatch", line))
         self._opened.callback(self.alarms.stop)
@@ -154,15 +154,8 @@ class Server:
         )
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(inject_host_prefix=False))
 
-    def proxy_url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:
-        """Return the address of the forward proxy through which what runs in these subnets reaches AWS.
-
-        :param subnet_ids: of the environment.
-        :param group_ids: its security groups.
-        """
-        return self._proxies.url(vpc.Vpc(tuple(subnet_ids), tuple(group_ids)))
-
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        self._proxy.enter(environ)
         path = environ["PATH_INFO"]
         if path.startswith(_ANSWERS_PATH):
             return _take_answer(environ, start_response)

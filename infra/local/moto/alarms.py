@@ -91,7 +91,7 @@ class Alarms:
 
     def _publish(self, topic: str, alarm: Alarm, old: str) -> None:
         """Tell a topic, if its policy lets CloudWatch. SNS guide, "Example cases for Amazon SNS access control"."""
-        if not iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn, DEFAULT_ACCOUNT_ID):
+        if not iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn):
             self._say(f"alarm {alarm.name}: {topic} does not let CloudWatch publish")
             return
         message = {

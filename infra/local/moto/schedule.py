@@ -75,7 +75,7 @@ class Schedule:
             except UnknownFunctionException:
                 self._say(f"{rule.name}: failed invocation, there is no {target['Arn']}")
                 continue
-            if may_invoke(function, "events.amazonaws.com", rule.arn, DEFAULT_ACCOUNT_ID):
+            if may_invoke(function, "events.amazonaws.com", rule.arn):
                 lambda_runtime.invoke_async(function, event, lambda outcome: self._say(f"{rule.name} {outcome}"))
             else:
                 self._say(f"{rule.name}: failed invocation, no AWS::Lambda::Permission of {target['Arn']} lets it")

@@ -163,5 +163,5 @@ def test_a_topic_that_does_not_let_cloudwatch_publish_hears_nothing(
     evaluating.evaluate(NOW)
     assert put.state_value == "ALARM"
     assert messages(name) == []
-    assert asked == [(put.alarm_actions[0], "cloudwatch.amazonaws.com", put.alarm_arn, DEFAULT_ACCOUNT_ID)]
+    assert asked == [(put.alarm_actions[0], "cloudwatch.amazonaws.com", put.alarm_arn)]
     assert "does not let CloudWatch publish" in said[-1]

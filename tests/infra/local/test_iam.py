@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -165,6 +166,14 @@ def test_nobody_gets_in_without_a_known_key_its_secret_and_a_signature(server: S
     assert code_of(listing("AKIAUNKNOWN", "secret")) == "InvalidAccessKeyId"
     assert code_of(listing(key, "wrong")) == "SignatureDoesNotMatch"
     assert requests.get(server.endpoint_url, timeout=10).status_code == 403
+
+
+def test_a_roles_policy_may_take_seconds_to_count(server: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = acting_as(server, role(server, allowing("s3:ListBucket")))("s3")
+    monkeypatch.setenv("LOCAL_IAM_PROPAGATION_SECONDS", "1")
+    assert code_of(lambda: s3.list_objects_v2(Bucket=name)) == "AccessDenied"
+    time.sleep(1)
+    assert s3.list_objects_v2(Bucket=name)
 
 
 def test_every_answer_is_kept(server: Server, name: str) -> None:

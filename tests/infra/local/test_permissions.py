@@ -284,7 +284,7 @@ def test_a_rule_invokes_a_function_only_with_its_permission(
 ) -> None:
     if permission:
         permit(server, function, **permission)
-    assert may_invoke(function, "events.amazonaws.com", RULE, OWNER) is allowed
+    assert may_invoke(function, "events.amazonaws.com", RULE) is allowed
 
 
 def test_a_rule_without_permission_fires_in_vain_and_says_so(server: Server, name: str, function: Any) -> None:
@@ -306,10 +306,10 @@ def test_a_rule_without_permission_fires_in_vain_and_says_so(server: Server, nam
 
 def test_an_alarm_publishes_to_a_topic_of_its_account_by_default_and_a_rule_does_not(server: Server, name: str) -> None:
     topic = server.client("sns").create_topic(Name=name)["TopicArn"]
-    assert may_publish(topic, "cloudwatch.amazonaws.com", ALARM, OWNER)
-    assert not may_publish(topic, "events.amazonaws.com", RULE, OWNER)
-    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM.replace(OWNER, "9" * 12), "9" * 12)
-    assert not may_publish(f"{topic}-missing", "cloudwatch.amazonaws.com", ALARM, OWNER)
+    assert may_publish(topic, "cloudwatch.amazonaws.com", ALARM)
+    assert not may_publish(topic, "events.amazonaws.com", RULE)
+    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM.replace(OWNER, "9" * 12))
+    assert not may_publish(f"{topic}-missing", "cloudwatch.amazonaws.com", ALARM)
 
 
 def test_a_topics_own_policy_takes_the_place_of_the_default(server: Server, name: str) -> None:
@@ -318,13 +318,13 @@ def test_a_topics_own_policy_takes_the_place_of_the_default(server: Server, name
     rules_only = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
     policy = document(rules_only | {"Resource": topic, "Condition": {"ArnLike": {"aws:SourceArn": f"{RULE}*"}}})
     sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
-    assert may_publish(topic, "events.amazonaws.com", RULE, OWNER)
-    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM, OWNER)
+    assert may_publish(topic, "events.amazonaws.com", RULE)
+    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM)
 
 
 def test_an_alarm_may_not_use_the_aws_managed_key_of_a_topic(server: Server, name: str) -> None:
     topic = server.client("sns").create_topic(Name=name, Attributes={"KmsMasterKeyId": "alias/aws/sns"})["TopicArn"]
-    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM, OWNER)
+    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM)
 
 
 def test_whoever_answers_a_request_knows_its_caller(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

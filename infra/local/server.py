@@ -25,19 +25,16 @@ from infra.local.codeartifact.resources import CALLER
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
 from infra.local.moto import (
-    alarms,
     cloudformation,
-    ec2,
-    filter_pattern,
+    cloudwatch,
+    gaps,
     iam,
     lambda_runtime,
     resources,
-    s3,
     vpc,
 )
 from infra.local.moto.iam import Iam, RefusedError, caller_of_request
 from infra.local.moto.requested import service_of
-from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 from infra.local.mwaa.environments import Environments
 from infra.local.mwaa.surroundings import Surroundings
@@ -76,7 +73,7 @@ class Server:
         self._folder, self._say = folder, say
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
         self._keys = self.iam.administrator_keys(REGION)
-        self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
+        self._moto = self.iam.guard(gaps.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
         self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=vpc.Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
         self._opened = ExitStack()
@@ -102,11 +99,8 @@ class Server:
         folder = self._folder
         folder.mkdir(parents=True)
         cloudformation.install(lambda: self.endpoint_url + _ANSWERS_PATH, REGION)
-        ec2.install()
-        iam.install()
-        s3.install()
-        alarms.install()
-        filter_pattern.install()
+        gaps.install()
+        cloudwatch.install()
         lambda_runtime.install(lambda: self.endpoint_url, self.iam.role_may)
         resources.install(resources.Backends(self.codeartifact, self.environments, self.client))
         upstream = self._opened.enter_context(Upstream(read_pip_settings()))
@@ -123,9 +117,9 @@ class Server:
         self._opened.callback(lambda_runtime.stop)
         self._opened.callback(cloudformation.stop)
         self._opened.callback(self.environments.stop)
-        self.alarms = alarms.Alarms(REGION, lambda line: self._say("cloudwatch", line))
+        self.alarms = cloudwatch.Alarms(REGION, lambda line: self._say("cloudwatch", line))
         self._opened.callback(self.alarms.stop)
-        self.schedule = Schedule(REGION, lambda line: self._say("events", line))
+        self.schedule = cloudwatch.Schedule(REGION, lambda line: self._say("events", line))
         self._opened.callback(self.schedule.stop)
         return self
 

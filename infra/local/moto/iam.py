@@ -15,12 +15,10 @@ from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.exceptions import ServiceException
 from moto.iam.access_control import IAMPolicy, IAMRequest, S3IAMRequest
-from moto.iam.exceptions import NotFoundException
-from moto.iam.models import IAMBackend, Role, iam_backends
-from moto.logs.models import LogGroup
+from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 from moto.sts.models import sts_backends
@@ -35,53 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from moto.awslambda.models import LambdaFunction
 
 # What runs inside an environment, as sessions of its role are called.
 INSIDE_VPC = "airflow-env"
-
 # The caller of the request that this thread answers.
 caller_of_request: ContextVar[Caller | None] = ContextVar("caller_of_request", default=None)
 
-_IAM: Any = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
-_STS: Any = sts_backends[DEFAULT_ACCOUNT_ID]["aws"]
-_put_role_policy, _create_role = Role.put_policy, IAMBackend.create_role
-
-
-def install() -> None:
-    """Mend what is lacking."""
-    Role.put_policy = _put_policy
-    Role.update_from_cloudformation_json = classmethod(_update_role)
-    IAMBackend.create_role = _create_bounded_role
-    # With all its streams. CloudFormation, AWS::Logs::LogGroup, "Return values".
-    LogGroup.get_cfn_attribute = lambda group, _: f"{group.arn}:*"
-
-
-def _put_policy(role: Role, name: str, document: Any) -> None:
-    """Keep a policy as JSON (moto's CloudFormation leaves it as it comes out of the template), and since when."""
-    _put_role_policy(role, name, document if isinstance(document, str) else json.dumps(document))
-    role.__dict__.setdefault("put", {}).setdefault(name, []).append((time.monotonic(), role.policies[name]))
-
-
-def _update_role(_: type[Role], original_resource: Role, cloudformation_json: dict[str, Any], **__: Any) -> Role:
-    """Update a role's policies, trust and boundary: moto updates its description only."""
-    role, properties = original_resource, cloudformation_json["Properties"]
-    role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
-    role.permissions_boundary_arn = properties.get("PermissionsBoundary", "")
-    role.description, role.policies = properties.get("Description", ""), {}
-    for policy in properties.get("Policies", []):
-        role.put_policy(policy["PolicyName"], policy["PolicyDocument"])
-    return role
-
-
-def _create_bounded_role(iam: IAMBackend, *args: Any, **kw: Any) -> Role:
-    """Create a role, with a boundary that exists. IAM API, CreateRole: NoSuchEntity."""
-    role: Role = _create_role(iam, *args, **kw)
-    boundary = role.permissions_boundary_arn
-    if boundary and boundary not in iam.managed_policies:
-        iam.delete_role(role.name)
-        raise NotFoundException(f"Scope ARN: {boundary} does not exist or is not attachable.")
-    return role
+_IAM: Any = iam_backends[ACCOUNT]["aws"]
+_STS: Any = sts_backends[ACCOUNT]["aws"]
 
 
 class RefusedError(ServiceException):
@@ -128,42 +87,38 @@ class Caller:
         Effective is what the identity's or the resource's policies allow, and boundary, session policy and the trust of
         a role that is assumed, too. IAM user guide, "Policy evaluation logic" and "Permissions boundaries".
 
-        :param action: such as s3:PutObject, or iam:PassRole with the context iam:PassedToService.
         :param resource: ARN, or ``*``.
-        :param context: condition keys of the request.
+        :param context: condition keys of the request, such as iam:PassedToService.
         """
         role = next((each for each in _IAM.get_roles() if f":assumed-role/{each.name}/" in self.arn), None)
         entity = role.arn if role else self.arn
-        names = {self.arn, entity, f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:root", DEFAULT_ACCOUNT_ID}
-        own = {"aws:PrincipalArn": entity, "aws:PrincipalAccount": DEFAULT_ACCOUNT_ID}
+        own = {"aws:PrincipalArn": entity, "aws:PrincipalAccount": ACCOUNT}
         if ":user/" in self.arn:
             own["aws:username"] = self.arn.rpartition("/")[2]
-        question = Question(action, resource, {**own, **(context or {})}, frozenset(("AWS", name) for name in names))
-        layers = [[*self._identity_policies(role), *_bucket_policies(resource)]]
-        if role and role.permissions_boundary_arn:
-            layers.append([_document(_IAM.managed_policies[role.permissions_boundary_arn])])
-        if self.session_policy:
-            layers.append([_document(self.session_policy)])
+        names = frozenset(("AWS", name) for name in (self.arn, entity, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT))
+        question = Question(action, resource, {**own, **(context or {})}, names)
+        boundary = _IAM.managed_policies.get(role and role.permissions_boundary_arn)
+        layers = [[*self._policies(role), *_bucket_policies(resource)]]
+        layers += [[IAMPolicy(limit)._policy_json] for limit in (boundary, self.session_policy) if limit]
         if action == "sts:AssumeRole":
             layers.append(_trust(resource))
         allowed = all(decide(layer, question) == "Allow" for layer in layers)
         self.calls.add(Call(self.arn, action, resource, allowed))
         return allowed
 
-    def _identity_policies(self, role: Role | None) -> list[Any]:
+    def _policies(self, role: Any) -> list[Any]:
         """Return the policies of the user, or of the role, if it has not been deleted since.
 
-        "A new role's policy may take seconds to count" (IAM guide, "Changes that I make are not always immediately
-        visible"): with LOCAL_IAM_PROPAGATION_SECONDS, a session's requests meet what was put so long ago.
+        IAM guide, "Changes that I make are not always immediately visible": with LOCAL_IAM_PROPAGATION_SECONDS, the
+        requests of a role's sessions meet its policies as they were so long ago.
         """
-        if ":user/" in self.arn:
-            return [_document(policy) for policy in self.access_key.collect_policies()]
-        if role is None:
-            return []
-        seconds = float(os.environ.get("LOCAL_IAM_PROPAGATION_SECONDS", "0")) if self.access_key else 0
-        until = time.monotonic() - seconds
-        counting = [[text for since, text in role.put[name] if since <= until][-1:] for name in role.policies]
-        return [_document(policy) for policy in chain(*counting, role.managed_policies.values())]
+        policies = self.access_key.collect_policies() if ":user/" in self.arn else []
+        if role:
+            seconds = float(os.environ.get("LOCAL_IAM_PROPAGATION_SECONDS", "0")) if self.access_key else 0
+            until = time.monotonic() - seconds
+            counting = [[text for since, text in role.put[name] if since <= until][-1:] for name in role.policies]
+            policies = chain(*counting, role.managed_policies.values())
+        return [IAMPolicy(policy)._policy_json for policy in policies]
 
     def refused(self, action: str) -> RefusedError:
         """Return the error for what the sender may not do."""
@@ -183,8 +138,8 @@ class Iam:
 
     def administrator_keys(self, region: str) -> dict[str, str]:
         """Make the user that deploys; return its credentials as environment variables."""
-        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         _IAM.create_user(region, self._administrator)
         _IAM.put_user_policy(self._administrator, "everything", policy)
         key = _IAM.create_access_key(self._administrator)
@@ -197,30 +152,19 @@ class Iam:
         """
         if "Credential=" not in request.headers.get("Authorization", ""):
             raise RefusedError("MissingAuthenticationToken", "The request is not signed with AWS credentials.")
+        method, path, body = request.method, request.environ["RAW_URI"], request.get_data()
         try:
-            signed = (S3IAMRequest if service_of(request) == "s3" else IAMRequest)(
-                account_id=DEFAULT_ACCOUNT_ID,
-                method=request.method,
-                path=request.environ["RAW_URI"],
-                data={},
-                body=request.get_data(),
-                headers=dict(request.headers),
-                action="",
-            )
+            kind = S3IAMRequest if service_of(request) == "s3" else IAMRequest
+            signed = kind(ACCOUNT, method, path, {}, body, dict(request.headers), action="")
             signed.check_signature()
         except (ServiceException, HTTPException) as error:
             raise RefusedError(getattr(error, "error_type", error.code), error.message) from error
-        key = signed._access_key
-        session = _STS.get_assumed_role_from_access_key(key._access_key_id)
-        return Caller(str(key.arn), self.calls, key, session and session.policy)
+        session = _STS.get_assumed_role_from_access_key(signed._access_key._access_key_id)
+        return Caller(str(signed._access_key.arn), self.calls, signed._access_key, session and session.policy)
 
     def role_may(self, role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
-        """Return whether a role may do something that an AWS service does with it; the answer is kept.
-
-        :param resource: ARN, or ``*``.
-        :param context: condition keys of the request.
-        """
-        session = f"arn:aws:sts::{DEFAULT_ACCOUNT_ID}:assumed-role/{role_arn.rpartition('/')[2]}/service"
+        """Return whether a role may do something that an AWS service does with it; the answer is kept."""
+        session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role_arn.rpartition('/')[2]}/service"
         return Caller(session, self.calls).may(action, resource, context)
 
     def guard(self, app: WSGIApplication) -> WSGIApplication:
@@ -263,15 +207,13 @@ def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, 
     }
 
 
-def may_invoke(function: LambdaFunction, service: str, source_arn: str) -> bool:
+def may_invoke(function: Any, service: str, source_arn: str) -> bool:
     """Return whether a function's own policy (AWS::Lambda::Permission) lets a service invoke it for a resource.
 
     Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge".
-
-    :param service: the service's principal, such as events.amazonaws.com.
     """
-    policy = {"Statement": function.policy.statements}
-    return _let([policy], service, "lambda:InvokeFunction", function.function_arn, _source(source_arn))
+    policy, context = {"Statement": function.policy.statements}, _source(source_arn)
+    return _let([policy], service, "lambda:InvokeFunction", function.function_arn, context)
 
 
 def may_publish(topic_arn: str, service: str, source_arn: str) -> bool:
@@ -279,10 +221,8 @@ def may_publish(topic_arn: str, service: str, source_arn: str) -> bool:
 
     The default names the topic's owner, which CloudWatch says it publishes for; and CloudWatch may not use the key of
     alias/aws/sns. SNS guide, "Example cases for Amazon SNS access control" and "Key management" (AWS services).
-
-    :param service: the service's principal, such as cloudwatch.amazonaws.com.
     """
-    topic = sns_backends[DEFAULT_ACCOUNT_ID][topic_arn.split(":")[3]].topics.get(topic_arn)
+    topic = sns_backends[ACCOUNT][topic_arn.split(":")[3]].topics.get(topic_arn)
     if topic is None or topic.kms_master_key_id == "alias/aws/sns":
         return False
     context = _source(source_arn)
@@ -300,14 +240,10 @@ def _let(policies: list[Any], service: str, action: str, resource: str, context:
     return decide(policies, Question(action, resource, context, frozenset({("Service", service)}))) == "Allow"
 
 
-def _document(policy: Any) -> Any:
-    return IAMPolicy(policy)._policy_json
-
-
 def _bucket_policies(resource: str) -> list[Any]:
     """Return the policy of the bucket that an ARN names, alone or with an object, if it has one."""
     name = resource.removeprefix("arn:aws:s3:::").partition("/")[0]
-    bucket = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.get(name)
+    bucket = s3_backends[ACCOUNT]["aws"].buckets.get(name)
     return [json.loads(bucket.policy)] if bucket and bucket.policy else []
 
 

@@ -9,7 +9,6 @@ an interface VPC endpoint".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -33,22 +32,31 @@ if TYPE_CHECKING:
 
 INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
 _INTERNET = "the internet"
-_EVERYWHERE = [ip_network("0.0.0.0/0")]
+_EVERYWHERE = ["0.0.0.0/0"]
 _HTTPS = 443
 # Where the server finds the VPC that a request has come out of.
 _VPC = "infra.local.vpc"
 
 
-@dataclass(frozen=True)
 class Vpc:
-    """Find what is reached from an environment's network interfaces.
+    """Find what is reached from an environment's network interfaces, now.
 
     :param subnet_ids: where they are.
     :param group_ids: their security groups.
     """
 
-    subnet_ids: tuple[str, ...]
-    group_ids: tuple[str, ...]
+    def __init__(self, subnet_ids: tuple[str, ...], group_ids: tuple[str, ...]) -> None:
+        self.subnet_ids, self.group_ids = subnet_ids, group_ids
+        zones = [zone for ec2 in list(ec2_backends[DEFAULT_ACCOUNT_ID].values()) for zone in list(ec2.subnets.values())]
+        self._subnets: list[Any] = [zone[subnet] for zone in zones for subnet in subnet_ids if subnet in zone]
+        self._ec2: Any = self._subnets[0].ec2_backend if self._subnets else None
+        self._vpc: Any = self._ec2.get_vpc(self._subnets[0].vpc_id) if self._subnets else None
+        self._tables: list[Any] = []
+        for subnet in self._subnets:
+            own = [table for table in self._ec2.route_tables.values() if table.vpc_id == subnet.vpc_id]
+            associated = [table for table in own if subnet.id in table._associations.values()]
+            # A subnet without one has its VPC's main table.
+            self._tables += associated or [table for table in own if table.main_association_id]
 
     def refusal(self, service: str) -> str | None:
         """Return why an endpoint service, such as sqs or codeartifact.api, cannot be reached; None if it can."""
@@ -63,7 +71,7 @@ class Vpc:
         name = f"com.amazonaws.{self._ec2.region_name}.{service}"
         refusals = [
             self._refusal(endpoint)
-            for endpoint in self._ec2.vpc_end_points.values()
+            for endpoint in list(self._ec2.vpc_end_points.values())
             if (endpoint.vpc_id, endpoint.state, endpoint.service_name) == (self._vpc.id, "available", name)
         ]
         return None if None in refusals else next(iter(refusals), f"the VPC has no endpoint {name}")
@@ -74,13 +82,10 @@ class Vpc:
 
         An internet gateway alone is none: these interfaces have no public address. MWAA guide, "About networking".
         """
-        ways = [
-            route.nat_gateway or route.transit_gateway
-            for table in self._route_tables
-            for route in table.routes
-            if route.destination_cidr_block == "0.0.0.0/0"
-        ]
-        return bool(ways) and len(ways) == len(self._route_tables) and all(ways) and self._lets_out(_EVERYWHERE, [])
+        routes = [{route.destination_cidr_block: route for route in table.routes} for table in self._tables]
+        ways = [table.get("0.0.0.0/0") for table in routes]
+        lead_out = [bool(way and (way.nat_gateway or way.transit_gateway)) for way in ways]
+        return bool(lead_out) and all(lead_out) and self._let("egress", self.group_ids, [], _EVERYWHERE)
 
     @property
     def closed_to_itself(self) -> str | None:
@@ -88,21 +93,19 @@ class Vpc:
 
         MWAA guide, "Security in your VPC": the group has an inbound rule for itself, for all traffic or these ports.
         """
-        for port in (_HTTPS, 5432):
-            if not _lets(self._rules(self.group_ids, "ingress"), [], self.group_ids, port):
-                return f"no inbound rule of {', '.join(self.group_ids)} lets in its own members at port {port}"
-        return None
+        closed = [port for port in (_HTTPS, 5432) if not self._let("ingress", self.group_ids, self.group_ids, [], port)]
+        why = f"no inbound rule of {', '.join(self.group_ids)} lets in its own members at port"
+        return f"{why} {closed[0]}" if closed else None
 
     def _refusal(self, endpoint: VPCEndPoint) -> str | None:
         """Return why an endpoint leads nowhere, by the first rule that it breaks."""
-        interface, interfaces = endpoint.vpc_endpoint_type == "Interface", set(endpoint.subnet_ids or [])
-        tables = [table.id for table in self._route_tables if table.id not in (endpoint.route_table_ids or [])]
-        beyond = [subnet for subnet in self.subnet_ids if subnet not in interfaces]
+        interface, subnets = endpoint.vpc_endpoint_type == "Interface", endpoint.subnet_ids or []
+        tables = [table.id for table in self._tables if table.id not in (endpoint.route_table_ids or [])]
+        beyond = [subnet for subnet in self.subnet_ids if subnet not in subnets]
         default = self._ec2.get_security_group_from_name("default", vpc_id=self._vpc.id)
         groups = endpoint.security_group_ids or [default.id]
-        ranges = [ip_network(self._ec2.get_subnet(subnet).cidr_block) for subnet in interfaces]
-        own, inbound = [ip_network(subnet.cidr_block) for subnet in self._subnets], self._rules(groups, "ingress")
-        reachable = self._lets_out(ranges, groups) if interface else self._lets_out(_EVERYWHERE, [])
+        ranges = [self._ec2.get_subnet(subnet).cidr_block for subnet in subnets] if interface else _EVERYWHERE
+        own = [subnet.cidr_block for subnet in self._subnets]
         rules = [
             # VPC guide, "Gateway endpoints": names are resolved by the VPC, and the route is the table's.
             (not self._vpc.enable_dns_support, "the VPC does not resolve names (EnableDnsSupport)"),
@@ -113,67 +116,41 @@ class Vpc:
             # MWAA guide: "Ensure that your two private subnets in different Availability Zones are selected". Between
             # zones AWS would carry the traffic, until the zone with the one interface fails.
             (interface and beyond, f"it has no interface in {', '.join(beyond)}"),
-            (not reachable, f"no outbound rule of {', '.join(self.group_ids)} leads to it at port 443"),
             (
-                interface and not _lets(inbound, own, self.group_ids, _HTTPS),
+                not self._let("egress", self.group_ids, groups if interface else [], ranges),
+                f"no outbound rule of {', '.join(self.group_ids)} leads to it at port 443",
+            ),
+            (
+                interface and not self._let("ingress", groups, self.group_ids, own),
                 f"no inbound rule of {', '.join(groups)} lets in {', '.join(self.group_ids)} at port 443",
             ),
         ]
         return next((f"{endpoint.id} ({endpoint.service_name}): {why}" for broken, why in rules if broken), None)
 
-    @property
-    def _subnets(self) -> list[Any]:
-        zones = [zone for ec2 in list(ec2_backends[DEFAULT_ACCOUNT_ID].values()) for zone in list(ec2.subnets.values())]
-        return [zone[subnet] for zone in zones for subnet in self.subnet_ids if subnet in zone]
-
-    @property
-    def _ec2(self) -> Any:
-        return self._subnets[0].ec2_backend
-
-    @property
-    def _vpc(self) -> Any:
-        return self._ec2.get_vpc(self._subnets[0].vpc_id)
-
-    @property
-    def _route_tables(self) -> list[Any]:
-        """List the subnets' route tables: a subnet without one has its VPC's main table."""
-        tables = []
-        for subnet in self._subnets:
-            own = [table for table in subnet.ec2_backend.route_tables.values() if table.vpc_id == subnet.vpc_id]
-            associated = [table for table in own if subnet.id in table._associations.values()]
-            tables += associated or [table for table in own if table.main_association_id]
-        return tables
-
-    def _rules(self, group_ids: Iterable[str], direction: str) -> list[SecurityGroupRule]:
+    def _let(
+        self, direction: str, group_ids: Iterable[str], peers: Iterable[str], ranges: list[str], port: int = _HTTPS
+    ) -> bool:
+        """Return whether groups' rules let TCP through at a port, for a group's members or all of some addresses."""
         groups = [self._ec2.get_security_group_from_id(group_id) for group_id in group_ids]
-        return [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
+        rules = [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
+        through = [rule for rule in rules if rule.ip_protocol == "-1" or _opens(rule, port)]
+        open_to = [ip_network(rule.cidr_ipv4) for rule in through if rule.cidr_ipv4]
+        covered = [any(ip_network(one).subnet_of(each) for each in open_to) for one in ranges]
+        return (bool(ranges) and all(covered)) or any(rule.source_group.get("GroupId") in peers for rule in through)
 
-    def _lets_out(self, ranges: list[Any], groups: Iterable[str]) -> bool:
-        return _lets(self._rules(self.group_ids, "egress"), ranges, groups, _HTTPS)
 
-
-def _lets(rules: list[SecurityGroupRule], ranges: list[Any], groups: Iterable[str], port: int) -> bool:
-    """Return whether rules let TCP through at a port, between group members or for all of some address ranges."""
-    through = [
-        rule
-        for rule in rules
-        if rule.ip_protocol == "-1"
-        or (rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0))
-    ]
-    open_to = [ip_network(rule.cidr_ipv4) for rule in through if rule.cidr_ipv4]
-    covered = bool(ranges) and all(any(one.subnet_of(each) for each in open_to) for one in ranges)
-    return covered or any(rule.source_group.get("GroupId") in groups for rule in through)
+def _opens(rule: SecurityGroupRule, port: int) -> bool:
+    return rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0)
 
 
 class Handler(MotoRequestHandler):
     """Log no request: a URL can carry what is nobody's business. Close a connection that gets no answer."""
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+    def log_request(self, *_: object) -> None:
         """Say nothing."""
 
-    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+    def connection_dropped(self, *_: object) -> None:
         """Close the connection."""
-        del error, environ
         self.close_connection = True
 
 

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from moto.awslambda.models import lambda_backends
 from moto.events.models import events_backends
 
+from infra.local.moto.cloudwatch import Schedule
 from infra.local.moto.iam import assume_role, caller_of_request, may_invoke, may_publish
-from infra.local.moto.schedule import Schedule
 from infra.local.server import REGION
 from tests.infra.local.test_iam import OWNER, acting_as, allowing, code_of, role
 

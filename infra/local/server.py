@@ -71,9 +71,9 @@ class Server:
     ) -> None:
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
         self._folder, self._say = folder, say
-        self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
-        self._keys = self.iam.administrator_keys(REGION)
-        self._moto = self.iam.guard(gaps.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
+        self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}", REGION)
+        self._keys = self.iam.keys
+        self._moto = self.iam.guard(DomainDispatcherApplication(create_backend_app))
         self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=vpc.Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
         self._opened = ExitStack()

@@ -44,9 +44,6 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 _STATISTICS: Any = {"Minimum": min, "Maximum": max, "Sum": sum, "SampleCount": len, "Average": statistics.fmean}
-# The evaluation range is longer than the evaluation periods: the guide's tables show five data points for three.
-_MORE_PERIODS = 2
-_EVALUATION_SECONDS = 60.0
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
@@ -77,9 +74,8 @@ def _put_and_count(group: LogGroup, log_stream_name: str, log_events: list[dict[
             # A default value is reported when events arrive of which none fits. Guide: "Publishing metrics …".
             default = [] if metric.get("defaultValue") is None else [float(metric["defaultValue"])]
             if values := [float(metric["metricValue"])] * matches or default:
-                metrics.put_metric_data(
-                    metric["metricNamespace"], [{"MetricName": metric["metricName"], "Values": values}]
-                )
+                datum = {"MetricName": metric["metricName"], "Values": values}
+                metrics.put_metric_data(metric["metricNamespace"], [datum])
     for message in messages:
         with suppress(ValueError, KeyError, TypeError):  # else it is in the embedded metric format
             logged = json.loads(message)
@@ -120,12 +116,7 @@ def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-
-    def stop() -> None:
-        stopped.set()
-        thread.join()
-
-    return stop
+    return lambda: (stopped.set(), thread.join())
 
 
 class Alarms:
@@ -133,7 +124,7 @@ class Alarms:
 
     def __init__(self, region: str, say: Callable[[str], None]) -> None:
         self._region, self._say, self._lock = region, say, threading.Lock()
-        self.stop = repeat(lambda: self.evaluate(datetime.now(UTC)), _EVALUATION_SECONDS)
+        self.stop = repeat(lambda: self.evaluate(datetime.now(UTC)), 60)
 
     def evaluate(self, now: datetime) -> None:
         """Judge every alarm, and let those whose state changes act.
@@ -210,7 +201,8 @@ def _data_points(alarm: Alarm, data: Sequence[Any], now: datetime) -> list[float
         if (datum.namespace, datum.name, {(d.name, d.value) for d in datum.dimensions}) == metric:
             at = datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
             values.setdefault((now - at) // period, []).append(datum.value)
-    ages = range(int(alarm.evaluation_periods) + _MORE_PERIODS - 1, -1, -1)
+    # The range is longer than the evaluation periods: the guide's tables show five data points for three.
+    ages = range(int(alarm.evaluation_periods) + 1, -1, -1)
     return [_STATISTICS[alarm.statistic](values[age]) if age in values else None for age in ages]
 
 

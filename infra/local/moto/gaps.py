@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from contextlib import nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +20,8 @@ from moto.logs.models import LogGroup
 from moto.s3.models import FakeBucket, s3_backends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from moto.ec2.models import EC2Backend
 
 _put_role_policy, _create_role = Role.put_policy, IAMBackend.create_role
@@ -51,17 +48,6 @@ def install() -> None:
     FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
 
 
-def one_put_at_a_time(app: WSGIApplication) -> WSGIApplication:
-    """Let S3 decide a conditional write at one moment: moto looks first and writes later."""
-    lock = threading.Lock()
-
-    def serialized(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        with lock if environ["REQUEST_METHOD"] == "PUT" else nullcontext():
-            return app(environ, start_response)
-
-    return serialized
-
-
 def _finish(model: Any, finish: Callable[[Any, dict[str, Any]], None]) -> None:
     """Let a function finish what moto's CloudFormation makes of a model: it is given that and the properties."""
     create = model.create_from_cloudformation_json.__func__
@@ -86,19 +72,13 @@ def _is_true(value: Any) -> bool:
 
 def _set_egress(group: SecurityGroup, properties: dict[str, Any]) -> None:
     """Put a group's own outbound rules in the place of the one that lets everything out."""
-    if rules := properties.get("SecurityGroupEgress"):
-        group.egress_rules = [
-            SecurityGroupRule(
-                group.ec2_backend,
-                rule["IpProtocol"],
-                group.id,
-                rule.get("FromPort"),
-                rule.get("ToPort"),
-                ip_range={"CidrIp": rule["CidrIp"]} if "CidrIp" in rule else None,
-                source_group={"GroupId": rule["DestinationSecurityGroupId"]} if "CidrIp" not in rule else None,
-            )
-            for rule in rules
-        ]
+    rules = []
+    for rule in properties.get("SecurityGroupEgress", []):
+        cidr, peer = rule.get("CidrIp"), rule.get("DestinationSecurityGroupId")
+        names = {"CidrIp": cidr} if cidr else None, {"GroupId": peer} if peer else None
+        ports = rule.get("FromPort"), rule.get("ToPort")
+        rules.append(SecurityGroupRule(group.ec2_backend, rule["IpProtocol"], group.id, *ports, *names))
+    group.egress_rules = rules or group.egress_rules
 
 
 def _set_up(bucket: FakeBucket, properties: dict[str, Any]) -> None:
@@ -125,21 +105,18 @@ def _create_valid_endpoint(backend: EC2Backend, vpc_id: str, service_name: str, 
     zones = [backend.get_subnet(subnet).availability_zone for subnet in endpoint.get("subnet_ids") or []]
     strangers = [each for each in endpoint.get("security_group_ids") or [] if each not in backend.groups[vpc_id]]
     private_dns = endpoint["endpoint_type"] == "Interface" and _is_true(endpoint.get("private_dns_enabled"))
-    named = {
-        (other.vpc_id, other.state, other.service_name)
-        for other in backend.vpc_end_points.values()
-        if other.private_dns_enabled
-    }
+    others = [each for each in backend.vpc_end_points.values() if each.private_dns_enabled]
+    named = {(other.vpc_id, other.state, other.service_name) for other in others}
     if len(zones) > len(set(zones)):
         raise EC2ClientError("DuplicateSubnetsInSameZone", "Found another subnet of the endpoint in the same zone.")
     if strangers:
         raise EC2ClientError("InvalidParameter", f"Security group {strangers[0]} and {vpc_id} are different networks.")
     if private_dns and not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
-        message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames of the VPC"
-        raise EC2ClientError("InvalidParameter", message)
+        why = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames of the VPC"
+        raise EC2ClientError("InvalidParameter", why)
     if private_dns and (vpc_id, "available", service_name) in named:
-        message = f"private-dns-enabled cannot be set: there is already a conflicting DNS domain for {service_name}"
-        raise EC2ClientError("InvalidParameter", message)
+        why = f"private-dns-enabled cannot be set: there is already a conflicting DNS domain for {service_name}"
+        raise EC2ClientError("InvalidParameter", why)
     return _create_endpoint(backend, vpc_id, service_name, *args, **endpoint)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.exceptions import ServiceException
@@ -127,23 +129,18 @@ class Caller:
 
 
 class Iam:
-    """Know the callers.
+    """Know the callers, and make the user that deploys."""
 
-    :param administrator: name of the user that deploys.
-    """
-
-    def __init__(self, administrator: str) -> None:
+    def __init__(self, administrator: str, region: str) -> None:
         self.calls: set[Call] = set()
-        self._administrator = administrator
-
-    def administrator_keys(self, region: str) -> dict[str, str]:
-        """Make the user that deploys; return its credentials as environment variables."""
-        statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        _IAM.create_user(region, self._administrator)
-        _IAM.put_user_policy(self._administrator, "everything", policy)
-        key = _IAM.create_access_key(self._administrator)
-        return {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
+        self._writing = threading.Lock()
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        _IAM.create_user(region, administrator)
+        _IAM.put_user_policy(administrator, "everything", policy)
+        key = _IAM.create_access_key(administrator)
+        # As environment variables.
+        self.keys = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
 
     def caller(self, request: Request) -> Caller:
         """Return the sender of a request.
@@ -168,18 +165,17 @@ class Iam:
         return Caller(session, self.calls).may(action, resource, context)
 
     def guard(self, app: WSGIApplication) -> WSGIApplication:
-        """Let through to an application what its caller may do.
-
-        :param app: moto, or whatever does not ask for itself; its requests come with their caller in the environment.
-        """
+        """Let through to an application, moto or what does not ask for itself, what its requests' callers may do."""
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            request, caller = Request(environ), environ[CALLER]
+            request, caller = Request(environ), cast("Caller", environ[CALLER])
             action, resource, context = question_of(request)
             if not caller.may(action, resource, context):
                 return caller.refused(action).response(request)(environ, start_response)
             environ["wsgi.input"].seek(0)  # the form has been read to learn the action
-            response: Response = Response.from_app(app, environ)
+            # S3 decides a conditional write at one moment; moto looks first and writes later.
+            with self._writing if action == "s3:PutObject" else nullcontext():
+                response: Response = Response.from_app(app, environ)
             # S3 tells only those who may list a bucket that an object is not in it.
             hidden = response.status_code == HTTPStatus.NOT_FOUND and action.startswith("s3:GetObject")
             if hidden and not caller.may("s3:ListBucket", resource.partition("/")[0], context):

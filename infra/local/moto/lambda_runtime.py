@@ -69,7 +69,7 @@ class _Environment:
             self.process.stdin.write(json.dumps(event).encode() + b"\n")
             self.process.stdin.flush()
         ready = select([self.process.stdout], [], [], timeout)[0]
-        if ready and (answer := self.process.stdout.readline()):
+        if ready and (answer := self.process.stdout.readline()).endswith(b"\n"):
             return *json.loads(answer), self._log.read()
         self.process.kill()
         status, error, message = self.process.wait(), "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"
@@ -90,33 +90,27 @@ class _Runtime:
     def __init__(self, endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
         self.endpoint_url, self.role_may, self.stopped = endpoint_url, role_may, threading.Event()
         self.retry_scale = float(os.environ.get("LOCAL_LAMBDA_RETRY_SCALE", "1"))
-        self._idle: dict[Any, list[_Environment]] = {}
-        self._lock = threading.Lock()
+        self.idle: dict[Any, list[_Environment]] = {}
+        self.lock = threading.Lock()
 
     def run(self, function: LambdaFunction, event: Any) -> tuple[Any, bool]:
         """Run an event where it is warm, or in a new environment; return the result and whether the function failed."""
         # Of other code or configuration, a function begins anew.
         settings = function.handler, function.timeout, function.role, *function.environment_vars.items()
         version = function.function_arn, function.code_bytes, settings
-        with self._lock:
-            idle = self._idle.setdefault(version, [])
+        with self.lock:
+            idle = self.idle.setdefault(version, [])
             environment = idle.pop() if idle else None
         environment = environment or _Environment(function, self.endpoint_url())
         result, failed, log = environment.run(event, function.timeout)
         _keep_log(function, environment.stream, log)
         _count(function, Invocations=1, Errors=int(failed))
-        with self._lock:
+        with self.lock:
             if self.stopped.is_set() or environment.process.poll() is not None:
                 environment.stop()
             else:
                 idle.append(environment)
         return result, failed
-
-    def stop(self) -> None:
-        self.stopped.set()
-        with self._lock:
-            for environment in chain(*self._idle.values()):
-                environment.stop()
 
 
 _runtime = _Runtime(str, lambda *_: True)
@@ -134,7 +128,10 @@ def install(endpoint_url: Callable[[], str], role_may: Callable[[str, str, str],
 
 def stop() -> None:
     """End the processes of all functions, and the retries that wait."""
-    _runtime.stop()
+    _runtime.stopped.set()
+    with _runtime.lock:
+        for environment in chain(*_runtime.idle.values()):
+            environment.stop()
 
 
 def python() -> str:

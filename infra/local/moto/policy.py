@@ -6,9 +6,9 @@ Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,18 +17,16 @@ _PLACEHOLDER = re.compile(r"(\$\{[^}]*\}|\*|\?)")
 _OPERATOR = re.compile(r"(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?")
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """Describe a request to IAM.
 
-    :param resource: ARN, or ``*``.
     :param context: condition keys of the request.
     :param principals: the requester's names, as a resource's policy may name it: kind (AWS, Service) and name.
     """
 
     action: str
     resource: str
-    context: Mapping[str, str | list[str]] = field(default_factory=dict)
+    context: Mapping[str, Any] = MappingProxyType({})
     principals: frozenset[tuple[str, str]] = frozenset()
 
 

@@ -21,9 +21,8 @@ _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 # Services whose operations are told by method and path: as they sign to botocore's name.
 _REST = {"airflow": "mwaa", "lambda": "lambda"}
 # Actions whose names are not their service's and operation's.
-_ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction", "lambda:InvokeAsync": "lambda:InvokeFunction"}
-# Endpoint services that are not called as their service signs. VPC user guide, "AWS services that integrate with
-# AWS PrivateLink".
+_ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
+# Endpoint services that are not called as their service signs. VPC user guide, "AWS services that integrate with …".
 _ENDPOINTS = {"codeartifact": "codeartifact.api", "ecr": "ecr.api"}
 
 
@@ -49,7 +48,8 @@ def question_of(request: Request) -> tuple[str, str, dict[str, str | list[str]]]
     if service == "s3":
         asked_for = {"s3:prefix": request.args["prefix"]} if "prefix" in request.args else {}
         return *_of_s3(request), {**context, **asked_for}
-    body = _body(request)
+    body = request.form.to_dict() or request.get_json(force=True, silent=True)
+    body = body if isinstance(body, dict) else {}
     if "Namespace" in body:
         context["cloudwatch:namespace"] = body["Namespace"]
     prefix = "cloudwatch" if service == "monitoring" else service
@@ -64,13 +64,6 @@ def _signed_for(request: Request) -> tuple[str, str]:
     return (signed[1], signed[2]) if signed else ("", "")
 
 
-def _body(request: Request) -> dict[str, Any]:
-    if request.form or "json" not in request.headers.get("Content-Type", ""):
-        return request.form.to_dict()
-    body = request.get_json(force=True, silent=True)
-    return body if isinstance(body, dict) else {}
-
-
 def _operation(request: Request, service: str) -> tuple[str, str, str]:
     """Return an operation's name and, of REST services, what its path names first and the prefix of its host."""
     if service not in _REST:
@@ -80,8 +73,8 @@ def _operation(request: Request, service: str) -> tuple[str, str, str]:
         operation, parameters = get_service_router(_REST[service]).match(MotoRequest(request.environ))
     except NotFound:
         return request.method, "", ""
-    prefix = (operation.endpoint or {}).get("hostPrefix", "").rstrip(".")
-    return operation.name, next(iter(parameters.values()), ""), prefix
+    endpoint: Any = operation.endpoint or {}
+    return operation.name, next(iter(parameters.values()), ""), endpoint.get("hostPrefix", "").rstrip(".")
 
 
 def _resource(service: str, arn: str, body: dict[str, Any], name: str, operation: str) -> str:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import WSGIEnvironment
-    from moto.ec2.models.security_groups import SecurityGroupRule
     from moto.ec2.models.vpcs import VPCEndPoint
 
     from infra.local.moto.iam import Caller
@@ -39,11 +38,7 @@ _VPC = "infra.local.vpc"
 
 
 class Vpc:
-    """Find what is reached from an environment's network interfaces, now.
-
-    :param subnet_ids: where they are.
-    :param group_ids: their security groups.
-    """
+    """Find what is reached from network interfaces in subnets, with security groups, as they are now."""
 
     def __init__(self, subnet_ids: tuple[str, ...], group_ids: tuple[str, ...]) -> None:
         self.subnet_ids, self.group_ids = subnet_ids, group_ids
@@ -127,20 +122,19 @@ class Vpc:
         ]
         return next((f"{endpoint.id} ({endpoint.service_name}): {why}" for broken, why in rules if broken), None)
 
-    def _let(
-        self, direction: str, group_ids: Iterable[str], peers: Iterable[str], ranges: list[str], port: int = _HTTPS
-    ) -> bool:
-        """Return whether groups' rules let TCP through at a port, for a group's members or all of some addresses."""
+    def _let(self, direction: str, group_ids: Any, peers: Any, ranges: list[str], port: int = _HTTPS) -> bool:
+        """Return whether groups' rules let TCP through at a port, for peers' members or all of some addresses."""
         groups = [self._ec2.get_security_group_from_id(group_id) for group_id in group_ids]
         rules = [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
-        through = [rule for rule in rules if rule.ip_protocol == "-1" or _opens(rule, port)]
+        through = [
+            rule
+            for rule in rules
+            if rule.ip_protocol == "-1"
+            or (rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0))
+        ]
         open_to = [ip_network(rule.cidr_ipv4) for rule in through if rule.cidr_ipv4]
         covered = [any(ip_network(one).subnet_of(each) for each in open_to) for one in ranges]
         return (bool(ranges) and all(covered)) or any(rule.source_group.get("GroupId") in peers for rule in through)
-
-
-def _opens(rule: SecurityGroupRule, port: int) -> bool:
-    return rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0)
 
 
 class Handler(MotoRequestHandler):
@@ -155,11 +149,7 @@ class Handler(MotoRequestHandler):
 
 
 class Proxy:
-    """Be a forward proxy in front of AWS, for requests that come out of a VPC.
-
-    :param aws: where AWS is.
-    :param say: told once why a service is not reached.
-    """
+    """Be a forward proxy in front of AWS, for requests that come out of VPCs; say once why a service is not reached."""
 
     def __init__(self, aws: str, say: Callable[[str], None]) -> None:
         self._aws, self._say = aws, say

@@ -116,7 +116,12 @@ def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    return lambda: (stopped.set(), thread.join())
+
+    def stop() -> None:
+        stopped.set()
+        thread.join()
+
+    return stop
 
 
 class Alarms:
@@ -171,9 +176,8 @@ class Alarms:
 def state_of(breaching: Sequence[bool | None], periods: int, to_alarm: int, missing: str) -> str | None:
     """Return the state that data points give an alarm; None to keep the one it has.
 
-    :param breaching: of the evaluation range, the oldest first; None where there is no data.
+    :param breaching: the evaluation range, the oldest first; None where there is no data.
     :param periods: N of "M out of N", of which to_alarm is M.
-    :param missing: TreatMissingData.
     """
     real = [point for point in breaching if point is not None]
     lacking = periods - len(real)
@@ -223,10 +227,9 @@ class Schedule:
                     self.fire(rule)
 
     def fire(self, rule: Rule) -> None:
-        """Invoke a rule's functions, those that let it.
+        """Invoke a rule's functions that let it; to others it is a failed invocation, of which they hear nothing.
 
-        Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge": else it is a failed
-        invocation, and the function hears nothing of it.
+        Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge".
         """
         kind = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
         where = {"account": DEFAULT_ACCOUNT_ID, "region": self._region, "resources": [rule.arn]}

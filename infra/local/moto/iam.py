@@ -188,8 +188,7 @@ class Iam:
 def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Let an AWS service assume a role; return its credentials as environment variables.
 
-    :param service: the service's principal, such as lambda.amazonaws.com.
-    :param context: for whom the service does it, as aws:SourceAccount and aws:SourceArn tell.
+    :param context: for whom the service, such as lambda.amazonaws.com, does it: aws:SourceAccount and aws:SourceArn.
     :raises PermissionError: when the role does not trust the service, or not for this.
     """
     if not _let(_trust(role_arn), service, "sts:AssumeRole", role_arn, context or {}):

@@ -117,10 +117,7 @@ _runtime = _Runtime(str, lambda *_: True)
 
 
 def install(endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
-    """Let moto's functions run here.
-
-    :param role_may: asked, before Lambda writes a log or sends a message, about the function's role, action, resource.
-    """
+    """Let moto's functions run here; role_may is asked before Lambda writes a log or sends a message for them."""
     global _runtime  # noqa: PLW0603  (moto calls what is put into its classes: there is no other way to reach it)
     _runtime = _Runtime(endpoint_url, role_may)
     LambdaFunction.invoke = _invoke
@@ -155,9 +152,7 @@ def _invoke(function: LambdaFunction, body: Any, request_headers: Any, response_
 def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None] = lambda _: None) -> threading.Thread:
     """Let a function have an event, as EventBridge, CloudFormation and InvocationType=Event do; wait for nothing.
 
-    The thread ends when the function has taken the event, or when all attempts have failed.
-
-    :param say: told what became of every attempt.
+    The thread ends when the function has taken the event, or when all attempts have failed: of each, say is told.
     """
     thread = threading.Thread(target=_attempt, args=(function, event, say), daemon=True)
     thread.start()
@@ -165,9 +160,8 @@ def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None
 
 
 def check_destination(function: LambdaFunction, config: dict[str, Any]) -> None:
-    """Check that a function's role may send to its destination. API, PutFunctionEventInvokeConfig.
+    """Check that a function's role may send to the destination of a configuration. API, PutFunctionEventInvokeConfig.
 
-    :param config: properties of AWS::Lambda::EventInvokeConfig.
     :raises ValueError: in Lambda's words.
     """
     arn = _destination(config)

@@ -18,9 +18,8 @@ _OPERATOR = re.compile(r"(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?
 
 
 class Question(NamedTuple):
-    """Describe a request to IAM.
+    """Describe a request to IAM: its condition keys are the context.
 
-    :param context: condition keys of the request.
     :param principals: the requester's names, as a resource's policy may name it: kind (AWS, Service) and name.
     """
 

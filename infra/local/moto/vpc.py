@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from infra.local.moto.iam import Caller
 
 INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
-_INTERNET = "the internet"
-_EVERYWHERE = ["0.0.0.0/0"]
-_HTTPS = 443
+_INTERNET, _EVERYWHERE, _HTTPS = "the internet", ["0.0.0.0/0"], 443
 # Where the server finds the VPC that a request has come out of.
 _VPC = "infra.local.vpc"
 
@@ -100,7 +98,9 @@ class Vpc:
         default = self._ec2.get_security_group_from_name("default", vpc_id=self._vpc.id)
         groups = endpoint.security_group_ids or [default.id]
         ranges = [self._ec2.get_subnet(subnet).cidr_block for subnet in subnets] if interface else _EVERYWHERE
-        own = [subnet.cidr_block for subnet in self._subnets]
+        lets_out = self._let("egress", self.group_ids, groups if interface else [], ranges)
+        lets_in = self._let("ingress", groups, self.group_ids, [subnet.cidr_block for subnet in self._subnets])
+        clients = ", ".join(self.group_ids)
         rules = [
             # VPC guide, "Gateway endpoints": names are resolved by the VPC, and the route is the table's.
             (not self._vpc.enable_dns_support, "the VPC does not resolve names (EnableDnsSupport)"),
@@ -111,14 +111,8 @@ class Vpc:
             # MWAA guide: "Ensure that your two private subnets in different Availability Zones are selected". Between
             # zones AWS would carry the traffic, until the zone with the one interface fails.
             (interface and beyond, f"it has no interface in {', '.join(beyond)}"),
-            (
-                not self._let("egress", self.group_ids, groups if interface else [], ranges),
-                f"no outbound rule of {', '.join(self.group_ids)} leads to it at port 443",
-            ),
-            (
-                interface and not self._let("ingress", groups, self.group_ids, own),
-                f"no inbound rule of {', '.join(groups)} lets in {', '.join(self.group_ids)} at port 443",
-            ),
+            (not lets_out, f"no outbound rule of {clients} leads to it at port 443"),
+            (interface and not lets_in, f"no inbound rule of {', '.join(groups)} lets in {clients} at port 443"),
         ]
         return next((f"{endpoint.id} ({endpoint.service_name}): {why}" for broken, why in rules if broken), None)
 
@@ -126,15 +120,14 @@ class Vpc:
         """Return whether groups' rules let TCP through at a port, for peers' members or all of some addresses."""
         groups = [self._ec2.get_security_group_from_id(group_id) for group_id in group_ids]
         rules = [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
-        through = [
-            rule
-            for rule in rules
-            if rule.ip_protocol == "-1"
-            or (rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0))
-        ]
+        through = [rule for rule in rules if rule.ip_protocol == "-1" or _opens(rule, port)]
         open_to = [ip_network(rule.cidr_ipv4) for rule in through if rule.cidr_ipv4]
         covered = [any(ip_network(one).subnet_of(each) for each in open_to) for one in ranges]
         return (bool(ranges) and all(covered)) or any(rule.source_group.get("GroupId") in peers for rule in through)
+
+
+def _opens(rule: Any, port: int) -> bool:
+    return rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0)
 
 
 class Handler(MotoRequestHandler):
@@ -185,9 +178,6 @@ class Proxy:
 
 
 def expect_proxy(environ: WSGIEnvironment, caller: Caller) -> None:
-    """Check that requests of what runs inside an environment come through its VPC.
-
-    :raises RefusedError: when one has come past it, which is this machine's fault, not AWS's.
-    """
+    """Refuse a request of what runs inside an environment that has come past its VPC, which is this machine's fault."""
     if caller.arn.endswith(f"/{INSIDE_VPC}") and _VPC not in environ:
         raise RefusedError("AccessDenied", f"{caller.arn} came without its VPC's proxy: set HTTP_PROXY and http_proxy")

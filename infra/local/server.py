@@ -23,10 +23,9 @@ from infra.local.codeartifact.index import index
 from infra.local.codeartifact.resources import CALLER
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from infra.local.moto import alarms, cloudformation, ec2, filter_pattern, iam, lambda_runtime, resources, s3, vpc
+from infra.local.moto import cloudformation, cloudwatch, gaps, lambda_runtime, resources, vpc
 from infra.local.moto.iam import Iam, RefusedError, caller_of_request
 from infra.local.moto.requested import service_of
-from infra.local.moto.schedule import Schedule
 from infra.local.mwaa.configuration import Surroundings
 from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 from infra.local.mwaa.environments import Environments
@@ -56,11 +55,12 @@ class Server(ExitStack):
         super().__init__()
         self._folder, self._say = folder, say
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
-        self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}")
-        self._keys = self.iam.administrator_keys(REGION)
+        self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}", REGION)
+        self._keys = self.iam.keys
         self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=vpc.Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
-        self._proxies = vpc.Proxies(self.endpoint_url, self._dispatch, partial(say, "vpc"))
+        self._proxy = vpc.Proxy(self.endpoint_url, partial(say, "vpc"))
+        self.proxy_url = self._proxy.url
         around = Surroundings(
             folder=folder / "environments",
             endpoint_url=lambda: self.endpoint_url,
@@ -78,23 +78,23 @@ class Server(ExitStack):
     def __enter__(self) -> Self:
         """Start serving."""
         self._folder.mkdir(parents=True)
-        for part in (ec2, iam, s3, alarms, filter_pattern):
-            part.install()
+        gaps.install()
+        cloudwatch.install()
         cloudformation.install(REGION)
         lambda_runtime.install(lambda: self.endpoint_url, self.iam.role_may)
         stand_ins = {"codeartifact": self.codeartifact, "environments": self.environments}
         resources.install(**stand_ins, client=self.client, answers_url=self.endpoint_url + _ANSWERS_PATH)
         self._index = index(self.codeartifact, self.enter_context(Upstream(read_pip_settings())))
-        self._moto = self.iam.guard(s3.one_put_at_a_time(DomainDispatcherApplication(create_backend_app)))
+        self._moto = self.iam.guard(DomainDispatcherApplication(create_backend_app))
         self._services: dict[str, WSGIApplication] = {
             "codeartifact": codeartifact_control_plane(self.codeartifact, lambda: self.endpoint_url),
             "airflow": self.iam.guard(mwaa_control_plane(self.environments)),
         }
         thread = threading.Thread(target=self._http.serve_forever, name="aws")
         thread.start()
-        self.alarms = alarms.Alarms(REGION, partial(self._say, "cloudwatch"))
-        self.schedule = Schedule(REGION, partial(self._say, "events"))
-        ends = [self.schedule.stop, self.alarms.stop, self.environments.stop, self._proxies.close, cloudformation.stop]
+        self.alarms = cloudwatch.Alarms(REGION, partial(self._say, "cloudwatch"))
+        self.schedule = cloudwatch.Schedule(REGION, partial(self._say, "events"))
+        ends = [self.schedule.stop, self.alarms.stop, self.environments.stop, cloudformation.stop]
         ends += [lambda_runtime.stop, self._http.shutdown, self._http.server_close, thread.join]
         for end in reversed(ends):  # the last one that it is told is called first
             self.callback(end)
@@ -117,11 +117,8 @@ class Server(ExitStack):
         session: Any = boto3.Session(key, secret, region_name=REGION)
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(inject_host_prefix=False))
 
-    def proxy_url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:
-        """Return the address of the forward proxy through which what runs in an environment's network reaches AWS."""
-        return self._proxies.url(vpc.Vpc(tuple(subnet_ids), tuple(group_ids)))
-
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        self._proxy.enter(environ)
         request = Request(environ)
         if request.path.startswith(_ANSWERS_PATH):
             return _take_answer(request)(environ, start_response)

@@ -8,7 +8,7 @@ from typing import Any
 from moto.cloudformation.models import Event, cloudformation_backends
 from moto.core.common_models import CloudFormationModel
 
-from infra.local.moto import cloudformation, s3
+from infra.local.moto import cloudformation, gaps
 from tests.infra import scripted_aws
 
 
@@ -58,6 +58,6 @@ class Stubborn(CloudFormationModel):
 
 
 if __name__ == "__main__":
-    s3.install()
+    gaps.install()
     cloudformation.install("eu-central-1")
     scripted_aws.serve(int(sys.argv[1]))

@@ -7,17 +7,20 @@ roles' trust, of buckets, functions and topics, and S3's rule for objects that a
 from __future__ import annotations
 
 import json
+import os
+import threading
+import time
+from contextlib import nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.exceptions import ServiceException
-from moto.iam.access_control import AssumedRoleAccessKey, IAMPolicy, IAMRequest, S3IAMRequest
-from moto.iam.exceptions import NotFoundException
-from moto.iam.models import IAMBackend, Role, iam_backends
-from moto.logs.models import LogGroup
+from moto.iam.access_control import IAMPolicy, IAMRequest, S3IAMRequest
+from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 from moto.sts.models import sts_backends
@@ -32,93 +35,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from moto.awslambda.models import LambdaFunction
 
-_PARTITION = "aws"
-_EVERYTHING = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
-_ADMINISTRATORS_POLICY = json.dumps({"Version": "2012-10-17", "Statement": _EVERYTHING})
 # What runs inside an environment, as sessions of its role are called.
 INSIDE_VPC = "airflow-env"
-
 # The caller of the request that this thread answers.
 caller_of_request: ContextVar[Caller | None] = ContextVar("caller_of_request", default=None)
 
-_put_role_policy, _create_role = Role.put_policy, IAMBackend.create_role
+_IAM: Any = iam_backends[ACCOUNT]["aws"]
+_STS: Any = sts_backends[ACCOUNT]["aws"]
 
 
-def install() -> None:
-    """Mend what is lacking."""
-    Role.put_policy = _put_policy
-    Role.update_from_cloudformation_json = classmethod(_update_role)
-    IAMBackend.create_role = _create_bounded_role
-    # With all its streams. CloudFormation, AWS::Logs::LogGroup, "Return values".
-    LogGroup.get_cfn_attribute = lambda group, _: f"{group.arn}:*"
-
-
-def _put_policy(role: Role, name: str, document: Any) -> None:
-    """Keep a policy as JSON: moto's CloudFormation leaves it as it comes out of the template."""
-    _put_role_policy(role, name, document if isinstance(document, str) else json.dumps(document))
-
-
-def _update_role(_: type[Role], original_resource: Role, cloudformation_json: dict[str, Any], **__: Any) -> Role:
-    """Update a role's policies, trust and boundary: moto updates its description only."""
-    role = original_resource
-    properties = cloudformation_json["Properties"]
-    role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
-    role.permissions_boundary_arn = properties.get("PermissionsBoundary", "")
-    role.description, role.policies = properties.get("Description", ""), {}
-    for policy in properties.get("Policies", []):
-        role.put_policy(policy["PolicyName"], policy["PolicyDocument"])
-    return role
-
-
-def _create_bounded_role(
-    backend: IAMBackend,
-    role_name: str,
-    assume_role_policy_document: str,
-    path: str,
-    permissions_boundary: str | None,
-    *args: Any,
-    **kw: Any,
-) -> Role:
-    """Create a role, with a boundary that exists. IAM API, CreateRole: NoSuchEntity."""
-    if permissions_boundary and permissions_boundary not in backend.managed_policies:
-        raise NotFoundException(f"Scope ARN: {permissions_boundary} does not exist or is not attachable.")
-    role: Role = _create_role(backend, role_name, assume_role_policy_document, path, permissions_boundary, *args, **kw)
-    return role
-
-
-class RefusedError(Exception):
-    """A request is refused.
-
-    :param code: AWS error code.
-    :param message: why.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+class RefusedError(ServiceException):
+    """A request is refused: code and message."""
 
     def response(self, request: Request) -> Response:
-        """Say so in the protocol of the request's service: S3's XML, the query protocol's, or JSON."""
-        error = f"<Error><Code>{self.code}</Code><Message>{self}</Message></Error>"
+        """Return the answer in the protocol of the request's service: S3's XML, the query protocol's, or JSON."""
+        xml = f"<Error><Code>{self.code}</Code><Message>{self.message}</Message></Error>"
+        body, mimetype = json.dumps({"__type": self.code, "message": self.message}), "application/json"
         if service_of(request) == "s3":
-            return Response(error, HTTPStatus.FORBIDDEN, mimetype="application/xml")
-        if request.form.get("Action"):
-            return Response(f"<ErrorResponse>{error}</ErrorResponse>", HTTPStatus.FORBIDDEN, mimetype="text/xml")
-        body = json.dumps({"__type": self.code, "message": str(self)})
-        return Response(body, HTTPStatus.FORBIDDEN, {"x-amzn-errortype": self.code}, mimetype="application/json")
+            body, mimetype = xml, "application/xml"
+        elif request.form.get("Action"):
+            body, mimetype = f"<ErrorResponse>{xml}</ErrorResponse>", "text/xml"
+        return Response(body, HTTPStatus.FORBIDDEN, {"x-amzn-errortype": self.code}, mimetype)
 
 
-@dataclass(frozen=True)
-class Call:
-    """Tell what IAM was asked.
-
-    :param principal: ARN of the user, or of the role's session.
-    :param action: such as s3:PutObject.
-    :param resource: ARN, or ``*``.
-    :param allowed: the answer.
-    """
+class Call(NamedTuple):
+    """Record what IAM was asked, by whom (ARN of a user, or of a role's session), and its answer."""
 
     principal: str
     action: str
@@ -128,70 +70,57 @@ class Call:
 
 @dataclass(frozen=True)
 class Caller:
-    """Say what the sender of a request may do.
+    """Decide what the sender of a request may do.
 
     :param arn: of the user, or of the role's session.
-    :param access_key: whose policies count.
     :param calls: where every answer is kept.
-    :param session_policy: JSON that narrows the session (default: none).
+    :param access_key: with which it signs; None for a service that does something with the role.
+    :param session_policy: JSON that narrows the session.
     """
 
     arn: str
-    access_key: Any = field(repr=False)
     calls: set[Call] = field(repr=False)
-    session_policy: str = ""
+    access_key: Any = field(default=None, repr=False)
+    session_policy: str | None = None
 
     def may(self, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
         """Evaluate the policies: an explicit deny wins, and what nothing allows is denied.
 
-        :param action: such as s3:PutObject, or iam:PassRole with the context iam:PassedToService.
+        Effective is what the identity's or the resource's policies allow, and boundary, session policy and the trust of
+        a role that is assumed, too. IAM user guide, "Policy evaluation logic" and "Permissions boundaries".
+
         :param resource: ARN, or ``*``.
-        :param context: condition keys of the request (default: none).
+        :param context: condition keys of the request, such as iam:PassedToService.
         """
-        return self.answer(Question(action, resource, context or {}))
-
-    def answer(self, question: Question, *resource_policies: Any) -> bool:
-        """Evaluate the policies, those of the resource among them.
-
-        Effective is what the identity's or the resource's policies allow, and boundary and session policy too. IAM user
-        guide, "Policy evaluation logic" and "Permissions boundaries".
-        """
-        question = self.asking(question)
-        effects = [decide(layer, question) for layer in ([*self._policies(), *resource_policies], *self._limits())]
-        allowed = all(effect == "Allow" for effect in effects)
-        self.calls.add(Call(self.arn, question.action, question.resource, allowed))
-        return allowed
-
-    def asking(self, question: Question) -> Question:
-        """Return the question with what is known of the sender."""
-        account = f"arn:{_PARTITION}:iam::{DEFAULT_ACCOUNT_ID}:root"
-        names = {self.arn, self._entity_arn, account, DEFAULT_ACCOUNT_ID}
-        own = {"aws:PrincipalArn": self._entity_arn, "aws:PrincipalAccount": DEFAULT_ACCOUNT_ID}
+        role = next((each for each in _IAM.get_roles() if f":assumed-role/{each.name}/" in self.arn), None)
+        entity = role.arn if role else self.arn
+        own = {"aws:PrincipalArn": entity, "aws:PrincipalAccount": ACCOUNT}
         if ":user/" in self.arn:
             own["aws:username"] = self.arn.rpartition("/")[2]
-        return replace(
-            question, context={**own, **question.context}, principals=frozenset(("AWS", name) for name in names)
-        )
+        names = frozenset(("AWS", name) for name in (self.arn, entity, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT))
+        question = Question(action, resource, {**own, **(context or {})}, names)
+        boundary = _IAM.managed_policies.get(role and role.permissions_boundary_arn)
+        layers = [[*self._policies(role), *_bucket_policies(resource)]]
+        layers += [[IAMPolicy(limit)._policy_json] for limit in (boundary, self.session_policy) if limit]
+        if action == "sts:AssumeRole":
+            layers.append(_trust(resource))
+        allowed = all(decide(layer, question) == "Allow" for layer in layers)
+        self.calls.add(Call(self.arn, action, resource, allowed))
+        return allowed
 
-    @property
-    def _role(self) -> Role | None:
-        name = self.arn.split("/")[1] if ":assumed-role/" in self.arn else ""
-        return next((role for role in _iam().get_roles() if role.name == name), None)
+    def _policies(self, role: Any) -> list[Any]:
+        """Return the policies of the user, or of the role, if it has not been deleted since.
 
-    @property
-    def _entity_arn(self) -> str:
-        return str(self._role.arn) if self._role else self.arn
-
-    def _policies(self) -> list[Any]:
-        try:
-            return [IAMPolicy(policy)._policy_json for policy in self.access_key.collect_policies()]
-        except NotFoundException:  # the role has been deleted since
-            return []
-
-    def _limits(self) -> list[list[Any]]:
-        boundary = self._role and self._role.permissions_boundary_arn
-        limits = [IAMPolicy(_iam().managed_policies[boundary])._policy_json] if boundary else []
-        return [[limit] for limit in [*limits, *([json.loads(self.session_policy)] if self.session_policy else [])]]
+        IAM guide, "Changes that I make are not always immediately visible": with LOCAL_IAM_PROPAGATION_SECONDS, the
+        requests of a role's sessions meet its policies as they were so long ago.
+        """
+        policies = self.access_key.collect_policies() if ":user/" in self.arn else []
+        if role:
+            seconds = float(os.environ.get("LOCAL_IAM_PROPAGATION_SECONDS", "0")) if self.access_key else 0
+            until = time.monotonic() - seconds
+            counting = [[text for since, text in role.put[name] if since <= until][-1:] for name in role.policies]
+            policies = chain(*counting, role.managed_policies.values())
+        return [IAMPolicy(policy)._policy_json for policy in policies]
 
     def refused(self, action: str) -> RefusedError:
         """Return the error for what the sender may not do."""
@@ -200,72 +129,57 @@ class Caller:
 
 
 class Iam:
-    """Know the callers.
+    """Know the callers, and make the user that deploys."""
 
-    :param administrator: name of the user that deploys.
-    """
-
-    def __init__(self, administrator: str) -> None:
+    def __init__(self, administrator: str, region: str) -> None:
         self.calls: set[Call] = set()
-        self._administrator = administrator
-
-    def administrator_keys(self, region: str) -> dict[str, str]:
-        """Make the user that deploys; give its credentials as environment variables."""
-        backend = _iam()
-        backend.create_user(region, self._administrator)
-        backend.put_user_policy(self._administrator, "everything", _ADMINISTRATORS_POLICY)
-        key = backend.create_access_key(self._administrator)
-        return {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
+        self._writing = threading.Lock()
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        _IAM.create_user(region, administrator)
+        _IAM.put_user_policy(administrator, "everything", policy)
+        key = _IAM.create_access_key(administrator)
+        # As environment variables.
+        self.keys = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
 
     def caller(self, request: Request) -> Caller:
-        """Tell who signed a request.
+        """Return the sender of a request.
 
-        :raises RefusedError: when nobody did whose key is known, or somebody else than the key's owner.
+        :raises RefusedError: when nobody signed it whose key is known, or somebody else than the key's owner.
         """
         if "Credential=" not in request.headers.get("Authorization", ""):
             raise RefusedError("MissingAuthenticationToken", "The request is not signed with AWS credentials.")
+        method, path, body = request.method, request.environ["RAW_URI"], request.get_data()
         try:
-            key = _checked(request)
-        except ServiceException as error:
-            raise RefusedError(error.code, error.message) from error
-        except HTTPException as error:
-            raise RefusedError(getattr(error, "error_type", error.name), str(error.description)) from error
-        session = _sts().get_assumed_role_from_access_key(key._access_key_id)
-        return Caller(str(key.arn), key, self.calls, session.policy or "" if session else "")
+            kind = S3IAMRequest if service_of(request) == "s3" else IAMRequest
+            signed = kind(ACCOUNT, method, path, {}, body, dict(request.headers), action="")
+            signed.check_signature()
+        except (ServiceException, HTTPException) as error:
+            raise RefusedError(getattr(error, "error_type", error.code), error.message) from error
+        session = _STS.get_assumed_role_from_access_key(signed._access_key._access_key_id)
+        return Caller(str(signed._access_key.arn), self.calls, signed._access_key, session and session.policy)
 
     def role_may(self, role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
-        """Return whether a role may do something that an AWS service does with it; the answer is kept.
-
-        :param role_arn: which.
-        :param action: such as kms:Decrypt.
-        :param resource: ARN, or ``*``.
-        :param context: condition keys of the request (default: none).
-        """
-        key = AssumedRoleAccessKey.__new__(AssumedRoleAccessKey)  # a session that has no credentials
-        key.account_id, key.partition, key._session_name = DEFAULT_ACCOUNT_ID, _PARTITION, "service"
-        key._owner_role_name = role_arn.rpartition("/")[2]
-        return Caller(key.arn, key, self.calls).may(action, resource, context)
+        """Return whether a role may do something that an AWS service does with it; the answer is kept."""
+        session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role_arn.rpartition('/')[2]}/service"
+        return Caller(session, self.calls).may(action, resource, context)
 
     def guard(self, app: WSGIApplication) -> WSGIApplication:
-        """Let through to an application what its caller may do.
-
-        :param app: moto, or whatever does not ask for itself; its requests come with their caller in the environment.
-        """
+        """Let through to an application, moto or what does not ask for itself, what its requests' callers may do."""
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            request = Request(environ)
-            caller: Caller = environ[CALLER]
-            question = question_of(request)
-            # The role's trust counts beside the caller's policies: those of its account, where it trusts that.
-            if not caller.answer(question, *bucket_policies(question.resource)) or not _trusts(question, caller):
-                return caller.refused(question.action).response(request)(environ, start_response)
+            request, caller = Request(environ), cast("Caller", environ[CALLER])
+            action, resource, context = question_of(request)
+            if not caller.may(action, resource, context):
+                return caller.refused(action).response(request)(environ, start_response)
             environ["wsgi.input"].seek(0)  # the form has been read to learn the action
-            response: Response = Response.from_app(app, environ)
-            if response.status_code == HTTPStatus.NOT_FOUND and question.action.startswith("s3:GetObject"):
-                # S3 tells only those who may list a bucket that an object is not in it.
-                listing = replace(question, action="s3:ListBucket", resource=question.resource.partition("/")[0])
-                if not caller.answer(listing, *bucket_policies(listing.resource)):
-                    response = caller.refused("s3:ListBucket").response(request)
+            # S3 decides a conditional write at one moment; moto looks first and writes later.
+            with self._writing if action == "s3:PutObject" else nullcontext():
+                response: Response = Response.from_app(app, environ)
+            # S3 tells only those who may list a bucket that an object is not in it.
+            hidden = response.status_code == HTTPStatus.NOT_FOUND and action.startswith("s3:GetObject")
+            if hidden and not caller.may("s3:ListBucket", resource.partition("/")[0], context):
+                response = caller.refused("s3:ListBucket").response(request)
             return response(environ, start_response)
 
         return guarded
@@ -274,17 +188,13 @@ class Iam:
 def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Let an AWS service assume a role; return its credentials as environment variables.
 
-    :param role_arn: which.
-    :param service: the service's principal, such as lambda.amazonaws.com.
-    :param region: where.
-    :param context: for whom the service does it, as aws:SourceAccount and aws:SourceArn tell (default: nobody).
+    :param context: for whom the service, such as lambda.amazonaws.com, does it: aws:SourceAccount and aws:SourceArn.
     :raises PermissionError: when the role does not trust the service, or not for this.
     """
-    question = Question("sts:AssumeRole", role_arn, context or {}, frozenset({("Service", service)}))
-    if decide([_trust(role_arn)], question) != "Allow":
+    if not _let(_trust(role_arn), service, "sts:AssumeRole", role_arn, context or {}):
         raise PermissionError(f"{role_arn} does not trust {service} with {dict(context or {})}")
     name = service.partition(".")[0]
-    session = _sts().assume_role(region, name, role_arn, policy="", duration=3600, external_id="")
+    session = _STS.assume_role(region, name, role_arn, policy="", duration=3600, external_id="")
     return {
         "AWS_ACCESS_KEY_ID": session.access_key_id,
         "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
@@ -292,86 +202,47 @@ def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, 
     }
 
 
-def may_invoke(function: LambdaFunction, service: str, source_arn: str, source_account: str) -> bool:
+def may_invoke(function: Any, service: str, source_arn: str) -> bool:
     """Return whether a function's own policy (AWS::Lambda::Permission) lets a service invoke it for a resource.
 
     Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge".
-
-    :param function: as deployed.
-    :param service: the service's principal, such as events.amazonaws.com.
-    :param source_arn: ARN of what makes the service invoke it.
-    :param source_account: whose that is.
     """
-    context = {"aws:SourceArn": source_arn, "aws:SourceAccount": source_account}
-    question = Question("lambda:InvokeFunction", function.function_arn, context, frozenset({("Service", service)}))
-    return decide([{"Statement": function.policy.statements}], question) == "Allow"
+    policy, context = {"Statement": function.policy.statements}, _source(source_arn)
+    return _let([policy], service, "lambda:InvokeFunction", function.function_arn, context)
 
 
-def may_publish(topic_arn: str, service: str, source_arn: str, account: str) -> bool:
+def may_publish(topic_arn: str, service: str, source_arn: str) -> bool:
     """Return whether a topic lets a service publish for a resource: its own policy does, or the default one.
 
     The default names the topic's owner, which CloudWatch says it publishes for; and CloudWatch may not use the key of
     alias/aws/sns. SNS guide, "Example cases for Amazon SNS access control" and "Key management" (AWS services).
-
-    :param topic_arn: which.
-    :param service: the service's principal, such as cloudwatch.amazonaws.com.
-    :param source_arn: ARN of what makes the service publish, such as an alarm's.
-    :param account: whose that is.
     """
-    topic = sns_backends[DEFAULT_ACCOUNT_ID][topic_arn.split(":")[3]].topics.get(topic_arn)
+    topic = sns_backends[ACCOUNT][topic_arn.split(":")[3]].topics.get(topic_arn)
     if topic is None or topic.kms_master_key_id == "alias/aws/sns":
         return False
-    context = {"aws:SourceArn": source_arn, "aws:SourceAccount": account}
+    context = _source(source_arn)
     if service == "cloudwatch.amazonaws.com":
-        context["aws:SourceOwner"] = account
-    question = Question("sns:Publish", topic_arn, context, frozenset({("Service", service)}))
-    return decide([topic._policy_json], question) == "Allow"
+        context["aws:SourceOwner"] = context["aws:SourceAccount"]
+    return _let([topic._policy_json], service, "sns:Publish", topic_arn, context)
 
 
-def bucket_policies(resource: str) -> list[Any]:
-    """Return the policy of the bucket that an ARN names, if it has one.
+def _source(arn: str) -> dict[str, str]:
+    return {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
 
-    :param resource: ARN of a bucket, of an object, or of something else.
-    """
-    name = resource.removeprefix(f"arn:{_PARTITION}:s3:::").partition("/")[0]
-    bucket = s3_backends[DEFAULT_ACCOUNT_ID][_PARTITION].buckets.get(name)
+
+def _let(policies: list[Any], service: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
+    """Return whether policies of a resource let a service do something with it."""
+    return decide(policies, Question(action, resource, context, frozenset({("Service", service)}))) == "Allow"
+
+
+def _bucket_policies(resource: str) -> list[Any]:
+    """Return the policy of the bucket that an ARN names, alone or with an object, if it has one."""
+    name = resource.removeprefix("arn:aws:s3:::").partition("/")[0]
+    bucket = s3_backends[ACCOUNT]["aws"].buckets.get(name)
     return [json.loads(bucket.policy)] if bucket and bucket.policy else []
 
 
-def _iam() -> IAMBackend:
-    return iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION]
-
-
-def _sts() -> Any:
-    return sts_backends[DEFAULT_ACCOUNT_ID][_PARTITION]
-
-
-def _trusts(question: Question, caller: Caller) -> bool:
-    """Return whether a role that is to be assumed trusts the caller, its account or everyone."""
-    if question.action != "sts:AssumeRole":
-        return True
-    try:
-        return decide([_trust(question.resource)], caller.asking(question)) == "Allow"
-    except NotFoundException:  # STS does not tell which roles there are
-        return False
-
-
-def _trust(role_arn: str) -> Any:
-    document = _iam().get_role_by_arn(role_arn).assume_role_policy_document
-    return json.loads(document) if isinstance(document, str) else document
-
-
-def _checked(request: Request) -> Any:
-    """Check the signature; return moto's access key."""
-    s3 = service_of(request) == "s3"
-    signed = (S3IAMRequest if s3 else IAMRequest)(
-        account_id=DEFAULT_ACCOUNT_ID,
-        method=request.method,
-        path=request.environ["RAW_URI"],
-        data={},
-        body=request.get_data(),
-        headers=dict(request.headers),
-        action="",
-    )
-    signed.check_signature()
-    return signed._access_key
+def _trust(role_arn: str) -> list[Any]:
+    """Return the trust policy of a role; none if there is no such role, which STS does not tell."""
+    documents = [role.assume_role_policy_document for role in _IAM.get_roles() if role.arn == role_arn]
+    return [json.loads(each) if isinstance(each, str) else each for each in documents]

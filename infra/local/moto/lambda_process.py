@@ -1,8 +1,7 @@
 """The process in which the stand-in runs a deployed function: the unpacked zip is its working directory.
 
-Reads events from standard input, one a line, and runs them one after another, like a Lambda runtime that stays warm:
-what the function keeps in its modules is there for the next event. The result of each goes to standard output, with
-whether the function failed; what the function prints and logs goes to standard error.
+It reads events from standard input, one a line, and runs them one after another, like a Lambda runtime that stays warm.
+Each result goes to standard output, with whether the function failed; what the function prints, to standard error.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,12 @@ import threading
 import time
 import uuid
 import zipfile
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from select import select
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.models import LambdaFunction
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 
 # Lambda tries again one and two minutes after the first two failures.
 _RETRY_SECONDS = (60.0, 120.0)
-# Before its role's credentials, which an execution environment got at its start, expire.
-_LIFE_SECONDS = 50 * 60
 
 
 class _Environment:
@@ -44,15 +44,10 @@ class _Environment:
 
     def __init__(self, function: LambdaFunction, endpoint_url: str) -> None:
         self.stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
-        self._version, self._born = _version(function), time.monotonic()
-        self._folder = Path(tempfile.mkdtemp(prefix="lambda-"))
-        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as zipped:
-            zipped.extractall(self._folder / "task")
         variables = {
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": endpoint_url,
-            "AWS_REGION": function.region,
-            "AWS_DEFAULT_REGION": function.region,
+            **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), function.region),
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
             "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
@@ -60,42 +55,33 @@ class _Environment:
             **assume_role(function.role, "lambda.amazonaws.com", function.region),
             **function.environment_vars,
         }
-        command, pipe, where = [python(), "-B", lambda_process.__file__], subprocess.PIPE, self._folder / "task"
-        with (self._folder / "log").open("wb") as log:
-            self._process: Any = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=log, env=variables, cwd=where
-            )
-        self._log = (self._folder / "log").open(encoding="utf-8", errors="replace")
-
-    def serves(self, function: LambdaFunction) -> bool:
-        """Return whether it can take another event of a function: of other code or configuration it ends."""
-        is_young = time.monotonic() - self._born < _LIFE_SECONDS
-        return is_young and self._process.poll() is None and self._version == _version(function)
+        self._folder = tempfile.TemporaryDirectory(prefix="lambda-")
+        task, log = (Path(self._folder.name, name) for name in ("task", "log"))
+        zipfile.ZipFile(io.BytesIO(function.code_bytes)).extractall(task)
+        command, pipe = [python(), "-B", lambda_process.__file__], subprocess.PIPE
+        with log.open("wb") as err:
+            self.process: Any = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=err, env=variables, cwd=task)
+        self._log = log.open(encoding="utf-8", errors="replace")
 
     def run(self, event: Any, timeout: float) -> tuple[Any, bool, str]:
         """Return the result of one event, whether the function failed, and what it logged."""
-        deadline, killer = time.monotonic() + timeout, threading.Timer(timeout, self._process.kill)
-        killer.daemon = True
-        killer.start()
-        try:
-            self._process.stdin.write(json.dumps(event).encode() + b"\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except BrokenPipeError:
-            answer = b""
-        killer.cancel()
-        if answer.endswith(b"\n"):
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(event).encode() + b"\n")
+            self.process.stdin.flush()
+        ready = select([self.process.stdout], [], [], timeout)[0]
+        if ready and (answer := self.process.stdout.readline()).endswith(b"\n"):
             return *json.loads(answer), self._log.read()
-        status, error, message = self._process.wait(), "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"
-        if time.monotonic() < deadline:
+        self.process.kill()
+        status, error, message = self.process.wait(), "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"
+        if ready:
             error, message = "Runtime.ExitError", f"Runtime exited with status {status}"
         return {"errorMessage": message, "errorType": error}, True, self._log.read()
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self.process.kill()
+        self.process.communicate()
         self._log.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.cleanup()
 
 
 class _Runtime:
@@ -104,44 +90,34 @@ class _Runtime:
     def __init__(self, endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
         self.endpoint_url, self.role_may, self.stopped = endpoint_url, role_may, threading.Event()
         self.retry_scale = float(os.environ.get("LOCAL_LAMBDA_RETRY_SCALE", "1"))
-        self._idle: dict[str, list[_Environment]] = {}
-        self._lock = threading.Lock()
+        self.idle: dict[Any, list[_Environment]] = {}
+        self.lock = threading.Lock()
 
-    def run(self, function: LambdaFunction, event: Any) -> tuple[Any, bool, str]:
-        """Run an event where it is warm, or in a new environment; return result, whether it failed, what it logged."""
-        with self._lock:
-            idle = self._idle.setdefault(function.function_arn, [])
+    def run(self, function: LambdaFunction, event: Any) -> tuple[Any, bool]:
+        """Run an event where it is warm, or in a new environment; return the result and whether the function failed."""
+        # Of other code or configuration, a function begins anew.
+        settings = function.handler, function.timeout, function.role, *function.environment_vars.items()
+        version = function.function_arn, function.code_bytes, settings
+        with self.lock:
+            idle = self.idle.setdefault(version, [])
             environment = idle.pop() if idle else None
-        if environment and not environment.serves(function):
-            environment.stop()
-            environment = None
         environment = environment or _Environment(function, self.endpoint_url())
         result, failed, log = environment.run(event, function.timeout)
         _keep_log(function, environment.stream, log)
-        with self._lock:
-            if self.stopped.is_set():
+        _count(function, Invocations=1, Errors=int(failed))
+        with self.lock:
+            if self.stopped.is_set() or environment.process.poll() is not None:
                 environment.stop()
             else:
                 idle.append(environment)
-        return result, failed, log
-
-    def stop(self) -> None:
-        self.stopped.set()
-        with self._lock:
-            while self._idle:
-                for environment in self._idle.popitem()[1]:
-                    environment.stop()
+        return result, failed
 
 
 _runtime = _Runtime(str, lambda *_: True)
 
 
 def install(endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
-    """Let moto's functions run here.
-
-    :param endpoint_url: where the functions find AWS.
-    :param role_may: asked, before Lambda writes a log or sends a message, about the function's role, action, resource.
-    """
+    """Let moto's functions run here; role_may is asked before Lambda writes a log or sends a message for them."""
     global _runtime  # noqa: PLW0603  (moto calls what is put into its classes: there is no other way to reach it)
     _runtime = _Runtime(endpoint_url, role_may)
     LambdaFunction.invoke = _invoke
@@ -149,7 +125,10 @@ def install(endpoint_url: Callable[[], str], role_may: Callable[[str, str, str],
 
 def stop() -> None:
     """End the processes of all functions, and the retries that wait."""
-    _runtime.stop()
+    _runtime.stopped.set()
+    with _runtime.lock:
+        for environment in chain(*_runtime.idle.values()):
+            environment.stop()
 
 
 def python() -> str:
@@ -161,10 +140,10 @@ def python() -> str:
 def _invoke(function: LambdaFunction, body: Any, request_headers: Any, response_headers: Any) -> bytes:
     """Answer the API's Invoke."""
     event = json.loads(body) if body else {}
-    if request_headers.get("X-Amz-Invocation-Type", request_headers.get("x-amz-invocation-type")) == "Event":
+    if request_headers.get("X-Amz-Invocation-Type") == "Event":
         invoke_async(function, event)
         return b""
-    result, failed = _run(function, event)
+    result, failed = _runtime.run(function, event)
     if failed:
         response_headers["x-amz-function-error"] = "Unhandled"
     return json.dumps(result).encode()
@@ -173,8 +152,7 @@ def _invoke(function: LambdaFunction, body: Any, request_headers: Any, response_
 def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None] = lambda _: None) -> threading.Thread:
     """Let a function have an event, as EventBridge, CloudFormation and InvocationType=Event do; wait for nothing.
 
-    :param say: told what became of every attempt.
-    :returns: ends when the function has taken the event, or when all attempts have failed.
+    The thread ends when the function has taken the event, or when all attempts have failed: of each, say is told.
     """
     thread = threading.Thread(target=_attempt, args=(function, event, say), daemon=True)
     thread.start()
@@ -182,9 +160,8 @@ def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None
 
 
 def check_destination(function: LambdaFunction, config: dict[str, Any]) -> None:
-    """Refuse a destination to which the function's role may not send. API, PutFunctionEventInvokeConfig.
+    """Check that a function's role may send to the destination of a configuration. API, PutFunctionEventInvokeConfig.
 
-    :param config: properties of AWS::Lambda::EventInvokeConfig.
     :raises ValueError: in Lambda's words.
     """
     arn = _destination(config)
@@ -196,20 +173,11 @@ def _destination(config: dict[str, Any]) -> str:
     return str(config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""))
 
 
-def _run(function: LambdaFunction, event: Any) -> tuple[Any, bool]:
-    """Invoke a function once, and keep its metrics."""
-    result, failed, log = _runtime.run(function, event)
-    for line in log.splitlines():
-        _keep_metrics(function, line)
-    _count(function, Invocations=1, Errors=int(failed))
-    return result, failed
-
-
 def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -> None:
     config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
     retries = int(config.get("MaximumRetryAttempts", len(_RETRY_SECONDS)))
     for pause in (*_RETRY_SECONDS[:retries], None):
-        result, failed = _run(function, event)
+        result, failed = _runtime.run(function, event)
         say(f"{'failed' if failed else 'ran'}: {result}")
         if not failed or (pause is not None and _runtime.stopped.wait(pause * _runtime.retry_scale)):
             return
@@ -235,11 +203,6 @@ def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -
     sqs_backends[function.account_id][function.region].send_message(queue_arn.rpartition(":")[2], json.dumps(record))
 
 
-def _version(function: LambdaFunction) -> Any:
-    """Return what an execution environment is made of."""
-    return function.code_bytes, function.handler, function.timeout, function.role, dict(function.environment_vars)
-
-
 def _keep_log(function: LambdaFunction, stream: str, text: str) -> None:
     """Write a function's log with its role, as Lambda does: without the right to, nothing is written."""
     logs, group, may = function.logs_backend, function.logs_group_name, partial(_runtime.role_may, function.role)
@@ -253,33 +216,12 @@ def _keep_log(function: LambdaFunction, stream: str, text: str) -> None:
             return
         logs.create_log_stream(group, stream)
     if may("logs:PutLogEvents", f"{arn}log-stream:{stream}"):
-        now = int(datetime.now(UTC).timestamp() * 1000)
+        now = int(time.time() * 1000)
         logs.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in text.splitlines() if line])
-
-
-def _keep_metrics(function: LambdaFunction, line: str) -> None:
-    """Take metrics out of a log line in the embedded metric format, as CloudWatch Logs does."""
-    try:
-        logged = json.loads(line)
-        directives = logged["_aws"]["CloudWatchMetrics"]
-    except (ValueError, KeyError, TypeError):
-        return
-    for directive in directives:
-        dimensions = {name: logged[name] for name in directive["Dimensions"][0]}
-        for metric in directive["Metrics"]:
-            name, unit = metric["Name"], metric["Unit"]
-            _put_metric(function, directive["Namespace"], name, unit, logged[name], dimensions)
 
 
 def _count(function: LambdaFunction, **counts: int) -> None:
     """Count for AWS/Lambda. Source: guide, "Types of metrics for Lambda functions"."""
-    for name, count in counts.items():
-        _put_metric(function, "AWS/Lambda", name, "Count", count, {"FunctionName": function.function_name})
-
-
-def _put_metric(
-    function: LambdaFunction, namespace: str, name: str, unit: str, value: float, dimensions: dict[str, str]
-) -> None:
-    named = [{"Name": dimension, "Value": text} for dimension, text in dimensions.items()]
-    datum = {"MetricName": name, "Unit": unit, "Value": value, "Dimensions": named}
-    cloudwatch_backends[function.account_id][function.region].put_metric_data(namespace, [datum])
+    named = [{"Name": "FunctionName", "Value": function.function_name}]
+    data = [{"MetricName": name, "Unit": "Count", "Value": n, "Dimensions": named} for name, n in counts.items()]
+    cloudwatch_backends[function.account_id][function.region].put_metric_data("AWS/Lambda", data)

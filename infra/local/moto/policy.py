@@ -6,37 +6,32 @@ Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 _PLACEHOLDER = re.compile(r"(\$\{[^}]*\}|\*|\?)")
 _OPERATOR = re.compile(r"(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?")
 
 
-@dataclass(frozen=True)
-class Question:
-    """Describe a request to IAM.
+class Question(NamedTuple):
+    """Describe a request to IAM: its condition keys are the context.
 
-    :param action: such as s3:PutObject.
-    :param resource: ARN, or ``*``.
-    :param context: condition keys of the request (default: none).
     :param principals: the requester's names, as a resource's policy may name it: kind (AWS, Service) and name.
     """
 
     action: str
     resource: str
-    context: Mapping[str, str | list[str]] = field(default_factory=dict)
+    context: Mapping[str, Any] = MappingProxyType({})
     principals: frozenset[tuple[str, str]] = frozenset()
 
 
 def decide(documents: Iterable[Any], question: Question) -> str | None:
-    """Return Deny where one statement denies, else Allow where one allows, else None.
+    """Return Deny where one statement of the policies denies, else Allow where one allows, else None.
 
-    :param documents: policies, JSON types.
-    :param question: what is asked.
     :raises NotImplementedError: when a condition operator is not known here.
     """
     statements = [statement for document in documents for statement in listed(document["Statement"])]
@@ -45,15 +40,21 @@ def decide(documents: Iterable[Any], question: Question) -> str | None:
 
 
 def matches(pattern: str, value: str, context: Mapping[str, Any] | None = None, wildcards: str = "*?") -> bool:
-    """Return whether a value fits a pattern with wildcards and policy variables.
+    """Return whether a value fits a pattern with wildcards and policy variables; an unknown variable fits nothing.
 
-    :param pattern: an unknown variable in it fits nothing.
-    :param value: what is compared.
-    :param context: what the variables stand for, by key in lower case (default: none).
-    :param wildcards: which count (default: both).
+    :param context: what the variables stand for, by key in lower case.
     """
-    parts = [_regex(part, context or {}, wildcards) for part in _PLACEHOLDER.split(pattern)]
-    return None not in parts and re.fullmatch("".join(map(str, parts)), value, re.DOTALL) is not None
+    regex = ""
+    for part in _PLACEHOLDER.split(pattern):
+        literal = part
+        if part.startswith("${"):
+            key, _, default = part[2:-1].partition(",")
+            default = key if key in {"*", "?", "$"} else default.strip().strip("'")
+            literal = (context or {}).get(key.strip().lower(), default or None)
+            if not isinstance(literal, str):
+                return False
+        regex += {"*": ".*", "?": "."}[part] if part and part in wildcards else re.escape(literal)
+    return re.fullmatch(regex, value, re.DOTALL) is not None
 
 
 def names(statement: Mapping[str, Any], element: str, value: str, context: Mapping[str, Any] | None = None) -> bool:
@@ -61,15 +62,12 @@ def names(statement: Mapping[str, Any], element: str, value: str, context: Mappi
 
     :param element: Action, which has no case, or Resource.
     """
-
-    def fits(pattern: str) -> bool:
-        if element == "Action":
-            return matches(pattern.lower(), value.lower())
-        return matches(pattern, value, context)
-
-    if f"Not{element}" in statement:
-        return not any(map(fits, listed(statement[f"Not{element}"])))
-    return any(map(fits, listed(statement.get(element, "*"))))  # the policy of a role's trust names no resource
+    negated = f"Not{element}" in statement
+    # The policy of a role's trust names no resource.
+    patterns = listed(statement.get(f"Not{element}" if negated else element, "*"))
+    if element == "Action":
+        patterns, value = [pattern.lower() for pattern in patterns], value.lower()
+    return any(matches(pattern, value, context) for pattern in patterns) != negated
 
 
 def listed(value: Any) -> list[Any]:
@@ -94,21 +92,8 @@ def _applies(statement: Mapping[str, Any], question: Question) -> bool:
 def _trusts(principal: str | Mapping[str, Any], principals: frozenset[tuple[str, str]]) -> bool:
     # "*" and {"AWS": "*"} are the same: everyone. IAM user guide, "Principal".
     named = {"AWS": principal} if isinstance(principal, str) else principal
-    return "*" in listed(named.get("AWS", [])) or any(
-        (kind, name) in principals for kind, listed_names in named.items() for name in listed(listed_names)
-    )
-
-
-def _regex(part: str, context: Mapping[str, Any], wildcards: str) -> str | None:
-    if part and part in wildcards:
-        return ".*" if part == "*" else "."
-    if not part.startswith("${"):
-        return re.escape(part)
-    key, _, default = part[2:-1].partition(",")
-    if key in {"*", "?", "$"}:
-        return re.escape(key)
-    value = context.get(key.strip().lower(), default.strip().strip("'") or None)
-    return re.escape(value) if isinstance(value, str) else None
+    trusted = {(kind, name) for kind, kinds_names in named.items() for name in listed(kinds_names)}
+    return ("AWS", "*") in trusted or bool(trusted & principals)
 
 
 def _fits_arn(wanted: str, value: str, context: Mapping[str, Any]) -> bool:
@@ -117,16 +102,12 @@ def _fits_arn(wanted: str, value: str, context: Mapping[str, Any]) -> bool:
     return len(parts) == len(of_value) and all(matches(*pair, context) for pair in zip(parts, of_value, strict=True))
 
 
-def _equals(wanted: str, value: str, context: Mapping[str, Any]) -> bool:
-    return matches(wanted, value, context, wildcards="")
-
-
 def _equals_ignoring_case(wanted: str, value: str, context: Mapping[str, Any]) -> bool:
-    return _equals(wanted.lower(), value.lower(), context)
+    return matches(wanted.lower(), value.lower(), context, wildcards="")
 
 
-_COMPARISONS: dict[str, Callable[[str, str, Mapping[str, Any]], bool]] = {
-    "StringEquals": _equals,
+_COMPARISONS: dict[str, Any] = {
+    "StringEquals": partial(matches, wildcards=""),
     "StringEqualsIgnoreCase": _equals_ignoring_case,
     "StringLike": matches,
     "ArnEquals": _fits_arn,
@@ -142,17 +123,15 @@ def _holds(operator: str, key: str, wanted: list[Any], context: Mapping[str, Any
     """
     found = _OPERATOR.fullmatch(operator)
     quantifier, name, if_exists = found.groups() if found else (None, operator, None)
-    values, texts = listed(context.get(key.lower(), [])), [_text(each) for each in wanted]
+    texts = [str(each).lower() if isinstance(each, bool) else str(each) for each in wanted]
+    values = listed(context.get(key.lower(), []))
     if name == "Null":
         return (not values) == (texts[0] == "true")
     compare, negated = _COMPARISONS.get(name.replace("Not", "", 1)), "Not" in name
     if compare is None:
         raise NotImplementedError(f"the condition operator {operator} is not evaluated here: add it to {__name__}")
+    every = quantifier == "ForAllValues" or (negated and quantifier is None)
     if not values:  # a key that is not there fits nothing
-        return bool(if_exists) or quantifier == "ForAllValues" or (negated and quantifier is None)
+        return bool(if_exists) or every
     fitting = [negated != any(compare(text, value, context) for text in texts) for value in values]
-    return all(fitting) if quantifier == "ForAllValues" or (negated and quantifier is None) else any(fitting)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return all(fitting) if every else any(fitting)

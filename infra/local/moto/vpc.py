@@ -1,22 +1,21 @@
 """What runs inside an environment reaches an AWS service only where its VPC has a way there.
 
-Its programs get a forward proxy, which asks the VPC first and closes the connection without an answer where there is no
-way: a time-out that comes at once. Sources: MWAA user guide, "Creating the required VPC service endpoints in an Amazon
-VPC with private routing"; VPC user guide (PrivateLink), "Access an AWS service using an interface VPC endpoint".
+Its programs get AWS's own address as forward proxy, with the VPC as user: it is asked first, and the connection closed
+without an answer where there is no way: a time-out that comes at once. Sources: MWAA user guide, "Creating the required
+VPC service endpoints in an Amazon VPC with private routing"; VPC user guide (PrivateLink), "Access an AWS service using
+an interface VPC endpoint".
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_network
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import make_server
+from werkzeug.datastructures import Authorization
 from werkzeug.wrappers import Request
 
 from infra.local.moto.iam import INSIDE_VPC, RefusedError
@@ -25,30 +24,32 @@ from infra.local.moto.requested import endpoint_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from moto.ec2.models.security_groups import SecurityGroupRule
+    from _typeshed.wsgi import WSGIEnvironment
     from moto.ec2.models.vpcs import VPCEndPoint
 
     from infra.local.moto.iam import Caller
 
 INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
-_INTERNET = "the internet"
-_EVERYWHERE = [ip_network("0.0.0.0/0")]
-_HTTPS = 443
+_INTERNET, _EVERYWHERE, _HTTPS = "the internet", ["0.0.0.0/0"], 443
 # Where the server finds the VPC that a request has come out of.
 _VPC = "infra.local.vpc"
 
 
-@dataclass(frozen=True)
 class Vpc:
-    """Tell what is reached from an environment's network interfaces.
+    """Find what is reached from network interfaces in subnets, with security groups, as they are now."""
 
-    :param subnet_ids: where they are.
-    :param group_ids: their security groups.
-    """
-
-    subnet_ids: tuple[str, ...]
-    group_ids: tuple[str, ...]
+    def __init__(self, subnet_ids: tuple[str, ...], group_ids: tuple[str, ...]) -> None:
+        self.subnet_ids, self.group_ids = subnet_ids, group_ids
+        zones = [zone for ec2 in list(ec2_backends[DEFAULT_ACCOUNT_ID].values()) for zone in list(ec2.subnets.values())]
+        self._subnets: list[Any] = [zone[subnet] for zone in zones for subnet in subnet_ids if subnet in zone]
+        self._ec2: Any = self._subnets[0].ec2_backend if self._subnets else None
+        self._vpc: Any = self._ec2.get_vpc(self._subnets[0].vpc_id) if self._subnets else None
+        self._tables: list[Any] = []
+        for subnet in self._subnets:
+            own = [table for table in self._ec2.route_tables.values() if table.vpc_id == subnet.vpc_id]
+            associated = [table for table in own if subnet.id in table._associations.values()]
+            # A subnet without one has its VPC's main table.
+            self._tables += associated or [table for table in own if table.main_association_id]
 
     def refusal(self, service: str) -> str | None:
         """Return why an endpoint service, such as sqs or codeartifact.api, cannot be reached; None if it can."""
@@ -56,22 +57,17 @@ class Vpc:
             return None
         if service == _INTERNET:
             return f"no route of {', '.join(self.subnet_ids)} leads to a NAT gateway"
-        missing = set(self.subnet_ids) - {subnet.id for subnet in self._subnets}
-        if missing:
+        if missing := set(self.subnet_ids) - {subnet.id for subnet in self._subnets}:
             return f"there is no subnet {', '.join(sorted(missing))}"
-        strangers = [group for group in self.group_ids if group not in self._ec2.groups[self._vpc.id]]
-        if strangers:
+        if strangers := [group for group in self.group_ids if group not in self._ec2.groups[self._vpc.id]]:
             return f"{', '.join(strangers)} is no security group of {self._vpc.id}"
         name = f"com.amazonaws.{self._ec2.region_name}.{service}"
-        known = [
-            each
-            for each in self._ec2.vpc_end_points.values()
-            if each.vpc_id == self._vpc.id and each.state == "available"
+        refusals = [
+            self._refusal(endpoint)
+            for endpoint in list(self._ec2.vpc_end_points.values())
+            if (endpoint.vpc_id, endpoint.state, endpoint.service_name) == (self._vpc.id, "available", name)
         ]
-        refusals = [self._refusal(endpoint) for endpoint in known if endpoint.service_name == name]
-        if None in refusals:
-            return None
-        return next(iter(refusals), f"the VPC has no endpoint {name}")
+        return None if None in refusals else next(iter(refusals), f"the VPC has no endpoint {name}")
 
     @property
     def has_way_out(self) -> bool:
@@ -79,13 +75,10 @@ class Vpc:
 
         An internet gateway alone is none: these interfaces have no public address. MWAA guide, "About networking".
         """
-        ways = [
-            route.nat_gateway or route.transit_gateway
-            for table in self._route_tables
-            for route in table.routes
-            if route.destination_cidr_block == "0.0.0.0/0"
-        ]
-        return bool(ways) and len(ways) == len(self._route_tables) and all(ways) and self._lets_out(_EVERYWHERE, [])
+        routes = [{route.destination_cidr_block: route for route in table.routes} for table in self._tables]
+        ways = [table.get("0.0.0.0/0") for table in routes]
+        lead_out = [bool(way and (way.nat_gateway or way.transit_gateway)) for way in ways]
+        return bool(lead_out) and all(lead_out) and self._let("egress", self.group_ids, [], _EVERYWHERE)
 
     @property
     def closed_to_itself(self) -> str | None:
@@ -93,168 +86,98 @@ class Vpc:
 
         MWAA guide, "Security in your VPC": the group has an inbound rule for itself, for all traffic or these ports.
         """
-        for port in (_HTTPS, 5432):
-            if not self._lets(self._rules(self.group_ids, "ingress"), [], self.group_ids, port):
-                return f"no inbound rule of {', '.join(self.group_ids)} lets in its own members at port {port}"
-        return None
+        closed = [port for port in (_HTTPS, 5432) if not self._let("ingress", self.group_ids, self.group_ids, [], port)]
+        why = f"no inbound rule of {', '.join(self.group_ids)} lets in its own members at port"
+        return f"{why} {closed[0]}" if closed else None
 
     def _refusal(self, endpoint: VPCEndPoint) -> str | None:
         """Return why an endpoint leads nowhere, by the first rule that it breaks."""
-        gateway, interfaces = endpoint.vpc_endpoint_type != "Interface", set(endpoint.subnet_ids or [])
-        tables = [table.id for table in self._route_tables if table.id not in (endpoint.route_table_ids or [])]
-        beyond = [subnet for subnet in self.subnet_ids if subnet not in interfaces]
-        groups = endpoint.security_group_ids or [self._default_group.id]
-        ranges = [ip_network(self._ec2.get_subnet(subnet).cidr_block) for subnet in interfaces]
-        reachable = self._lets_out(_EVERYWHERE, []) if gateway else self._lets_out(ranges, groups)
-        own = [ip_network(subnet.cidr_block) for subnet in self._subnets]
+        interface, subnets = endpoint.vpc_endpoint_type == "Interface", endpoint.subnet_ids or []
+        tables = [table.id for table in self._tables if table.id not in (endpoint.route_table_ids or [])]
+        beyond = [subnet for subnet in self.subnet_ids if subnet not in subnets]
+        default = self._ec2.get_security_group_from_name("default", vpc_id=self._vpc.id)
+        groups = endpoint.security_group_ids or [default.id]
+        ranges = [self._ec2.get_subnet(subnet).cidr_block for subnet in subnets] if interface else _EVERYWHERE
+        lets_out = self._let("egress", self.group_ids, groups if interface else [], ranges)
+        lets_in = self._let("ingress", groups, self.group_ids, [subnet.cidr_block for subnet in self._subnets])
+        clients = ", ".join(self.group_ids)
         rules = [
             # VPC guide, "Gateway endpoints": names are resolved by the VPC, and the route is the table's.
             (not self._vpc.enable_dns_support, "the VPC does not resolve names (EnableDnsSupport)"),
-            (gateway and bool(tables), f"it is not on the route table {', '.join(tables)}"),
+            (not interface and tables, f"it is not on the route table {', '.join(tables)}"),
             # PrivateLink guide, "Private DNS": else the name leads to the public address.
-            (not gateway and not endpoint.private_dns_enabled, "its private DNS is off"),
-            (not gateway and not self._vpc.enable_dns_hostnames, "the VPC gives no names (EnableDnsHostnames)"),
+            (interface and not endpoint.private_dns_enabled, "its private DNS is off"),
+            (interface and not self._vpc.enable_dns_hostnames, "the VPC gives no names (EnableDnsHostnames)"),
             # MWAA guide: "Ensure that your two private subnets in different Availability Zones are selected". Between
             # zones AWS would carry the traffic, until the zone with the one interface fails.
-            (not gateway and bool(beyond), f"it has no interface in {', '.join(beyond)}"),
-            (not reachable, f"no outbound rule of {', '.join(self.group_ids)} leads to it at port 443"),
-            (
-                not gateway and not self._lets(self._rules(groups, "ingress"), own, self.group_ids, _HTTPS),
-                f"no inbound rule of {', '.join(groups)} lets in {', '.join(self.group_ids)} at port 443",
-            ),
+            (interface and beyond, f"it has no interface in {', '.join(beyond)}"),
+            (not lets_out, f"no outbound rule of {clients} leads to it at port 443"),
+            (interface and not lets_in, f"no inbound rule of {', '.join(groups)} lets in {clients} at port 443"),
         ]
         return next((f"{endpoint.id} ({endpoint.service_name}): {why}" for broken, why in rules if broken), None)
 
-    @property
-    def _ec2(self) -> Any:
-        """Return moto's EC2 of the Region that has the subnets."""
-        regions = list(ec2_backends[DEFAULT_ACCOUNT_ID].values())
-        return next((ec2 for ec2 in regions if self._found(ec2)), regions[0])
-
-    def _found(self, ec2: Any) -> list[Any]:
-        return [zone[subnet] for zone in list(ec2.subnets.values()) for subnet in self.subnet_ids if subnet in zone]
-
-    @property
-    def _subnets(self) -> list[Any]:
-        return self._found(self._ec2)
-
-    @property
-    def _vpc(self) -> Any:
-        return self._ec2.get_vpc(self._subnets[0].vpc_id)
-
-    @property
-    def _default_group(self) -> Any:
-        return self._ec2.get_security_group_from_name("default", vpc_id=self._vpc.id)
-
-    @property
-    def _route_tables(self) -> list[Any]:
-        """List the subnets' route tables: a subnet without one has its VPC's main table."""
-        tables = []
-        for subnet in self._subnets:
-            own = [table for table in self._ec2.route_tables.values() if table.vpc_id == subnet.vpc_id]
-            associated = [table for table in own if subnet.id in table._associations.values()]
-            tables += associated or [table for table in own if table.main_association_id]
-        return tables
-
-    def _rules(self, group_ids: Iterable[str], direction: str) -> list[SecurityGroupRule]:
+    def _let(self, direction: str, group_ids: Any, peers: Any, ranges: list[str], port: int = _HTTPS) -> bool:
+        """Return whether groups' rules let TCP through at a port, for peers' members or all of some addresses."""
         groups = [self._ec2.get_security_group_from_id(group_id) for group_id in group_ids]
-        return [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
-
-    def _lets_out(self, ranges: list[IPv4Network], groups: Iterable[str]) -> bool:
-        return self._lets(self._rules(self.group_ids, "egress"), ranges, groups, _HTTPS)
-
-    @staticmethod
-    def _lets(rules: list[SecurityGroupRule], ranges: list[Any], groups: Iterable[str], port: int) -> bool:
-        """Return whether rules let TCP through at a port, between group members or for all of some address ranges."""
+        rules = [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
         through = [rule for rule in rules if rule.ip_protocol == "-1" or _opens(rule, port)]
         open_to = [ip_network(rule.cidr_ipv4) for rule in through if rule.cidr_ipv4]
-        return bool({rule.source_group.get("GroupId") for rule in through} & set(groups)) or (
-            bool(ranges) and all(any(one.subnet_of(each) for each in open_to) for one in ranges)
-        )
+        covered = [any(ip_network(one).subnet_of(each) for each in open_to) for one in ranges]
+        return (bool(ranges) and all(covered)) or any(rule.source_group.get("GroupId") in peers for rule in through)
 
 
-def _opens(rule: SecurityGroupRule, port: int) -> bool:
+def _opens(rule: Any, port: int) -> bool:
     return rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0)
 
 
 class Handler(MotoRequestHandler):
     """Log no request: a URL can carry what is nobody's business. Close a connection that gets no answer."""
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+    def log_request(self, *_: object) -> None:
         """Say nothing."""
 
-    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+    def connection_dropped(self, *_: object) -> None:
         """Close the connection."""
-        del error, environ
         self.close_connection = True
 
 
-class Proxies:
-    """Open a forward proxy to AWS for each set of subnets and groups.
+class Proxy:
+    """Be a forward proxy in front of AWS, for requests that come out of VPCs; say once why a service is not reached."""
 
-    :param aws: where AWS is.
-    :param app: AWS.
-    :param say: told once why a service is not reached.
-    """
-
-    def __init__(self, aws: str, app: WSGIApplication, say: Callable[[str], None]) -> None:
-        self._aws, self._app, self._say = aws, app, say
-        self._servers: dict[Vpc, Any] = {}
+    def __init__(self, aws: str, say: Callable[[str], None]) -> None:
+        self._aws, self._say = aws, say
         self._told: set[str] = set()
-        self._lock = threading.Lock()
 
-    def url(self, vpc: Vpc) -> str:
-        """Return the address of a VPC's proxy, which is opened the first time.
+    def url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:
+        """Return the address of the proxy for what runs in subnets with security groups."""
+        return self._aws.replace("//", f"//{'.'.join(subnet_ids)}:{'.'.join(group_ids)}@")
 
-        :param vpc: where its clients run.
-        """
-        with self._lock:
-            if vpc not in self._servers:
-
-                def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-                    return self._forward(vpc, environ, start_response)
-
-                http = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
-                threading.Thread(target=http.serve_forever, name="vpc", daemon=True).start()
-                self._servers[vpc] = http
-            return f"http://127.0.0.1:{self._servers[vpc].server_port}"
-
-    def close(self) -> None:
-        """Close all of them."""
-        for http in self._servers.values():
-            http.shutdown()
-            http.server_close()
-
-    def _forward(self, vpc: Vpc, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Pass a request on to AWS if the VPC has a way.
+    def enter(self, environ: WSGIEnvironment) -> None:
+        """Let a request that has come to the proxy into AWS if its VPC has a way; let others pass.
 
         :raises ConnectionAbortedError: when it has none, or when the request is for somebody else: nobody is behind.
         """
         target = environ["RAW_URI"]
+        if target.startswith("/"):
+            return
+        user = Authorization.from_header(environ.get("HTTP_PROXY_AUTHORIZATION")) or Authorization("basic", {})
+        vpc = environ[_VPC] = Vpc(*(tuple(str(user.get(key)).split(".")) for key in ("username", "password")))
+        environ["RAW_URI"] = environ["REQUEST_URI"] = target.removeprefix(self._aws)  # as it was signed
         if not target.startswith(self._aws + "/"):  # CONNECT, too
             service = _INTERNET
-            why = vpc.refusal(service) or "this machine stands for AWS only"
         elif INDEX_PATH.match(environ["PATH_INFO"]):
             service = "codeartifact.repositories"
-            why = vpc.refusal(service)
         else:
             service = endpoint_of(Request(environ))
-            why = vpc.refusal(service)
-        if why:
+        if why := vpc.refusal(service) or (service == _INTERNET and "this machine stands for AWS only"):
             line = f"the environment does not reach {service}: {why}"
             if line not in self._told:
                 self._told.add(line)
                 self._say(line)
             raise ConnectionAbortedError(line)
-        environ["RAW_URI"] = environ["REQUEST_URI"] = target.removeprefix(self._aws)  # as it was signed
-        environ[_VPC] = vpc
-        return self._app(environ, start_response)
 
 
 def expect_proxy(environ: WSGIEnvironment, caller: Caller) -> None:
-    """Let requests of what runs inside an environment come through its VPC only.
-
-    :raises RefusedError: when one has come past it, which is this machine's fault, not AWS's.
-    """
+    """Refuse a request of what runs inside an environment that has come past its VPC, which is this machine's fault."""
     if caller.arn.endswith(f"/{INSIDE_VPC}") and _VPC not in environ:
         raise RefusedError("AccessDenied", f"{caller.arn} came without its VPC's proxy: set HTTP_PROXY and http_proxy")

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import urllib3
 from botocore.config import Config
+from botocore.httpsession import ProxyConfiguration
 from botocore.utils import get_environ_proxies
 
 from mwaa_codeartifact.core.debug_logs import keep_token_out
@@ -67,7 +68,8 @@ def http_get(
     if isinstance(ca_bundle, str):
         tls = {"ca_certs": ca_bundle}
     proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
-    pool = urllib3.ProxyManager(proxy, **tls) if proxy else urllib3.PoolManager(**tls)
+    login = ProxyConfiguration().proxy_headers_for(proxy) if proxy else {}  # http://user:password@proxy
+    pool = urllib3.ProxyManager(proxy, proxy_headers=login, **tls) if proxy else urllib3.PoolManager(**tls)
     try:
         with pool:
             answer = pool.request(

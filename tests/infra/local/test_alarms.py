@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.logs.models import LogGroup
 from moto.sns.models import sns_backends
 
-from infra.local.moto import alarms, iam
-from infra.local.moto.alarms import Alarms, state_of
+from infra.local.moto import cloudwatch, iam
+from infra.local.moto.cloudwatch import Alarms, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,10 +62,9 @@ def said() -> list[str]:
 
 @pytest.fixture
 def evaluating(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> Iterator[Alarms]:
-    monkeypatch.setattr(
-        CloudWatchBackend, "put_metric_alarm", CloudWatchBackend.put_metric_alarm
-    )  # put back afterwards
-    alarms.install()
+    for replaced, name in ((CloudWatchBackend, "put_metric_alarm"), (LogGroup, "put_log_events")):
+        monkeypatch.setattr(replaced, name, getattr(replaced, name))  # put back afterwards
+    cloudwatch.install()
     evaluating = Alarms(REGION, said.append)
     yield evaluating
     evaluating.stop()
@@ -163,5 +163,5 @@ def test_a_topic_that_does_not_let_cloudwatch_publish_hears_nothing(
     evaluating.evaluate(NOW)
     assert put.state_value == "ALARM"
     assert messages(name) == []
-    assert asked == [(put.alarm_actions[0], "cloudwatch.amazonaws.com", put.alarm_arn, DEFAULT_ACCOUNT_ID)]
+    assert asked == [(put.alarm_actions[0], "cloudwatch.amazonaws.com", put.alarm_arn)]
     assert "does not let CloudWatch publish" in said[-1]

@@ -7,12 +7,12 @@ import uuid
 from typing import Any
 
 import pytest
-from moto.cloudwatch.models import cloudwatch_backends
+from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.logs import models
 
-from infra.local.moto import filter_pattern
-from infra.local.moto.filter_pattern import FilterPattern
+from infra.local.moto import cloudwatch
+from infra.local.moto.cloudwatch import filter_pattern
 
 BAD_REQUEST, UNAUTHORIZED = "[ERROR 400] BAD REQUEST", "[ERROR 401] UNAUTHORIZED REQUEST"
 MISSING, INVALID = "[ERROR 419] MISSING ARGUMENTS", "[ERROR 420] INVALID ARGUMENTS"
@@ -36,18 +36,19 @@ EVENTS = [BAD_REQUEST, UNAUTHORIZED, MISSING, INVALID, INTERNAL, AUTHORIZED]
     ],
 )
 def test_a_pattern_finds_what_the_guide_says(pattern: str, found: list[str]) -> None:
-    assert [event for event in EVENTS if FilterPattern(pattern).matches(event)] == found
+    assert [event for event in EVENTS if filter_pattern(pattern)(event)] == found
 
 
 @pytest.mark.parametrize("pattern", ["ERROR:", '"open', "%a%", '{ $.level = "ERROR" }', "[ip, user]", "a.b"])
 def test_a_pattern_that_cannot_be_read_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="Invalid"):
-        FilterPattern(pattern)
+        filter_pattern(pattern)
 
 
 def test_events_of_any_group_are_counted_by_its_metric_filters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.LogGroup, "put_log_events", models.LogGroup.put_log_events)  # put back afterwards
-    filter_pattern.install()
+    for replaced, method in ((CloudWatchBackend, "put_metric_alarm"), (models.LogGroup, "put_log_events")):
+        monkeypatch.setattr(replaced, method, getattr(replaced, method))  # put back afterwards
+    cloudwatch.install()
     name = f"group-{uuid.uuid4().hex[:8]}"
     logs: Any = models.logs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
     logs.create_log_group(name, {})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from infra.local.moto import iam
 from infra.local.moto.iam import assume_role
 from infra.local.server import REGION
 from tests.infra.local.codeartifact.support import wheel
@@ -165,6 +168,14 @@ def test_nobody_gets_in_without_a_known_key_its_secret_and_a_signature(server: S
     assert code_of(listing("AKIAUNKNOWN", "secret")) == "InvalidAccessKeyId"
     assert code_of(listing(key, "wrong")) == "SignatureDoesNotMatch"
     assert requests.get(server.endpoint_url, timeout=10).status_code == 403
+
+
+def test_a_roles_policy_may_take_seconds_to_count(server: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_IAM_PROPAGATION_SECONDS", "3600")
+    s3 = acting_as(server, role(server, allowing("s3:ListBucket")))("s3")
+    assert code_of(lambda: s3.list_objects_v2(Bucket=name)) == "AccessDenied"
+    monkeypatch.setattr(iam, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
+    assert s3.list_objects_v2(Bucket=name)
 
 
 def test_every_answer_is_kept(server: Server, name: str) -> None:

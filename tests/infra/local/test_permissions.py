@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from moto.awslambda.models import lambda_backends
 from moto.events.models import events_backends
 
+from infra.local.moto.cloudwatch import Schedule
 from infra.local.moto.iam import assume_role, caller_of_request, may_invoke, may_publish
-from infra.local.moto.schedule import Schedule
 from infra.local.server import REGION
 from tests.infra.local.test_iam import OWNER, acting_as, allowing, code_of, role
 
@@ -284,7 +284,7 @@ def test_a_rule_invokes_a_function_only_with_its_permission(
 ) -> None:
     if permission:
         permit(server, function, **permission)
-    assert may_invoke(function, "events.amazonaws.com", RULE, OWNER) is allowed
+    assert may_invoke(function, "events.amazonaws.com", RULE) is allowed
 
 
 def test_a_rule_without_permission_fires_in_vain_and_says_so(server: Server, name: str, function: Any) -> None:
@@ -306,10 +306,10 @@ def test_a_rule_without_permission_fires_in_vain_and_says_so(server: Server, nam
 
 def test_an_alarm_publishes_to_a_topic_of_its_account_by_default_and_a_rule_does_not(server: Server, name: str) -> None:
     topic = server.client("sns").create_topic(Name=name)["TopicArn"]
-    assert may_publish(topic, "cloudwatch.amazonaws.com", ALARM, OWNER)
-    assert not may_publish(topic, "events.amazonaws.com", RULE, OWNER)
-    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM.replace(OWNER, "9" * 12), "9" * 12)
-    assert not may_publish(f"{topic}-missing", "cloudwatch.amazonaws.com", ALARM, OWNER)
+    assert may_publish(topic, "cloudwatch.amazonaws.com", ALARM)
+    assert not may_publish(topic, "events.amazonaws.com", RULE)
+    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM.replace(OWNER, "9" * 12))
+    assert not may_publish(f"{topic}-missing", "cloudwatch.amazonaws.com", ALARM)
 
 
 def test_a_topics_own_policy_takes_the_place_of_the_default(server: Server, name: str) -> None:
@@ -318,13 +318,13 @@ def test_a_topics_own_policy_takes_the_place_of_the_default(server: Server, name
     rules_only = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
     policy = document(rules_only | {"Resource": topic, "Condition": {"ArnLike": {"aws:SourceArn": f"{RULE}*"}}})
     sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
-    assert may_publish(topic, "events.amazonaws.com", RULE, OWNER)
-    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM, OWNER)
+    assert may_publish(topic, "events.amazonaws.com", RULE)
+    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM)
 
 
 def test_an_alarm_may_not_use_the_aws_managed_key_of_a_topic(server: Server, name: str) -> None:
     topic = server.client("sns").create_topic(Name=name, Attributes={"KmsMasterKeyId": "alias/aws/sns"})["TopicArn"]
-    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM, OWNER)
+    assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM)
 
 
 def test_whoever_answers_a_request_knows_its_caller(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
@@ -373,11 +375,12 @@ def test_the_cores_own_get_goes_through_the_proxy(
         http_get(f"{index[0]}mine/", index[1])
 
 
-@pytest.mark.parametrize(
-    "request_line", ["CONNECT example.org:443 HTTP/1.1", "GET http://example.org/ HTTP/1.1", "GET / HTTP/1.1"]
-)
-def test_the_proxy_leads_to_aws_only(inside: dict[str, str], request_line: str) -> None:
-    host, port = inside["HTTP_PROXY"].removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(f"{request_line}\r\nHost: example.org\r\n\r\n".encode())
+@pytest.mark.parametrize("request_line", ["CONNECT example.org:443 HTTP/1.1", "GET http://example.org/ HTTP/1.1"])
+@pytest.mark.parametrize("named", ["with its VPC", "without"])
+def test_the_proxy_leads_to_aws_only(inside: dict[str, str], request_line: str, named: str) -> None:
+    proxy = urlsplit(inside["HTTP_PROXY"])
+    user = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+    header = f"Proxy-Authorization: Basic {user}\r\n" if named == "with its VPC" else ""
+    with socket.create_connection((proxy.hostname or "", proxy.port or 0), timeout=10) as connection:
+        connection.sendall(f"{request_line}\r\nHost: example.org\r\n{header}\r\n".encode())
         assert connection.recv(100) == b""

@@ -1,0 +1,246 @@
+"""CloudWatch and EventBridge: metrics out of logs, alarms that are evaluated on them, rules that fire at their rates.
+
+Sources: CloudWatch guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data"; CloudWatch
+Logs guide, "Filter pattern syntax for metric filters, …": terms are case-sensitive; a term with other characters than
+letters, digits and underscores stands in double quotation marks; all terms must occur; of terms with ``?`` any one, and
+these do not count beside terms without; ``-`` excludes. Regular expressions are not read here.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+import statistics
+import threading
+import time
+import uuid
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.utils import get_backend
+from moto.cloudwatch.models import CloudWatchBackend, MetricDatum, cloudwatch_backends
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.events.models import events_backends
+from moto.logs.models import LogGroup, logs_backends
+from moto.sns.models import sns_backends
+
+from infra.local.moto import iam, lambda_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from moto.cloudwatch.models import Alarm
+    from moto.events.models import Rule
+
+_TERM = re.compile(r'\s*(?P<sign>[?-]?)(?:"(?P<phrase>(?:[^"\\]|\\.)+)"|(?P<word>\w+))(?=\s|$)')
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+_STATISTICS: Any = {"Minimum": min, "Maximum": max, "Sum": sum, "SampleCount": len, "Average": statistics.fmean}
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_UNITS = {"minute": 60, "hour": 3600, "day": 86400}
+
+_put_metric_alarm, _put_log_events = CloudWatchBackend.put_metric_alarm, LogGroup.put_log_events
+
+
+def install() -> None:
+    """Let metrics come out of the events of every group, and alarms begin as CloudWatch's do."""
+    CloudWatchBackend.put_metric_alarm = _put_alarm
+    LogGroup.put_log_events = _put_and_count
+
+
+def _put_alarm(backend: CloudWatchBackend, name: str, *args: Any, **more: Any) -> Any:
+    """Let a new alarm begin without data, and a changed one keep its state. API, PutMetricAlarm."""
+    before = backend.alarms.get(name)
+    alarm = _put_metric_alarm(backend, name, *args, **more)
+    alarm.state_value = before.state_value if before else "INSUFFICIENT_DATA"
+    return alarm
+
+
+def _put_and_count(group: LogGroup, log_stream_name: str, log_events: list[dict[str, Any]]) -> Any:
+    token = _put_log_events(group, log_stream_name, log_events)
+    messages = [str(event["message"]) for event in log_events]
+    logs, metrics = (each[group.account_id][group.region] for each in (logs_backends, cloudwatch_backends))
+    for found in logs.describe_metric_filters(log_group_name=group.name):
+        matches = sum(map(filter_pattern(found["filterPattern"]), messages))
+        for metric in found["metricTransformations"]:
+            # A default value is reported when events arrive of which none fits. Guide: "Publishing metrics …".
+            default = [] if metric.get("defaultValue") is None else [float(metric["defaultValue"])]
+            if values := [float(metric["metricValue"])] * matches or default:
+                datum = {"MetricName": metric["metricName"], "Values": values}
+                metrics.put_metric_data(metric["metricNamespace"], [datum])
+    for message in messages:
+        with suppress(ValueError, KeyError, TypeError):  # else it is in the embedded metric format
+            logged = json.loads(message)
+            for directive in logged["_aws"]["CloudWatchMetrics"]:
+                named = [{"Name": name, "Value": logged[name]} for name in directive["Dimensions"][0]]
+                for metric in directive["Metrics"]:
+                    datum = {"MetricName": metric["Name"], "Unit": metric["Unit"], "Value": logged[metric["Name"]]}
+                    metrics.put_metric_data(directive["Namespace"], [{**datum, "Dimensions": named}])
+    return token
+
+
+@cache
+def filter_pattern(pattern: str) -> Callable[[str], bool]:
+    """Return what tells whether a log event's message fits a pattern; all fit the empty one.
+
+    :raises ValueError: if CloudWatch Logs would refuse the pattern, or this stand-in cannot read it.
+    """
+    if left := _TERM.sub("", pattern).strip():
+        raise ValueError(f"Invalid filter pattern at {left!r}: quote what is no letter, digit or _")
+    terms = [(t["sign"], t["word"] or re.sub(r"\\(.)", r"\1", t["phrase"])) for t in _TERM.finditer(pattern)]
+    required, optional, excluded = ([text for sign, text in terms if sign == each] for each in ("", "?", "-"))
+
+    def fits(message: str) -> bool:
+        if optional and not required and not excluded:
+            return any(term in message for term in optional)
+        return all(term in message for term in required) and not any(term in message for term in excluded)
+
+    return fits
+
+
+def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
+    """Do something again and again, after as many seconds each, in a thread of its own; return what stops it."""
+    stopped = threading.Event()
+
+    def run() -> None:
+        while not stopped.wait(seconds):
+            work()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stopped.set()
+        thread.join()
+
+    return stop
+
+
+class Alarms:
+    """Evaluate a region's alarms once a minute, as CloudWatch does, and whenever it is asked for; say what changes."""
+
+    def __init__(self, region: str, say: Callable[[str], None]) -> None:
+        self._region, self._say, self._lock = region, say, threading.Lock()
+        self.stop = repeat(lambda: self.evaluate(datetime.now(UTC)), 60)
+
+    def evaluate(self, now: datetime) -> None:
+        """Judge every alarm, and let those whose state changes act.
+
+        :param now: end of the youngest period, timezone-aware.
+        """
+        backend = cloudwatch_backends[DEFAULT_ACCOUNT_ID][self._region]
+        with self._lock:
+            for alarm in list(backend.alarms.values()):
+                if alarm.metric_name and alarm.comparison_operator in _COMPARISONS:
+                    self._judge(alarm, _data_points(alarm, backend.metric_data, now))
+
+    def _judge(self, alarm: Alarm, points: Sequence[float | None]) -> None:
+        breaches = _COMPARISONS[alarm.comparison_operator]
+        breaching = [None if point is None else breaches(point, float(alarm.threshold)) for point in points]
+        required, old = int(alarm.evaluation_periods), alarm.state_value
+        to_alarm = int(alarm.datapoints_to_alarm or required)
+        state = state_of(breaching, required, to_alarm, alarm.treat_missing_data or "missing")
+        if state in (None, old):
+            return
+        known = [point for point in points if point is not None]
+        alarm.update_state(f"Threshold Crossed: datapoints {known}, threshold {alarm.threshold}", "{}", state)
+        self._say(f"alarm {alarm.name}: {old} -> {state}")
+        actions = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}.get(state, alarm.insufficient_data_actions)
+        for topic in (actions or []) if alarm.actions_enabled else []:
+            self._publish(topic, alarm, old)
+
+    def _publish(self, topic: str, alarm: Alarm, old: str) -> None:
+        """Tell a topic, if its policy lets CloudWatch. SNS guide, "Example cases for Amazon SNS access control"."""
+        if not iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn):
+            self._say(f"alarm {alarm.name}: {topic} does not let CloudWatch publish")
+            return
+        message = {
+            "AlarmName": alarm.name,
+            "AlarmDescription": alarm.description,
+            "NewStateValue": alarm.state_value,
+            "NewStateReason": alarm.state_reason,
+            "OldStateValue": old,
+        }
+        subject = f'{alarm.state_value}: "{alarm.name}" in {self._region}'
+        sns_backends[DEFAULT_ACCOUNT_ID][self._region].publish(json.dumps(message), topic, subject=subject)
+
+
+def state_of(breaching: Sequence[bool | None], periods: int, to_alarm: int, missing: str) -> str | None:
+    """Return the state that data points give an alarm; None to keep the one it has.
+
+    :param breaching: the evaluation range, the oldest first; None where there is no data.
+    :param periods: N of "M out of N", of which to_alarm is M.
+    """
+    real = [point for point in breaching if point is not None]
+    lacking = periods - len(real)
+    if lacking <= 0:  # enough real data, from farther back too: how missing data is treated does not matter
+        return "ALARM" if sum(real[-periods:]) >= to_alarm else "OK"
+    if sum(real) + (lacking if missing == "breaching" else 0) >= to_alarm:
+        return "ALARM"
+    if missing in ("breaching", "notBreaching"):
+        return "OK"
+    if not real:
+        return "INSUFFICIENT_DATA" if missing == "missing" else None
+    # Guide, "Avoiding premature transitions to alarm state": all there is breaches, and has done so for long enough.
+    if all(real) and len(breaching) - breaching.index(True) >= to_alarm:
+        return "ALARM" if missing == "missing" else None
+    return "OK"
+
+
+def _data_points(alarm: Alarm, data: Sequence[Any], now: datetime) -> list[float | None]:
+    """Return the statistic of each period of the evaluation range, the oldest first."""
+    period = timedelta(seconds=int(alarm.period))
+    metric = alarm.namespace, alarm.metric_name, {(d.name, d.value) for d in alarm.dimensions}
+    values: dict[int, list[float]] = {}
+    for datum in [datum for datum in list(data) if isinstance(datum, MetricDatum)]:
+        # Other dimensions are another metric.
+        if (datum.namespace, datum.name, {(d.name, d.value) for d in datum.dimensions}) == metric:
+            at = datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
+            values.setdefault((now - at) // period, []).append(datum.value)
+    # The range is longer than the evaluation periods: the guide's tables show five data points for three.
+    ages = range(int(alarm.evaluation_periods) + 1, -1, -1)
+    return [_STATISTICS[alarm.statistic](values[age]) if age in values else None for age in ages]
+
+
+class Schedule:
+    """Fire a region's enabled rules at their rates, first when that time has passed since a rule was seen; say it."""
+
+    def __init__(self, region: str, say: Callable[[str], None]) -> None:
+        self._region, self._say = region, say
+        self._due: dict[str, float] = {}
+        self.stop = repeat(self._fire_what_is_due, 1)
+
+    def _fire_what_is_due(self) -> None:
+        for rule in list(events_backends[DEFAULT_ACCOUNT_ID][self._region].list_rules()[0]):
+            if (rate := _RATE.fullmatch(rule.scheduled_expression or "")) and rule.state == "ENABLED":
+                seconds = int(rate[1]) * _UNITS[rate[2]]
+                if time.monotonic() >= self._due.setdefault(rule.arn, time.monotonic() + seconds):
+                    self._due[rule.arn] += seconds
+                    self.fire(rule)
+
+    def fire(self, rule: Rule) -> None:
+        """Invoke a rule's functions that let it; to others it is a failed invocation, of which they hear nothing.
+
+        Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge".
+        """
+        kind = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+        where = {"account": DEFAULT_ACCOUNT_ID, "region": self._region, "resources": [rule.arn]}
+        event = {"id": str(uuid.uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **kind, **where}
+        for target in rule.targets:
+            try:
+                function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
+            except UnknownFunctionException:
+                self._say(f"{rule.name}: failed invocation, there is no {target['Arn']}")
+                continue
+            if iam.may_invoke(function, "events.amazonaws.com", rule.arn):
+                lambda_runtime.invoke_async(function, event, lambda outcome: self._say(f"{rule.name} {outcome}"))
+            else:
+                self._say(f"{rule.name}: failed invocation, no AWS::Lambda::Permission of {target['Arn']} lets it")

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # Where the server in front says who a request comes from: an `arn`, and what it `may`. Without it all is allowed.
 CALLER = "codeartifact.caller"
 MIN_TOKEN_SECONDS, MAX_TOKEN_SECONDS = 900, 43_200
-_TOKEN_BYTES = 750  # 1,000 characters once encoded, about as many as a real token has
 
 
 class Origin(enum.StrEnum):
@@ -188,7 +187,7 @@ class CodeArtifact:
             )
         tokens = self.domain(domain, owner).tokens
         life = timedelta(seconds=duration_seconds or MAX_TOKEN_SECONDS)
-        token = "eyJ" + secrets.token_urlsafe(_TOKEN_BYTES)
+        token = "eyJ" + secrets.token_urlsafe(750)  # 1,000 characters once encoded, about as many as a real one has
         expires_at = tokens[token] = self.now() + min(life, self.token_life_limit or life)
         self.minted.append(token)
         return token, expires_at

@@ -50,7 +50,7 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
 
     @app.post("/v1/authorization-token", endpoint="GetAuthorizationToken")
     def mint() -> _Answer:
-        duration = request.args.get("duration", MAX_TOKEN_SECONDS, type=int)
+        duration = int(request.args.get("duration", MAX_TOKEN_SECONDS))
         token, expires_at = state.mint(domain().name, duration_seconds=duration)
         domain().minters[token] = request.environ.get(CALLER)
         return {"authorizationToken": token, "expiration": expires_at.timestamp()}

@@ -93,13 +93,12 @@ class _Views:
     """Answer requests; those after the guard find their repository and their token's minter in ``g``."""
 
     def __init__(self, state: CodeArtifact, upstream: Upstream) -> None:
-        self._state = state
-        self._upstream = upstream
+        self._state, self._upstream = state, upstream
 
     def guard(self) -> Response | None:
         """Let a request through only with an unexpired token of the domain that the path names."""
         parts = request.view_args or {}
-        host, name = parts.pop("host", ""), parts.pop("repository", "")
+        host, name = parts.pop("host", ""), parts.pop("repository", "")  # the views take the rest
         domain = next((each for each in list(self._state.domains.values()) if each.host == host), None)
         login = request.authorization
         token = (login and login.username == "aws" and login.password) or ""
@@ -131,7 +130,7 @@ class _Views:
         source = self._upstream.open(wanted)
         with repository.lock:
             repository.packages.setdefault(name, Origin.EXTERNAL)
-        headers = {name: source.headers[name] for name in _COPIED_HEADERS if name in source.headers}
+        headers = {key: source.headers[key] for key in _COPIED_HEADERS if key in source.headers}
         response = Response(source.raw.stream(decode_content=False), headers=headers)
         response.call_on_close(source.close)
         return response

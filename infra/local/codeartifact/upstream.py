@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from infra.cli.pip_settings import PipSettings
 
 log = logging.getLogger(__name__)
-
 PAGE_SECONDS = 300  # so long a project page is used again
 
 
@@ -76,7 +75,7 @@ class Upstream(PyPISimple):
         """Send the index's credentials to the index only, not to the host that its file links name."""
         if urlsplit(request.url or "").netloc != urlsplit(self.endpoint).netloc:
             return request
-        return HTTPBasicAuth(*self._settings.credentials or ())(request)
+        return HTTPBasicAuth(*(self._settings.credentials or ()))(request)
 
     @contextmanager
     def _expecting(self, what: str) -> Iterator[None]:

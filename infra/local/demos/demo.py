@@ -190,8 +190,8 @@ class _Releases(_LocalProof):
         return False
 
     def _importable(self) -> bool:
-        tasks_run_in = self.site.server.environments[self.site.name].container
-        return bool(self.site.imported(tasks_run_in, *_MODULES))
+        # Where tasks run.
+        return bool(self.site.imported(self.site.server.environments[self.site.name].container, *_MODULES))
 
     def _released(self) -> dict[str, Any]:
         """Return the state of the stacks and of the bucket, DAGs, the index-url file and the release history apart."""

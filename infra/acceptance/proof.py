@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from infra import mwaa_facts
 from infra.acceptance.steps import Steps, expect
 from infra.deploy.upload import INDEX_URL_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 REFRESH_DAG = "refresh_codeartifact_index_url"
 
 
 class Proof(Steps):
     """The steps that hold on every AWS, real or local."""
-
-    def run(self, steps: list[Callable[[], None]]) -> None:
-        """Take steps in their order.
-
-        :param steps: the steps.
-        :raises ProofError: saying what did not show.
-        """
-        for step in steps:
-            step()
 
     def deploy(self) -> None:
         """Deploy the stacks; `make deploy` waits for the environment and for pip's verdict."""

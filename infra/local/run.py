@@ -12,9 +12,8 @@ from infra.acceptance.acceptance import prove
 from infra.acceptance.steps import ProofError
 from infra.cli.console import Console
 from infra.cli.program import DeployerError
-from infra.local.demos.demo import demo
+from infra.local.demos.demo import demo, releases
 from infra.local.demos.deployment import Deployment
-from infra.local.demos.releases import releases
 from infra.local.runs import AWS_ENV
 from infra.local.server import Server
 

@@ -20,8 +20,7 @@ from werkzeug.wrappers import Request, Response
 from infra.cli.pip_settings import read_pip_settings
 from infra.local.codeartifact.control_plane import control_plane as codeartifact_control_plane
 from infra.local.codeartifact.index import index
-from infra.local.codeartifact.resources import CALLER
-from infra.local.codeartifact.store import CodeArtifact
+from infra.local.codeartifact.store import CALLER, CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
 from infra.local.moto import cloudformation, cloudwatch, gaps, lambda_runtime, resources, vpc
 from infra.local.moto.iam import Iam, RefusedError, caller_of_request

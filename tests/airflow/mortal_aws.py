@@ -65,13 +65,11 @@ def served(root: Path, settings: dict[str, str]) -> Iterator[MortalAws]:
 def serve(folder: str, domain: str, owner: str, repository: str, region: str) -> None:
     """Be that process."""
     server_class = import_module("infra.local.server").Server
-    internal = import_module("infra.local.codeartifact.resources").Origin.INTERNAL
     with server_class(Path(folder), 0, 0, lambda *_: None) as server:
         codeartifact = server.codeartifact
         codeartifact.create_domain(domain, owner, region)
         repository_ = codeartifact.create_repository(domain, repository)
-        (repository_.folder / f"{PACKAGE.replace('-', '_')}-{VERSION}-py3-none-any.whl").write_bytes(_wheel())
-        repository_.packages[PACKAGE] = internal
+        repository_.publish(PACKAGE, f"{PACKAGE.replace('-', '_')}-{VERSION}-py3-none-any.whl", _wheel())
         print(json.dumps(server.environ), flush=True)  # noqa: T201  (the answer to who started it)
         for line in sys.stdin:
             codeartifact.token_life_limit = timedelta(seconds=int(line))

@@ -19,7 +19,6 @@ import urllib3
 from botocore.config import Config
 from werkzeug.wrappers import Response
 
-from infra.local.codeartifact.resources import Origin
 from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients
 from mwaa_codeartifact.core.refresh import refresh
 from tests.plugins.mwaa_codeartifact.core.support import (
@@ -199,9 +198,7 @@ class Scene:
         """
         self.aws.state.hides_from_bad_tokens = True
         if but_has:
-            repository = self.aws.state.repository(DOMAIN, REPOSITORY)
-            (repository.folder / f"{but_has}-1.0.tar.gz").touch()
-            repository.packages[but_has] = Origin.INTERNAL
+            self.aws.state.repository(DOMAIN, REPOSITORY).publish(but_has, f"{but_has}-1.0.tar.gz", b"")
 
     def clock_is(self, ahead: timedelta, standing: timedelta = STALE - START) -> None:
         """Set the clock here wrong.

@@ -1,4 +1,1 @@
-"""AWS CodeArtifact on one machine: the control plane that boto3 speaks and the package index that pip speaks.
-
-Both are WSGI applications over one ``CodeArtifact`` state; infra/local/server.py mounts them.
-"""
+"""AWS CodeArtifact on one machine: the control plane for boto3 and the index for pip, over one `CodeArtifact`."""

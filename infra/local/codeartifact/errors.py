@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import ClassVar
 
 
 class CodeArtifactError(Exception):
-    """An answer of the CodeArtifact API that is an error."""
+    """CodeArtifact answers with an error."""
 
-    code: ClassVar[str]
-    status: ClassVar[HTTPStatus]
+    code, status = "InternalServerException", HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class ResourceNotFoundError(CodeArtifactError):
-    """The domain or repository does not exist."""
+    """What is asked for does not exist."""
 
-    code = "ResourceNotFoundException"
-    status = HTTPStatus.NOT_FOUND
+    code, status = "ResourceNotFoundException", HTTPStatus.NOT_FOUND
 
 
 class ValidationError(CodeArtifactError):
     """A parameter is missing or malformed."""
 
-    code = "ValidationException"
-    status = HTTPStatus.BAD_REQUEST
+    code, status = "ValidationException", HTTPStatus.BAD_REQUEST
 
 
 class ConflictError(CodeArtifactError):
     """The request does not fit the state that the resource is in."""
 
-    code = "ConflictException"
-    status = HTTPStatus.CONFLICT
+    code, status = "ConflictException", HTTPStatus.CONFLICT
 
 
 class AccessDeniedError(CodeArtifactError):
-    """The caller's policies do not allow it."""
+    """The caller's policies, or a package group, do not allow it."""
 
     code, status = "AccessDeniedException", HTTPStatus.FORBIDDEN

@@ -1,155 +1,174 @@
-"""The state behind the control plane and the index: what exists, and which tokens are good."""
+"""What CodeArtifact holds: domains with their tokens, and repositories with their packages."""
 
 from __future__ import annotations
 
-import re
+import enum
+import hashlib
 import secrets
 import shutil
 import threading
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pypi_simple import DistributionPackage
 
 from infra.local.codeartifact.errors import ConflictError, ResourceNotFoundError, ValidationError
-from infra.local.codeartifact.resources import Domain, Repository
+from infra.local.codeartifact.package_groups import PackageGroups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
-MIN_TOKEN_SECONDS = 900
-MAX_TOKEN_SECONDS = 43_200
-TOKEN_BYTES = 750  # 1,000 characters once encoded, about as many as a real token has
+# Where the server in front says who a request comes from: an `arn`, and what it `may`. Without it all is allowed.
+CALLER = "codeartifact.caller"
+MIN_TOKEN_SECONDS, MAX_TOKEN_SECONDS = 900, 43_200
 
 
-def _validate(setting: str, value: str, pattern: str) -> None:
-    if not re.fullmatch(pattern, value):
-        raise ValidationError(f"{setting} must match {pattern}, but is {value!r}.")
+class Origin(enum.StrEnum):
+    """Name where a package first came from, which closes the other way (user guide, "Package origin controls")."""
+
+    INTERNAL = "internal"
+    EXTERNAL = "external"
 
 
+@dataclass
+class Domain:
+    """Keep the repositories of one domain and the tokens that open all of them.
+
+    :param tokens: token to the time it expires
+    :param minters: token to its minter, whose permissions it carries, or None
+    """
+
+    name: str
+    owner: str
+    arn: str
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    tokens: dict[str, datetime] = field(default_factory=dict, repr=False)
+    minters: dict[str, Any] = field(default_factory=dict, repr=False)
+    package_groups: PackageGroups = field(default_factory=PackageGroups, repr=False)
+
+    def package_group_arn(self, pattern: str) -> str:
+        """Return the ARN of one of its package groups."""
+        return f"{self.arn.replace(':domain/', ':package-group/', 1)}{pattern}"
+
+    @property
+    def host(self) -> str:
+        """Label the domain as the host name of a real repository endpoint does."""
+        return f"{self.name}-{self.owner}"
+
+
+@dataclass
+class Repository:
+    """Keep the packages of one repository.
+
+    :param folder: where the files that were published here are kept
+    :param external_connections: at most one name such as ``public:pypi``; without it no upstream is asked
+    :param packages: normalized name to origin, for every package that holds a version
+    :param published: normalized name to the files that were published here
+    :param pulls: normalized name to the time when the upstream was first asked for it, and how often since
+    :param lock: held while the origin of a package is decided
+    """
+
+    name: str
+    arn: str
+    domain: Domain = field(repr=False)
+    folder: Path
+    external_connections: tuple[str, ...] = ()
+    packages: dict[str, Origin] = field(default_factory=dict)
+    published: dict[str, list[DistributionPackage]] = field(default_factory=dict, repr=False)
+    pulls: dict[str, tuple[float, int]] = field(default_factory=dict, repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def publish(self, project: str, filename: str, content: bytes) -> None:
+        """Keep a file, or raise ConflictError if its project came from upstream first, or another file has its name.
+
+        The same file again is no error (CodeArtifact user guide: "Overwriting package assets").
+        """
+        kept = self.folder / filename
+        with self.lock:
+            if kept.exists() and kept.read_bytes() == content:
+                return
+            if self.packages.get(project) is Origin.EXTERNAL:
+                raise ConflictError(f"{project} was first ingested from upstream: it cannot be published.")
+            if kept.exists():
+                raise ConflictError(f"{filename} is there already, and is another file.")
+            kept.write_bytes(content)
+            hashes = {"sha256": hashlib.sha256(content).hexdigest()}
+            described = {"filename": filename, "url": filename, "hashes": hashes, "size": len(content)}
+            file = DistributionPackage.from_json_data(described, project)
+            self.published.setdefault(project, []).append(file)
+            self.packages[project] = Origin.INTERNAL
+
+
+@dataclass
 class CodeArtifact:
     """Keep domains, repositories and tokens in memory, and published files in a folder.
 
-    Every method may be called from any thread.
+    Every method may be called from any thread: each change is one operation on a dictionary or list. CloudFormation
+    checks names, by the schemas of the resources.
 
     :param now: the clock, timezone-aware
     :param packages_dir: the folder below which every repository gets one of its own
-    :ivar token_life_limit: longest life of the tokens minted from now on, to watch them expire (default None:
-        as long as was asked)
-    :ivar hides_from_bad_tokens: whether a bad token gets 404 where CodeArtifact is mostly seen to answer 401; reports
-        differ (astral-sh/uv #11899 against actions/setup-python #733) (default: False)
-    :ivar first_pull_seconds: how long a repository takes over an upstream's name that it has never seen (default: 0)
-    :ivar first_pull_failures: how often it answers 500 for such a name at first (astral-sh/uv #8957; default: 0)
-    :ivar minted: every token minted so far, for a search for leaks
+    :param token_life_limit: longest life of the tokens minted from now on (default: as long as was asked)
+    :param hides_from_bad_tokens: whether a bad token gets 404 where CodeArtifact is mostly seen to answer 401; reports
+        differ (astral-sh/uv #11899 against actions/setup-python #733)
+    :param first_pull_seconds: how long a repository takes over an upstream's name that it has never seen
+    :param first_pull_failures: how often it answers 500 for such a name at first (astral-sh/uv #8957)
+    :param minted: every token minted so far, for a search for leaks
     """
 
-    def __init__(self, now: Callable[[], datetime], packages_dir: Path) -> None:
-        """Start empty."""
-        self.token_life_limit: timedelta | None = None
-        self.hides_from_bad_tokens = False
-        self.first_pull_seconds = 0.0
-        self.first_pull_failures = 0
-        self.minted: list[str] = []
-        self._now = now
-        self._packages_dir = packages_dir
-        self._domains: dict[str, Domain] = {}
-        self._lock = threading.RLock()
+    now: Callable[[], datetime]
+    packages_dir: Path
+    token_life_limit: timedelta | None = None
+    hides_from_bad_tokens: bool = False
+    first_pull_seconds: float = 0.0
+    first_pull_failures: int = 0
+    minted: list[str] = field(default_factory=list, repr=False)
+    domains: dict[str, Domain] = field(default_factory=dict)
 
-    def create_domain(self, name: str, owner: str, region: str) -> Domain:
-        """Create a domain.
-
-        :param name: 2 to 50 characters (API: DomainName)
-        :param owner: account id, 12 digits
-        :param region: AWS region that the ARN names
-        :raises ValidationError: if a name is malformed
-        :raises ConflictError: if a domain of that name exists
-        """
-        _validate("domain", name, r"[a-z][a-z0-9\-]{0,48}[a-z0-9]")
-        _validate("domain-owner", owner, r"[0-9]{12}")
-        with self._lock:
-            if name in self._domains:
-                raise ConflictError(f"Domain {name} exists already.")
-            domain = self._domains[name] = Domain(name, owner, region, self._now())
-            return domain
+    def create_domain(self, name: str, owner: str, region: str) -> None:
+        """Create a domain, or raise ConflictError if there is one of that name."""
+        domain = Domain(name, owner, f"arn:aws:codeartifact:{region}:{owner}:domain/{name}")
+        if self.domains.setdefault(name, domain) is not domain:
+            raise ConflictError(f"Domain {name} exists already.")
 
     def create_repository(self, domain: str, name: str, *, external_connections: tuple[str, ...] = ()) -> Repository:
-        """Create an empty repository.
-
-        :param domain: name of the domain
-        :param name: 2 to 100 characters (API: RepositoryName)
-        :param external_connections: ``("public:pypi",)`` to pull through from the public index
-        :raises ValidationError: if the name is malformed or there are two external connections
-        :raises ResourceNotFoundError: if the domain does not exist
-        :raises ConflictError: if a repository of that name exists
-        """
-        _validate("repository", name, r"[A-Za-z0-9][A-Za-z0-9._\-]{1,99}")
+        """Create an empty repository, connected to one public index at most, or raise ConflictError if it exists."""
         if len(external_connections) > 1:
             raise ValidationError("A repository can have one external connection, not more.")
-        with self._lock:
-            parent = self.domain(domain)
-            if name in parent.repositories:
-                raise ConflictError(f"Repository {name} exists already in domain {domain}.")
-            folder = self._packages_dir / parent.host / name
-            shutil.rmtree(folder, ignore_errors=True)  # an earlier run's files belong to no repository
-            folder.mkdir(parents=True)
-            repository = Repository(
-                name,
-                domain,
-                parent.owner,
-                parent.region,
-                self._now(),
-                folder,
-                external_connections,
-            )
-            parent.repositories[name] = repository
-            return repository
+        parent = self.domain(domain)
+        arn = f"{parent.arn.replace(':domain/', ':repository/', 1)}/{name}"
+        repository = Repository(name, arn, parent, self.packages_dir / parent.host / name, external_connections)
+        if parent.repositories.setdefault(name, repository) is not repository:
+            raise ConflictError(f"Repository {name} exists already in domain {domain}.")
+        shutil.rmtree(repository.folder, ignore_errors=True)  # an earlier run's files belong to no repository
+        repository.folder.mkdir(parents=True)
+        return repository
 
     def delete_repository(self, domain: str, name: str) -> None:
-        """Delete a repository and its packages.
-
-        :raises ResourceNotFoundError: if it does not exist
-        """
-        with self._lock:
-            repository = self.repository(domain, name)
-            del self._domains[domain].repositories[name]
-            shutil.rmtree(repository.folder)
+        """Delete a repository and its packages, or raise ResourceNotFoundError."""
+        repository = self.repository(domain, name)
+        del repository.domain.repositories[name]
+        shutil.rmtree(repository.folder)
 
     def delete_domain(self, name: str) -> None:
-        """Delete a domain that holds no repository.
-
-        :raises ResourceNotFoundError: if it does not exist
-        :raises ConflictError: if it holds repositories
-        """
-        with self._lock:
-            if self.domain(name).repositories:
-                raise ConflictError(f"Domain {name} holds repositories: delete them first.")
-            del self._domains[name]
-
-    def domains(self) -> list[Domain]:
-        """List the domains."""
-        with self._lock:
-            return list(self._domains.values())
+        """Delete a domain, or raise ConflictError if it holds repositories, ResourceNotFoundError if there is none."""
+        if self.domain(name).repositories:
+            raise ConflictError(f"Domain {name} holds repositories: delete them first.")
+        del self.domains[name]
 
     def domain(self, name: str, owner: str | None = None) -> Domain:
-        """Look a domain up.
-
-        :param owner: the account id that must own it (default: any)
-        :raises ResourceNotFoundError: if it does not exist, or not with that owner
-        """
-        with self._lock:
-            domain = self._domains.get(name)
+        """Return a domain (default: of any owner), or raise ResourceNotFoundError."""
+        domain = self.domains.get(name)
         if domain is None or owner not in (None, domain.owner):
             raise ResourceNotFoundError(f"Domain not found. Domain {name} does not exist.")
         return domain
 
     def repository(self, domain: str, name: str, owner: str | None = None) -> Repository:
-        """Look a repository up.
-
-        :param owner: the account id that must own the domain (default: any)
-        :raises ResourceNotFoundError: if the domain or the repository does not exist
-        """
-        with self._lock:
-            repository = self.domain(domain, owner).repositories.get(name)
+        """Return a repository (default: of any owner), or raise ResourceNotFoundError."""
+        repository = self.domain(domain, owner).repositories.get(name)
         if repository is None:
             raise ResourceNotFoundError(f"Repository not found. Repository {name} does not exist in domain {domain}.")
         return repository
@@ -157,31 +176,24 @@ class CodeArtifact:
     def mint(
         self, domain: str, owner: str | None = None, duration_seconds: int = MAX_TOKEN_SECONDS
     ) -> tuple[str, datetime]:
-        """Mint a token that opens every repository of a domain.
+        """Mint a token that opens every repository of a domain, and return it with the time it expires.
 
-        :param owner: the account id that must own the domain (default: any)
         :param duration_seconds: 900 to 43,200, or 0 for "as long as the caller's credentials", which here is the
             longest (API: GetAuthorizationToken, durationSeconds)
-        :returns: the token and the time it expires
-        :raises ValidationError: if the duration is out of range
-        :raises ResourceNotFoundError: if the domain does not exist
         """
         if duration_seconds and not MIN_TOKEN_SECONDS <= duration_seconds <= MAX_TOKEN_SECONDS:
             raise ValidationError(
                 f"duration must be 0 or {MIN_TOKEN_SECONDS} to {MAX_TOKEN_SECONDS} seconds, but is {duration_seconds}."
             )
+        tokens = self.domain(domain, owner).tokens
         life = timedelta(seconds=duration_seconds or MAX_TOKEN_SECONDS)
-        with self._lock:
-            tokens = self.domain(domain, owner).tokens
-            token = "eyJ" + secrets.token_urlsafe(TOKEN_BYTES)
-            expires_at = self._now() + min(life, self.token_life_limit or life)
-            tokens[token] = expires_at
-            self.minted.append(token)
+        token = "eyJ" + secrets.token_urlsafe(750)  # 1,000 characters once encoded, about as many as a real one has
+        expires_at = tokens[token] = self.now() + min(life, self.token_life_limit or life)
+        self.minted.append(token)
         return token, expires_at
 
     def check(self, domain: str, token: str) -> bool:
-        """Say whether a token opens a domain now; False for a domain that does not exist."""
-        with self._lock:
-            found = self._domains.get(domain)
-            expires_at = found.tokens.get(token) if found else None
-        return expires_at is not None and self._now() < expires_at
+        """Return whether a token opens a domain now; False for a domain that does not exist."""
+        found = self.domains.get(domain)
+        expires_at = found.tokens.get(token) if found else None
+        return expires_at is not None and self.now() < expires_at

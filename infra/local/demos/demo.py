@@ -1,29 +1,32 @@
-"""The proof of the main job on this machine, with the steps that only a local AWS can be brought into."""
+"""The proofs on this machine, of the main job and of releases, with steps that only a local AWS can be brought into."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from moto.sns.models import sns_backends
+
+from infra import ROOT
 from infra.acceptance.proof import Proof, expiry
 from infra.acceptance.steps import expect
 from infra.deploy.upload import INDEX_URL_KEY
-from infra.local.demos.deployment import SHORT_LIFE, Deployment
 from infra.local.demos.privileges import judge
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from infra.local.demos.deployment import Deployment
+    from infra.local.mwaa.container import Container
+
+# Neither is in MWAA's images.
+_ADDED, _MODULES = "boltons\nacme-greeting", ("acme_greeting", "boltons")
 
 
 def demo(deployment: Deployment, folder: Path) -> None:
-    """Take every step.
-
-    :param deployment: nothing deployed yet.
-    :param folder: where everything that the demo writes is, for the search for leaked tokens.
-    :raises ProofError: saying what failed.
-    """
-    proof = LocalProof(deployment, "demo")
+    """Prove the main job, or raise ProofError; all that is written is in the folder, to be searched for tokens."""
+    proof = _LocalProof(deployment, "demo")
     proof.deploy()
     proof.bootstrap()
     proof.start()
@@ -40,20 +43,34 @@ def demo(deployment: Deployment, folder: Path) -> None:
     proof.show("All of it holds.")
 
 
-class LocalProof(Proof):
-    """Add the steps that look behind AWS, or change how it behaves."""
+def releases(deployment: Deployment, folder: Path) -> None:
+    """Prove releases, or raise ProofError; requirements.txt is written in the folder."""
+    deployment.settings["REQUIREMENTS"] = str(folder / "my-requirements.txt")
+    steps = _Releases(deployment, "releases")
+    steps.require("")
+    steps.deploy()
+    steps.publish()
+    steps.add_packages()
+    steps.change_nothing()
+    steps.break_the_file()
+    steps.force_it_through()
+    steps.go_back()
+    steps.use_no_more_than_needed("repository")
+    deployment.make("destroy", "YES=1")
+    steps.show("All of it holds.")
+
+
+class _LocalProof(Proof):
+    """Add the steps that look behind AWS, or change how it behaves; their titles say what they do."""
 
     site: Deployment
 
     def start_on_an_expired_line(self) -> None:
-        """Start a container without startup script on a dead line, then on a fresh one."""
         self.title("Expire: without a startup script, a dead token means no packages, until somebody refreshes")
         # Both refreshers are off: the DAG is paused, and the Lambda's next tick is half an hour away.
-        codeartifact = self.site.server.codeartifact
-        codeartifact.token_life_limit = SHORT_LIFE
         self.delete_index_url()
-        self.site.make("refresh")
-        codeartifact.token_life_limit = None
+        with self.site.short_lives():
+            self.site.make("refresh")
         remaining = (expiry(self.expect_refreshed_by("lambda")) - datetime.now(UTC)).total_seconds()
         self.show(f"waiting {remaining:.0f} s for the token to expire")
         time.sleep(max(remaining, 0) + 1)
@@ -64,45 +81,37 @@ class LocalProof(Proof):
         expect(not self.site.imported(container, "numpy"), "numpy is there although pip failed")
         self.show("the container started without its packages: import numpy fails")
         self.site.make("refresh")
-        container = self.site.new_container(startup_script=False)
-        expect(container.start(), "pip failed on a fresh token")
+        self._start(self.site.new_container(startup_script=False), "refreshed")
+
+    def _start(self, container: Container, how: str) -> None:
+        expect(container.start(), f"pip failed at the same start, {how}")
         numpy = self.site.imported(container, "numpy")
         expect(numpy, "numpy is missing although pip succeeded")
-        self.show(f"the same start, refreshed: numpy from {numpy[0]}")
+        self.show(f"the same start, {how}: numpy from {numpy[0]}")
 
     def ring_the_alarm(self) -> None:
-        """Check that pip's failure has raised the alarm, and that the alarm has told its topic."""
         self.title("Alarm: pip's failure in the log has become a message on the topic")
-        errors = self.site.sum_of_metric(f"{self.site.name}-RequirementsInstallErrors")
-        self.show(f"the metric RequirementsInstallErrors counts {errors:.0f} lines of pip's log")
-        expect(errors, "the alarm's metric does not count what pip says")
         self.site.server.alarms.evaluate(datetime.now(UTC))  # CloudWatch does so once a minute
         name = f"{self.site.name}-requirements-install"
         (alarm,) = self.site.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         self.show(f"{name} is {alarm['StateValue']}: {alarm['StateReason']}")
         expect(alarm["StateValue"] == "ALARM", f"{name} does not ring")
-        told = [message for message in self.site.alarm_messages() if name in message]
+        arn = self.site.outputs("refresher")["AlarmTopicArn"]
+        _, _, _, region, account, _ = arn.split(":")
+        topic = sns_backends[account][region].get_topic(arn)
+        told = [message for _, message, *_ in topic.sent_notifications if name in message]
         expect(told, "no message has reached the topic")
         self.show(f"the topic was told: {told[-1][:120]}")
 
     def start_with_the_startup_script(self) -> None:
-        """Start a container with its startup script on the same dead line."""
         self.title("Defend: with its startup script, a container that finds the same dead token repairs it by itself")
         line = {"Bucket": self.site.bucket, "Key": INDEX_URL_KEY}
         self.site.client("s3").copy_object(**line, CopySource={**line, "VersionId": self._dead})
         self.show("the dead line is back, as if no refresher had run")
-        container = self.site.new_container()
-        expect(container.start(), "pip failed although the startup script ran")
+        self._start(self.site.new_container(), "with the startup script")
         self.expect_refreshed_by("startup")
-        numpy = self.site.imported(container, "numpy")
-        expect(numpy, "numpy is missing although pip succeeded")
-        self.show(f"the same start, with the startup script: numpy from {numpy[0]}")
 
     def use_no_more_than_needed(self, *stacks: str) -> None:
-        """Check that the roles of these stacks were refused nothing, and are granted nothing that nobody needs.
-
-        :param stacks: such as ``refresher``.
-        """
         self.title("Privileges: the roles were refused nothing, and are granted nothing that nobody needs")
         for stack in stacks:
             for told, problems in judge(self.site.roles(stack), self.site.server.iam.calls):
@@ -110,28 +119,81 @@ class LocalProof(Proof):
                 expect(not problems, "; ".join(problems))
 
     def find_no_leak(self, folder: Path) -> None:
-        """Search for every minted token in all files, the output and the logs.
-
-        :param folder: where everything that the demo writes is.
-        """
         self.title("Search: the tokens are in codeartifact.txt and nowhere else")
-        tokens = [token.encode() for token in self.site.server.codeartifact.minted]
-        files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-        leaks = [path for path in files if path.name != "codeartifact.txt" and _holds_any(path, tokens)]
-        expect(not leaks, f"tokens are in {', '.join(map(str, leaks))}")
-        told = "\n".join(self.site.console.lines + self._logs()).encode()
+        tokens = list(self.site.server.codeartifact.minted)
+        # -s: Airflow is still running, and files that go away meanwhile are no error.
+        command = ["grep", "-rlsF", "-f", "-", str(folder)]
+        ended = subprocess.run(command, input="\n".join(tokens), capture_output=True, text=True, check=False)
+        found = ended.stdout.splitlines()
+        leaks = [path for path in found if Path(path).name != "codeartifact.txt"]
+        expect(found and not leaks, f"tokens are in {', '.join(leaks) or 'no file, so that the search is in vain'}")
+        logs, told = self.site.client("logs"), "\n".join(self.site.console.lines)
+        for group in logs.describe_log_groups()["logGroups"]:
+            for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]:
+                told += event["message"] + "\n"
         expect(not any(token in told for token in tokens), "a token is in the output or in a log")
-        self.show(f"{len(tokens)} tokens searched in {len(files)} files, the output and all log groups")
-
-    def _logs(self) -> list[str]:
-        logs = self.site.client("logs")
-        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
-        return [event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group)["events"]]
+        self.show(f"{len(tokens)} tokens searched in all files, the output and all log groups")
 
 
-def _holds_any(path: Path, secrets: list[bytes]) -> bool:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:  # Airflow is still running, and the sync removes what is not in the bucket
+class _Releases(_LocalProof):
+    def require(self, lines: str) -> None:
+        shipped = (ROOT / "requirements" / "requirements.txt").read_text(encoding="utf-8")
+        Path(self.site.settings["REQUIREMENTS"]).write_text(f"{shipped}{lines}\n", encoding="utf-8")
+
+    def publish(self) -> None:
+        self.title("Publish: an in-house package goes to the repository, once")
+        for verdict in ("published", "nothing to do:"):
+            self.site.make("publish", f"DIST={ROOT / 'examples' / 'acme-greeting'}")
+            expect(self.site.told(f"{verdict} acme-greeting 1.0.0"), f"the verdict is not: {verdict}")
+
+    def add_packages(self) -> None:
+        self.title("Add: packages are checked, uploaded, set by one update, and there in a task")
+        expect(not self._importable(), "the packages are there before they were asked for")
+        self.require(_ADDED)
+        self.site.make("release")
+        expect(self.site.told("acme-greeting-1.0.0, boltons-"), "the verdict does not name the packages")
+        for path in self.site.probe(modules=list(_MODULES))["imported"].values():
+            self.show(f"imported {path}")
+            expect(self.site.packages in path, f"{path} is not among the container's own packages")
+
+    def change_nothing(self) -> None:
+        self.title("Repeat: nothing changed, nothing is uploaded, nothing updated")
+        before = self._released()
+        self.site.make("release")
+        expect(self._released() == before, "a release without a change did something")
+
+    def break_the_file(self) -> None:
+        self.title("Break: the preflight stops it, nothing is uploaded")
+        before = self._released()
+        self.require("boltons==999.0")
+        expect(self._fails("release"), "the preflight let a broken file through")
+        expect(self.site.told("Nothing was uploaded"), "the preflight does not say that nothing was uploaded")
+        expect(self._released() == before, "a stopped release did something")
+
+    def force_it_through(self) -> None:
+        self.title("Force: pip fails on the containers, and the verdict says so, twice")
+        for _ in range(2):
+            expect(self._fails("requirements", "FORCE=1"), "a failed installation counts as a success")
+            expect(not self._importable(), "the packages are there although pip failed")
+        expect(self.site.told("pip failed"), "the failed installation is not named")
+
+    def go_back(self) -> None:
+        self.title("Roll back: the last release that worked is there again, past two that did not")
+        self.site.make("rollback")
+        expect(self._importable(), "the packages are missing after the rollback")
+
+    def _fails(self, target: str, *arguments: str) -> bool:
+        try:
+            self.site.make(target, *arguments)
+        except RuntimeError:
+            return True
         return False
-    return any(secret in content for secret in secrets)
+
+    def _importable(self) -> bool:
+        # Where tasks run.
+        return bool(self.site.imported(self.site.server.environments[self.site.name].container, *_MODULES))
+
+    def _released(self) -> dict[str, Any]:
+        """Return the state of the stacks and of the bucket, DAGs, the index-url file and the release history apart."""
+        apart = ("dags/", "releases.json")
+        return {name: what for name, what in self.deployed().items() if not str(what).startswith(apart)}

@@ -27,7 +27,7 @@ from moto.sts.models import sts_backends
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from infra.local.codeartifact.resources import CALLER
+from infra.local.codeartifact.store import CALLER
 from infra.local.moto.policy import Question, decide
 from infra.local.moto.requested import question_of, service_of
 

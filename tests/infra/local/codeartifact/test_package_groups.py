@@ -71,14 +71,14 @@ def install(index_url: str, state: CodeArtifact, tmp_path: Path) -> Callable[...
     ],
 )
 def test_a_prefix_ends_at_a_word_and_an_exact_name_is_exact(groups: PackageGroups, name: str, pattern: str) -> None:
-    assert groups.associated(name).pattern == pattern
+    assert groups.lineage(name)[0].pattern == pattern
 
 
 def test_the_most_specific_group_decides(groups: PackageGroups) -> None:
     groups.create(PackageGroup("/pypi//acme-public~", PUBLIC))
     groups.create(PackageGroup("/pypi//acme-public-secret$", IN_HOUSE))
     groups.create(PackageGroup("/pypi//acme$", PUBLIC))
-    assert [groups.associated(name).pattern for name in ("acme-public-x", "acme-public-secret", "acme", "acme-x")] == [
+    assert [groups.lineage(name)[0].pattern for name in ("acme-public-x", "acme-public-secret", "acme", "acme-x")] == [
         "/pypi//acme-public~",
         "/pypi//acme-public-secret$",
         "/pypi//acme$",
@@ -88,12 +88,16 @@ def test_the_most_specific_group_decides(groups: PackageGroups) -> None:
 
 def test_what_a_group_does_not_set_it_inherits_from_the_nearest_that_does(groups: PackageGroups) -> None:
     groups.create(PackageGroup("/pypi//acme-tool~", {OriginType.PUBLISH: BLOCK}))
-    group = groups.associated("acme-tool-x")
-    found = {way: groups.origin(group, way) for way in OriginType}
-    assert {way: (mode, source.pattern) for way, (mode, source) in found.items()} == {
-        OriginType.PUBLISH: (BLOCK, "/pypi//acme-tool~"),
-        OriginType.EXTERNAL_UPSTREAM: (BLOCK, "/pypi//acme~"),
-        OriginType.INTERNAL_UPSTREAM: (ALLOW, "/*"),
+    assert [group.pattern for group in groups.lineage("acme-tool-x")] == [
+        "/pypi//acme-tool~",
+        "/pypi//acme~",
+        "/pypi/*",
+        "/*",
+    ]
+    assert {way: groups.allow("acme-tool-x", way) for way in OriginType} == {
+        OriginType.PUBLISH: False,  # by itself
+        OriginType.EXTERNAL_UPSTREAM: False,  # by /pypi//acme~, although /pypi/* allows it
+        OriginType.INTERNAL_UPSTREAM: True,  # by /*
     }
 
 
@@ -111,11 +115,9 @@ def test_a_mode_that_is_not_there_is_refused() -> None:
         PackageGroup("/pypi/*", {OriginType.PUBLISH: "ALLOW_SPECIFIC_REPOSITORIES"})
 
 
-def test_a_pattern_is_there_once_and_the_root_stays(groups: PackageGroups) -> None:
+def test_a_pattern_is_there_once(groups: PackageGroups) -> None:
     with pytest.raises(ConflictError):
         groups.create(PackageGroup("/pypi/*"))
-    with pytest.raises(ValidationError):
-        groups.delete("/*")
     groups.delete("/pypi/*")
     with pytest.raises(ResourceNotFoundError):
         groups.delete("/pypi/*")

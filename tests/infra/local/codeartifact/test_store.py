@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.local.codeartifact.errors import ConflictError, ResourceNotFoundError, ValidationError
+from infra.local.moto.template_rules import check_properties
 
 if TYPE_CHECKING:
     from infra.local.codeartifact.store import CodeArtifact
@@ -99,12 +100,18 @@ def test_names_are_unique(state: CodeArtifact) -> None:
         state.create_repository("data", "python")
 
 
-@pytest.mark.parametrize(("name", "owner"), [("Data", OWNER), ("x", OWNER), ("../x", OWNER), ("fine", "12")])
-def test_a_malformed_domain_is_refused(state: CodeArtifact, name: str, owner: str) -> None:
-    with pytest.raises(ValidationError):
-        state.create_domain(name, owner, "eu-west-1")
-
-
 def test_a_repository_has_one_external_connection_at_most(state: CodeArtifact) -> None:
     with pytest.raises(ValidationError):
         state.create_repository("data", "two", external_connections=("public:pypi", "public:npmjs"))
+
+
+@pytest.mark.parametrize(
+    ("resource", "properties"),
+    [
+        *(("Domain", {"DomainName": name}) for name in ("Data", "x", "../x")),
+        *(("Repository", {"DomainName": "data", "RepositoryName": name}) for name in ("x", "../x")),
+    ],
+)
+def test_a_malformed_name_is_refused_by_cloudformation(resource: str, properties: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="does not match"):
+        check_properties("Resource", f"AWS::CodeArtifact::{resource}", properties, "eu-west-1")

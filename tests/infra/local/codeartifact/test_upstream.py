@@ -93,11 +93,12 @@ def test_credentials_go_to_the_index_and_to_no_other_host(
 
 
 def test_a_page_is_asked_for_again_when_its_time_is_over(
-    pip_conf: Callable[[str], None], public_index: PublicIndex
+    pip_conf: Callable[[str], None], public_index: PublicIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     public_index.add("tiny", "1.0")
     pip_conf(f"[global]\nindex-url = {public_index.url}/simple\n")
-    with Upstream(read_pip_settings(), page_seconds=0) as upstream:
+    monkeypatch.setattr("infra.local.codeartifact.upstream.PAGE_SECONDS", 0)
+    with Upstream(read_pip_settings()) as upstream:
         assert len(upstream.files("tiny") or []) == 1
         public_index.add("tiny", "2.0")
         assert len(upstream.files("tiny") or []) == 2

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.stub import Stubber
 
-from infra.local.codeartifact.resources import Origin
 from mwaa_codeartifact.core.codeartifact import PROBE, mint, repository_endpoint, verify
 from mwaa_codeartifact.core.errors import TokenRejectedError, VerifyError
 from mwaa_codeartifact.core.index_url import Token
@@ -111,10 +110,7 @@ def test_a_token_is_good_only_where_a_wrong_one_gets_another_answer(
     bad_tokens_get, known, token = scene
     aws.state.hides_from_bad_tokens = bad_tokens_get == "404"
     if known != "nothing":
-        repository = aws.state.repository(DOMAIN, REPOSITORY)
-        name, content = wheel(known.replace("-", "_"), "1.0")
-        (repository.folder / name).write_bytes(content)
-        repository.packages[known] = Origin.INTERNAL
+        aws.state.repository(DOMAIN, REPOSITORY).publish(known, *wheel(known.replace("-", "_"), "1.0"))
     presented = Token("eyJwrong", EXPIRY) if token == "wrong" else _minted(aws)
     clock.time += timedelta(hours=12 if token == "expired" else 0)
     assert _verdict(clients, endpoint, presented) == verdict

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import pytest
 from werkzeug.wrappers import Response
 
-from infra.local.codeartifact.resources import Origin
 from mwaa_codeartifact.core.errors import DestinationError, MintError, TokenRejectedError, VerifyError
 from mwaa_codeartifact.core.refresh import refresh
 from tests.infra.local.codeartifact.support import wheel
@@ -180,10 +179,8 @@ def test_a_deleted_file_is_back_after_one_refresh(run: Run, bucket: Bucket) -> N
 
 
 def test_pip_downloads_through_the_published_file(run: Run, aws: Aws, bucket: Bucket, tmp_path: Path) -> None:
-    repository = aws.state.repository(DOMAIN, REPOSITORY)
     name, content = wheel("tiny", "1.0")
-    (repository.folder / name).write_bytes(content)
-    repository.packages["tiny"] = Origin.INTERNAL
+    aws.state.repository(DOMAIN, REPOSITORY).publish("tiny", name, content)
     run()
     (tmp_path / "codeartifact.txt").write_bytes(bucket.read())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}

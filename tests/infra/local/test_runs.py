@@ -45,7 +45,7 @@ def test_a_process_whose_title_has_overwritten_its_variables_is_found_by_its_log
     folder.mkdir()
     with (folder / "airflow.log").open("w") as log:
         own = subprocess.Popen(["sleep", "60"], stdout=log, start_new_session=True)
-    with runs.new_run(print):
+    with runs.new_run("demo", print):
         assert own.wait(5) == -signal.SIGTERM
 
 

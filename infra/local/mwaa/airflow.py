@@ -43,6 +43,7 @@ class Airflow:
         self.url = f"http://127.0.0.1:{self.port}"
         self.logs.mkdir(parents=True, exist_ok=True)
         self._processes = Processes(self.logs)
+        self._deadline = 0.0  # for released workers
         if self.containers:
             self._major = major_of(self.containers[0].configuration["AirflowVersion"])
 
@@ -50,8 +51,7 @@ class Airflow:
         """Start the containers side by side, up to where Airflow comes.
 
         :param migrate: whether to prepare the database meanwhile: on MWAA too, a container of its own does that.
-        :raises RuntimeError: when a container is unhealthy, or the database could not be prepared.
-        :raises StoppedError: when the environment is stopped meanwhile.
+        :raises RuntimeError: when a container is unhealthy or the database not prepared; a StoppedError on a stop.
         """
         if not self.containers:
             return
@@ -78,10 +78,7 @@ class Airflow:
         return self._processes.start("database", ["sh", "-c", commands], environ)
 
     def start(self) -> None:
-        """Start the components, and wait until they are healthy.
-
-        :raises RuntimeError: when one of them ends, or they are not healthy in time.
-        """
+        """Start the components, and wait until they are healthy; see :meth:`Processes.wait_until`."""
         if not self.containers:
             return
         self._workers = []
@@ -94,14 +91,9 @@ class Airflow:
         self._processes.wait_until(self._is_healthy, _START_SECONDS)
 
     def release(self, seconds: float) -> None:
-        """Stop all but the workers, which end their tasks first; :meth:`wait_for_workers` gives them so long."""
+        """Stop all but the workers, which end their tasks first; :meth:`remove` waits for them until then."""
         self._processes.release(self._workers)
         self._deadline = time.monotonic() + seconds
-
-    def wait_for_workers(self) -> None:
-        """Wait until the workers that :meth:`release` has asked have ended."""
-        while time.monotonic() < self._deadline and self._processes.are_running:
-            time.sleep(0.5)
 
     def stop(self) -> None:
         """Stop everything at once, also what has not come up yet."""
@@ -110,6 +102,8 @@ class Airflow:
 
     def remove(self) -> None:
         """Stop everything, and delete the containers' packages, by far their largest part."""
+        while time.monotonic() < self._deadline and self._processes.are_running:
+            time.sleep(0.5)
         self.stop()
         for container in self.containers:
             shutil.rmtree(container.packages, ignore_errors=True)

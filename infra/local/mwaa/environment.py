@@ -134,7 +134,14 @@ class Environment:
             self._coming = self._make(configuration)
             self._coming.prepare(migrate=old is None or another_version)
             has_stopped = True
-            self._replace(old, self._coming, configuration["WorkerReplacementStrategy"])
+            # GRACEFUL keeps the old workers beside the new ones until their tasks have ended.
+            if old and configuration["WorkerReplacementStrategy"] == "GRACEFUL":
+                old.release(self._around.graceful_seconds)
+            elif old:
+                old.stop()
+            self._coming.start()
+            if old:
+                old.remove()
         except Exception as error:  # noqa: BLE001  (whatever it is, the environment's status tells it)
             self.status = "ROLLING_BACK" if old else self.status
             if self._coming:
@@ -143,20 +150,6 @@ class Environment:
         else:
             self.airflow, self.configuration = self._coming, configuration
             self._end("AVAILABLE")
-
-    def _replace(self, old: Airflow | None, new: Airflow, strategy: str) -> None:
-        """Let new containers take over. GRACEFUL keeps the old workers beside them until their tasks have ended."""
-        if old is None:
-            new.start()
-            return
-        if strategy == "GRACEFUL":
-            old.release(self._around.graceful_seconds)
-            new.start()
-            old.wait_for_workers()
-        else:
-            old.stop()
-            new.start()
-        old.remove()
 
     def _roll_back(self, old: Airflow | None, error: Exception, *, has_stopped: bool) -> None:
         """Go back to the last good configuration. API, EnvironmentStatus: UNAVAILABLE if that fails too."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from infra.local.mwaa.container import Container
 
+    Program = tuple[str, Container, list[str]]
+
 _CSRF_TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
 _LOGIN_SECONDS = 30
 
@@ -27,15 +29,11 @@ class Major(NamedTuple):
     api: str
     mints_tokens: bool  # otherwise one logs in by the form, as people do
 
-    def programs(
-        self, containers: list[Container], port: int, *, celery: bool
-    ) -> Iterator[tuple[str, Container, list[str]]]:
+    def programs(self, containers: list[Container], web_port: int, *, celery: bool) -> Iterator[Program]:
         """Return what runs: a name, the container and Airflow's command each.
 
         A scheduler with a LocalExecutor is a worker too, so its process runs in the first worker's file system; the
         other workers start as MWAA's do and then idle.
-
-        :param port: of the web server.
         """
         scheduler, *_, web = containers
         workers = [each for each in containers if each.runs_tasks]
@@ -43,7 +41,7 @@ class Major(NamedTuple):
             yield name, scheduler if celery or name != "scheduler" else workers[0], [name, *options]
         for each in workers if celery else ():
             yield f"celery-{each.host}", each, ["celery", "worker", "--skip-serve-logs"]
-        yield self.web[0], web, [*self.web, str(port)]
+        yield self.web[0], web, [*self.web, str(web_port)]
 
     def is_healthy(self, url: str) -> bool:
         """Ask the web server at a URL whether every component is healthy."""

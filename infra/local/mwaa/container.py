@@ -105,11 +105,9 @@ class Container:
         return self.component in {"Worker", "Hybrid"}
 
     def start(self) -> bool:
-        """Do what comes before Airflow.
+        """Do what comes before Airflow; return whether pip succeeded: MWAA starts Airflow in either case.
 
-        :returns: whether pip succeeded. MWAA starts Airflow in either case.
         :raises RuntimeError: when the startup script leaves the container unhealthy: MWAA starts no Airflow in it then.
-        :raises StoppedError: when somebody stops the container meanwhile.
         """
         self.prepare()
         return self.install_requirements()
@@ -130,11 +128,8 @@ class Container:
             self.sync_dags()
 
     def sync_dags(self) -> None:
-        """Make dags/ that of the bucket: what was written here only does not outlive this.
-
-        That it reaches a web server too is not established.
-        """
-        if self.component == "WebServer":
+        """Make dags/ that of the bucket: what was written here only does not outlive this."""
+        if self.component == "WebServer":  # that dags/ reaches it too is not established
             return
         folder, prefix = self.airflow_home / "dags", f"{self.configuration.dags}/"
         found = [each for each in self._bucket.objects.filter(Prefix=prefix) if not each.key.endswith("/")]
@@ -160,8 +155,8 @@ class Container:
         began = time.monotonic()
         script = _SOURCE_AND_SAVE.format(saved=shlex.quote(str(saved)))
         lines, _ = self._run(["/bin/bash", "-c", script], mwaa_facts.STARTUP_SCRIPT_SECONDS)
-        seconds = time.monotonic() - began
-        lines += [f"[INFO] - Startup script execution time: {seconds:.2f} seconds.", *map(self._line, _VERIFICATION)]
+        lines.append(f"[INFO] - Startup script execution time: {time.monotonic() - began:.2f} seconds.")
+        lines += map(self._line, _VERIFICATION)
         self._stopped.wait(_VERIFICATION_SECONDS)
         variables = saved.read_text() if saved.exists() else ""
         self._keep(mwaa_facts.STARTUP_STREAM, lines + ([] if variables else [f"[ERROR] - {_NOT_SAVED}"]))

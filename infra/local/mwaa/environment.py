@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import uuid
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from infra.local.mwaa.image import image_python
 from infra.mwaa_facts import BUSY_STATUSES, LOG_COMPONENTS, SYNC_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 class Environment:
@@ -33,7 +33,7 @@ class Environment:
 
     def __init__(self, configuration: Configuration, around: Surroundings, *, run_airflow: bool) -> None:
         self.configuration, self._around, self._run_airflow = configuration, around, run_airflow
-        self.name, self.status = str(configuration["Name"]), "CREATING"
+        self.name = str(configuration["Name"])
         self.airflow: Airflow | None = None
         self._coming: Airflow | None = None
         self._id = str(uuid.uuid4())
@@ -70,13 +70,6 @@ class Environment:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} is still {self.status} after {seconds} s")
             time.sleep(0.1)
-
-    @contextmanager
-    def held(self, status: str) -> Iterator[None]:
-        """Keep the environment in a status, such as MAINTENANCE, while the context is entered."""
-        before, self.status = self.status, status
-        yield
-        self.status = before
 
     def stop(self) -> None:
         """Stop the containers, also those that only start, and wait for the end of all that runs."""

@@ -190,9 +190,10 @@ def test_a_grant_that_has_gone_fails_an_update(account: Account, airflow: type[P
 def test_an_environment_in_maintenance_is_not_updated(environments: Environments, account: Account) -> None:
     environment = environments.create(account.properties)
     environment.wait(10)
-    with environment.held("MAINTENANCE"), pytest.raises(ValidationError, match="in status MAINTENANCE"):
+    environment.status = "MAINTENANCE"
+    with pytest.raises(ValidationError, match="in status MAINTENANCE"):
         environments.update(account.name, account.properties)
-    assert environment.status == "AVAILABLE"
+    assert environment.status == "MAINTENANCE"
 
 
 def test_a_deleted_environment_is_stopped_and_gone(

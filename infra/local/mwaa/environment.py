@@ -61,10 +61,7 @@ class Environment:
         self._last_update["WorkerReplacementStrategy"] = configuration["WorkerReplacementStrategy"]
 
     def wait(self, seconds: float) -> None:
-        """Wait until MWAA is not at work on the environment.
-
-        :raises TimeoutError: when it still is after so long.
-        """
+        """Wait until MWAA is not at work on the environment; raise a TimeoutError when it still is after so long."""
         deadline = time.monotonic() + seconds
         while self.status in BUSY_STATUSES:
             if time.monotonic() > deadline:

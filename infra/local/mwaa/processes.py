@@ -70,10 +70,7 @@ class Processes:
         self._services.append(name)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until the programs that serve are ready.
-
-        :raises RuntimeError: when one of them ends, or they are not ready in time.
-        """
+        """Wait until the programs that serve are ready; raise a RuntimeError when one ends, or when time is up."""
         deadline = time.monotonic() + seconds
         while not ready():
             for name in self._services:

@@ -26,8 +26,8 @@ from infra.local.moto import cloudformation, cloudwatch, gaps, lambda_runtime, r
 from infra.local.moto.iam import Iam, RefusedError, caller_of_request
 from infra.local.moto.requested import service_of
 from infra.local.mwaa.configuration import Surroundings
-from infra.local.mwaa.control_plane import control_plane as mwaa_control_plane
 from infra.local.mwaa.environments import Environments
+from infra.local.mwaa.environments import control_plane as mwaa_control_plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

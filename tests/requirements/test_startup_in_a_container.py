@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra import ROOT
+from infra import ROOT, mwaa_facts
 from infra.build import build
-from infra.local.mwaa import container as container_module
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
 from tests.requirements.support import SCRIPT
@@ -123,7 +122,7 @@ def test_a_script_whose_shell_ends_early_makes_the_container_unhealthy(
 def test_a_script_that_takes_too_long_makes_the_container_unhealthy(
     everyones_aws: Aws, configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container_module, "STARTUP_SCRIPT_SECONDS", 1)
+    monkeypatch.setattr(mwaa_facts, "STARTUP_SCRIPT_SECONDS", 1)
     container = new_container(everyones_aws, configuration, tmp_path, "sleep 60\nsleep 60\n")
     with pytest.raises(RuntimeError, match="MWAA marks the container unhealthy"):
         container.run_startup_script()

@@ -1,27 +1,123 @@
-"""A real Airflow in the containers of an environment: its components, each a process, on one database."""
+"""A real Airflow in the containers of an environment: its components, each a process, on one database.
+
+What its major versions want to be told in different ways, by who runs them and calls them, is in one table.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import requests
 
 from infra.local.mwaa.container import Container, StoppedError
-from infra.local.mwaa.majors import major_of
 from infra.local.mwaa.processes import Processes
 
 if TYPE_CHECKING:
     import subprocess
     import threading
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import requests
+    Program = tuple[str, Container, list[str]]
 
 _START_SECONDS = 240
 # Where the internet would be: a name that no network knows.
 _PUBLIC_WEB_SERVER = "http://public-web-server.invalid"
+_CSRF_TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
+_LOGIN_SECONDS = 30
+
+
+class Major(NamedTuple):
+    """Hold what is particular to one major version."""
+
+    services: tuple[tuple[str, ...], ...]  # commands
+    web: tuple[str, ...]  # the command that serves UI and REST API; its port is to be appended
+    environ: dict[str, str]  # with the web server's {url}, also as seen by tasks, and a {secret}
+    health: str
+    health_parts: tuple[str, ...]  # what the health check must call healthy
+    api: str
+    mints_tokens: bool  # otherwise one logs in by the form, as people do
+
+    def programs(self, containers: list[Container], web_port: int, *, celery: bool) -> Iterator[Program]:
+        """Return what runs: a name, the container and Airflow's command each.
+
+        A scheduler with a LocalExecutor is a worker too, so its process runs in the first worker's file system; the
+        other workers start as MWAA's do and then idle.
+        """
+        scheduler, *_, web = containers
+        workers = [each for each in containers if each.runs_tasks]
+        for name, *options in self.services:
+            yield name, scheduler if celery or name != "scheduler" else workers[0], [name, *options]
+        for each in workers if celery else ():
+            yield f"celery-{each.host}", each, ["celery", "worker", "--skip-serve-logs"]
+        yield self.web[0], web, [*self.web, str(web_port)]
+
+    def is_healthy(self, url: str) -> bool:
+        """Ask the web server at a URL whether every component is healthy."""
+        try:
+            health = requests.get(url + self.health, timeout=5).json()
+        except (requests.RequestException, ValueError):
+            return False
+        return all(health[part]["status"] == "healthy" for part in self.health_parts)
+
+    def log_in(self, url: str, user: str, password: str) -> requests.Session:
+        """Return a session of a user of the web server at a URL."""
+        session, login = requests.Session(), {"username": user, "password": password}
+        if self.mints_tokens:
+            answer = session.post(f"{url}/auth/token", json=login, timeout=_LOGIN_SECONDS)
+            answer.raise_for_status()
+            session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        else:
+            form = _CSRF_TOKEN.search(session.get(f"{url}/login/", timeout=_LOGIN_SECONDS).text)
+            login["csrf_token"] = form[1] if form else ""
+            session.post(f"{url}/login/", data=login, timeout=_LOGIN_SECONDS).raise_for_status()
+        return session
+
+
+_MAJORS = {
+    2: Major(
+        services=(("scheduler", "--skip-serve-logs"), ("triggerer", "--skip-serve-logs")),
+        web=("webserver", "--hostname", "127.0.0.1", "--port"),
+        environ={
+            "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor",  # Airflow 2 refuses any other on SQLite
+            "AIRFLOW__WEBSERVER__BASE_URL": "{url}",
+            "AIRFLOW__WEBSERVER__SECRET_KEY": "{secret}",
+            "AIRFLOW__WEBSERVER__WORKERS": "1",
+        },
+        health="/health",
+        health_parts=("metadatabase", "scheduler", "triggerer"),
+        api="/api/v1",
+        mints_tokens=False,
+    ),
+    3: Major(
+        services=(("scheduler", "--skip-serve-logs"), ("triggerer", "--skip-serve-logs"), ("dag-processor",)),
+        web=("api-server", "--host", "127.0.0.1", "--port"),
+        environ={
+            "AIRFLOW__API__BASE_URL": "{url}",
+            "AIRFLOW__API__SECRET_KEY": "{secret}",
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "{secret}",
+            "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "{execution}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its first answer takes long while all components start
+        },
+        health="/api/v2/monitor/health",
+        health_parts=("metadatabase", "scheduler", "triggerer", "dag_processor"),
+        api="/api/v2",
+        mints_tokens=True,
+    ),
+}
+
+
+def major_of(airflow_version: str) -> Major:
+    """Return what is particular to a version of Airflow."""
+    return _MAJORS[int(airflow_version.partition(".")[0])]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -43,6 +139,7 @@ class Airflow:
         self.url = f"http://127.0.0.1:{self.port}"
         self.logs.mkdir(parents=True, exist_ok=True)
         self._processes = Processes(self.logs)
+        self._deadline = 0.0  # for released workers
         if self.containers:
             self._major = major_of(self.containers[0].configuration["AirflowVersion"])
 
@@ -50,8 +147,7 @@ class Airflow:
         """Start the containers side by side, up to where Airflow comes.
 
         :param migrate: whether to prepare the database meanwhile: on MWAA too, a container of its own does that.
-        :raises RuntimeError: when a container is unhealthy, or the database could not be prepared.
-        :raises StoppedError: when the environment is stopped meanwhile.
+        :raises RuntimeError: when a container is unhealthy or the database not prepared; a StoppedError on a stop.
         """
         if not self.containers:
             return
@@ -78,10 +174,7 @@ class Airflow:
         return self._processes.start("database", ["sh", "-c", commands], environ)
 
     def start(self) -> None:
-        """Start the components, and wait until they are healthy.
-
-        :raises RuntimeError: when one of them ends, or they are not healthy in time.
-        """
+        """Start the components, and wait until they are healthy; see :meth:`Processes.wait_until`."""
         if not self.containers:
             return
         self._workers = []
@@ -94,14 +187,9 @@ class Airflow:
         self._processes.wait_until(self._is_healthy, _START_SECONDS)
 
     def release(self, seconds: float) -> None:
-        """Stop all but the workers, which end their tasks first; :meth:`wait_for_workers` gives them so long."""
+        """Stop all but the workers, which end their tasks first; :meth:`remove` waits for them until then."""
         self._processes.release(self._workers)
         self._deadline = time.monotonic() + seconds
-
-    def wait_for_workers(self) -> None:
-        """Wait until the workers that :meth:`release` has asked have ended."""
-        while time.monotonic() < self._deadline and self._processes.are_running:
-            time.sleep(0.5)
 
     def stop(self) -> None:
         """Stop everything at once, also what has not come up yet."""
@@ -110,6 +198,8 @@ class Airflow:
 
     def remove(self) -> None:
         """Stop everything, and delete the containers' packages, by far their largest part."""
+        while time.monotonic() < self._deadline and self._processes.are_running:
+            time.sleep(0.5)
         self.stop()
         for container in self.containers:
             shutil.rmtree(container.packages, ignore_errors=True)

@@ -38,26 +38,15 @@ class Configuration(dict[str, Any]):
 
     def __init__(self, properties: dict[str, Any]) -> None:
         super().__init__(_DEFAULTS | properties)
+        self.bucket = str(self.get("SourceBucketArn")).rpartition(":")[2]
+        self.dags = str(self.get("DagS3Path")).strip("/")  # the folder in the bucket
+        # Guide, "Environment class": in mw1.micro, scheduler and worker share a container.
+        self.is_micro = self["EnvironmentClass"] == "mw1.micro"
         self.setdefault("MaxWorkers", 1 if self.is_micro else 10)
         self.update({name: int(self[name]) for name in _NUMBERS if name in self})
         logs = self.get("LoggingConfiguration", {}).items()
         logs = {name: {**log, "Enabled": str(log.get("Enabled")).lower() == "true"} for name, log in logs}
         self["LoggingConfiguration"] = logs
-
-    @property
-    def is_micro(self) -> bool:
-        """Return whether scheduler and worker share a container. Guide, "Environment class": mw1.micro."""
-        return bool(self["EnvironmentClass"] == "mw1.micro")
-
-    @property
-    def bucket(self) -> str:
-        """Return the bucket's name."""
-        return str(self["SourceBucketArn"]).rpartition(":")[2]
-
-    @property
-    def dags(self) -> str:
-        """Return the folder of the DAGs in the bucket."""
-        return str(self["DagS3Path"]).strip("/")
 
     def file(self, name: str) -> tuple[str, str] | None:
         """Return key and version id of Plugins, Requirements or StartupScript in the bucket, if there is one."""

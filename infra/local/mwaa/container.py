@@ -15,19 +15,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from infra import mwaa_facts
 from infra.local.mwaa.image import constraints_file, essential_constraints, new_layer
 from infra.local.mwaa.processes import end, start
-from infra.mwaa_facts import (
-    COMPONENT_LEVEL_BEFORE,
-    NAMES_CONSTRAINTS,
-    PIP_SECONDS,
-    PROTECTED_VARIABLES,
-    REQUIREMENTS_STREAM,
-    STARTUP_SCRIPT_SECONDS,
-    STARTUP_STREAM,
-    decode_requirements,
-    release_of,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,11 +105,9 @@ class Container:
         return self.component in {"Worker", "Hybrid"}
 
     def start(self) -> bool:
-        """Do what comes before Airflow.
+        """Do what comes before Airflow; return whether pip succeeded: MWAA starts Airflow in either case.
 
-        :returns: whether pip succeeded. MWAA starts Airflow in either case.
         :raises RuntimeError: when the startup script leaves the container unhealthy: MWAA starts no Airflow in it then.
-        :raises StoppedError: when somebody stops the container meanwhile.
         """
         self.prepare()
         return self.install_requirements()
@@ -140,11 +128,8 @@ class Container:
             self.sync_dags()
 
     def sync_dags(self) -> None:
-        """Make dags/ that of the bucket: what was written here only does not outlive this.
-
-        That it reaches a web server too is not established.
-        """
-        if self.component == "WebServer":
+        """Make dags/ that of the bucket: what was written here only does not outlive this."""
+        if self.component == "WebServer":  # that dags/ reaches it too is not established
             return
         folder, prefix = self.airflow_home / "dags", f"{self.configuration.dags}/"
         found = [each for each in self._bucket.objects.filter(Prefix=prefix) if not each.key.endswith("/")]
@@ -169,21 +154,19 @@ class Container:
         self.say("startup script")
         began = time.monotonic()
         script = _SOURCE_AND_SAVE.format(saved=shlex.quote(str(saved)))
-        lines, _ = self._run(["/bin/bash", "-c", script], STARTUP_SCRIPT_SECONDS)
-        seconds = time.monotonic() - began
-        lines += [f"[INFO] - Startup script execution time: {seconds:.2f} seconds.", *map(self._line, _VERIFICATION)]
+        lines, _ = self._run(["/bin/bash", "-c", script], mwaa_facts.STARTUP_SCRIPT_SECONDS)
+        lines.append(f"[INFO] - Startup script execution time: {time.monotonic() - began:.2f} seconds.")
+        lines += map(self._line, _VERIFICATION)
         self._stopped.wait(_VERIFICATION_SECONDS)
         variables = saved.read_text() if saved.exists() else ""
-        self._keep(STARTUP_STREAM, lines + ([] if variables else [f"[ERROR] - {_NOT_SAVED}"]))
+        self._keep(mwaa_facts.STARTUP_STREAM, lines + ([] if variables else [f"[ERROR] - {_NOT_SAVED}"]))
         if not variables:
             raise RuntimeError("the startup script did not come to its end: MWAA marks the container unhealthy")
         saved.unlink()
-        exported = dict(line.split("=", 1) for line in variables.split("\0") if line)
-        self._exported = {
-            name: value
-            for name, value in exported.items()
-            if name not in PROTECTED_VARIABLES and not name.startswith("MWAA__")
-        }
+        for line in filter(None, variables.split("\0")):
+            name, value = line.split("=", 1)
+            if name not in mwaa_facts.PROTECTED_VARIABLES and not name.startswith("MWAA__"):
+                self._exported[name] = value
 
     def install_requirements(self) -> bool:
         """Run pip as MWAA does; a failure stops nothing."""
@@ -198,8 +181,8 @@ class Container:
         self.say("pip install -r requirements.txt")
         # Guide, "Apache Airflow access modes": a private web server installs from no index.
         private = self.component == "WebServer" and self.configuration["WebserverAccessMode"] == "PRIVATE_ONLY"
-        output, status = self._run(command, PIP_SECONDS, _NO_INDEX if private else {})
-        self._keep(REQUIREMENTS_STREAM, lines + output)
+        output, status = self._run(command, mwaa_facts.PIP_SECONDS, _NO_INDEX if private else {})
+        self._keep(mwaa_facts.REQUIREMENTS_STREAM, lines + output)
         if status:
             self.say(f"pip failed with status {status}; MWAA starts the container all the same, without the packages")
         return status == 0
@@ -232,8 +215,8 @@ class Container:
 
     def _line(self, text: str) -> str:
         """Return what a program says as MWAA logs it: the level is MWAA's, whatever the program means."""
-        level = ""
-        if release_of(self.configuration["AirflowVersion"]) < COMPONENT_LEVEL_BEFORE and self.component != "Hybrid":
+        level, release = "", mwaa_facts.release_of(self.configuration["AirflowVersion"])
+        if release < mwaa_facts.COMPONENT_LEVEL_BEFORE and self.component != "Hybrid":
             level = self.configuration.log_levels.get(self.component, "")
         return f"[{level if level in {'ERROR', 'WARNING'} else 'INFO'}] - {text}"
 
@@ -266,7 +249,7 @@ class Container:
 def _complaints(requirements: Path) -> list[str]:
     """Return what MWAA logs when it forces its constraints; nothing when the file names its own."""
     try:
-        if NAMES_CONSTRAINTS.search(decode_requirements(requirements.read_bytes())):
+        if mwaa_facts.NAMES_CONSTRAINTS.search(mwaa_facts.decode_requirements(requirements.read_bytes())):
             return []
     except (UnicodeError, LookupError) as error:
         return [f"[WARNING] - Unable to scan requirements file: {error}", f"[WARNING] - {_FORCED}"]

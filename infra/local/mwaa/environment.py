@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import uuid
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from infra.local.mwaa.image import image_python
 from infra.mwaa_facts import BUSY_STATUSES, LOG_COMPONENTS, SYNC_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 class Environment:
@@ -33,7 +33,7 @@ class Environment:
 
     def __init__(self, configuration: Configuration, around: Surroundings, *, run_airflow: bool) -> None:
         self.configuration, self._around, self._run_airflow = configuration, around, run_airflow
-        self.name, self.status = str(configuration["Name"]), "CREATING"
+        self.name = str(configuration["Name"])
         self.airflow: Airflow | None = None
         self._coming: Airflow | None = None
         self._id = str(uuid.uuid4())
@@ -61,22 +61,12 @@ class Environment:
         self._last_update["WorkerReplacementStrategy"] = configuration["WorkerReplacementStrategy"]
 
     def wait(self, seconds: float) -> None:
-        """Wait until MWAA is not at work on the environment.
-
-        :raises TimeoutError: when it still is after so long.
-        """
+        """Wait until MWAA is not at work on the environment; raise a TimeoutError when it still is after so long."""
         deadline = time.monotonic() + seconds
         while self.status in BUSY_STATUSES:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} is still {self.status} after {seconds} s")
             time.sleep(0.1)
-
-    @contextmanager
-    def held(self, status: str) -> Iterator[None]:
-        """Keep the environment in a status, such as MAINTENANCE, while the context is entered."""
-        before, self.status = self.status, status
-        yield
-        self.status = before
 
     def stop(self) -> None:
         """Stop the containers, also those that only start, and wait for the end of all that runs."""
@@ -134,7 +124,14 @@ class Environment:
             self._coming = self._make(configuration)
             self._coming.prepare(migrate=old is None or another_version)
             has_stopped = True
-            self._replace(old, self._coming, configuration["WorkerReplacementStrategy"])
+            # GRACEFUL keeps the old workers beside the new ones until their tasks have ended.
+            if old and configuration["WorkerReplacementStrategy"] == "GRACEFUL":
+                old.release(self._around.graceful_seconds)
+            elif old:
+                old.stop()
+            self._coming.start()
+            if old:
+                old.remove()
         except Exception as error:  # noqa: BLE001  (whatever it is, the environment's status tells it)
             self.status = "ROLLING_BACK" if old else self.status
             if self._coming:
@@ -143,20 +140,6 @@ class Environment:
         else:
             self.airflow, self.configuration = self._coming, configuration
             self._end("AVAILABLE")
-
-    def _replace(self, old: Airflow | None, new: Airflow, strategy: str) -> None:
-        """Let new containers take over. GRACEFUL keeps the old workers beside them until their tasks have ended."""
-        if old is None:
-            new.start()
-            return
-        if strategy == "GRACEFUL":
-            old.release(self._around.graceful_seconds)
-            new.start()
-            old.wait_for_workers()
-        else:
-            old.stop()
-            new.start()
-        old.remove()
 
     def _roll_back(self, old: Airflow | None, error: Exception, *, has_stopped: bool) -> None:
         """Go back to the last good configuration. API, EnvironmentStatus: UNAVAILABLE if that fails too."""

@@ -1,16 +1,26 @@
-"""All environments: what creates, changes and deletes them, after MWAA's rules."""
+"""All environments: what creates, changes and deletes them after MWAA's rules, and the operations of the AWS CLI."""
 
 from __future__ import annotations
 
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, request
 
 from infra.local.mwaa import rules
 from infra.local.mwaa.configuration import Configuration, Surroundings
 from infra.local.mwaa.environment import Environment
 from infra.local.mwaa.rules import ValidationError
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    Answer = tuple[dict[str, Any], int, dict[str, str]]
+
 # Not one on which MWAA is at work, nor one that was never there.
 _CHANGEABLE = {"AVAILABLE", "UPDATE_FAILED", "UNAVAILABLE"}
+# API reference, InvokeRestApi: the length of Path; what would stand behind a ? comes as QueryParameters.
+_PATH_CHARACTERS = 64
 
 
 class Environments(dict[str, Environment]):
@@ -49,3 +59,42 @@ class Environments(dict[str, Environment]):
         """Stop all of them."""
         for environment in self.values():
             environment.stop()
+
+
+def control_plane(environments: Environments) -> WSGIApplication:
+    """Build the WSGI application for the environments that CloudFormation creates and deletes."""
+    app = Flask(__name__)
+
+    @app.get("/environments")
+    def list_environments() -> dict[str, Any]:
+        return {"Environments": list(environments)}
+
+    @app.get("/environments/<name>")
+    def get_environment(name: str) -> dict[str, Any] | Answer:
+        return {"Environment": environments[name].describe()} if name in environments else _not_found(name)
+
+    @app.post("/restapi/<name>")
+    def invoke_rest_api(name: str) -> dict[str, Any] | Answer:
+        if name not in environments:
+            return _not_found(name)
+        airflow, asked = environments[name].airflow, request.get_json()
+        if environments[name].status not in {"AVAILABLE", "UPDATE_FAILED"} or airflow is None:
+            return _error("RestApiServerException", {"message": f"The environment {name} is not available."})
+        if len(asked["Path"]) > _PATH_CHARACTERS or "?" in asked["Path"]:
+            reason = f"Path {asked['Path']} is longer than {_PATH_CHARACTERS} characters, or holds a query."
+            return _error("ValidationException", {"message": reason})
+        query = asked.get("QueryParameters") or {}
+        answer = airflow.request(asked["Method"], asked["Path"], asked.get("Body") or None, query)
+        body = {"RestApiStatusCode": answer.status_code, "RestApiResponse": answer.json() if answer.content else {}}
+        whose = "Server" if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else "Client"
+        return body if answer.ok else _error(f"RestApi{whose}Exception", body)
+
+    return app
+
+
+def _not_found(name: str) -> Answer:
+    return _error("ResourceNotFoundException", {"message": f"There is no environment {name}."}, 404)
+
+
+def _error(code: str, body: dict[str, Any], status: int = 400) -> Answer:
+    return body, status, {"x-amzn-errortype": code}

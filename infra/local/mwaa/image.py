@@ -15,10 +15,7 @@ _AIRFLOW = "#!{python}\nimport sys\n\nfrom airflow.__main__ import main\n\nsys.e
 
 
 def image_python(airflow_version: str) -> Path:
-    """Return the interpreter of the image of an Airflow version, which `make setup` has built.
-
-    :raises LookupError: when there is no such image here.
-    """
+    """Return the interpreter of an Airflow version's image; raise a LookupError if `make setup` has built none."""
     python = ROOT / ".local" / f"image-{airflow_version}" / "bin" / "python"
     if not python.exists():
         remedy = f"run `make setup AIRFLOW_VERSION={airflow_version}` first"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 _PATIENCE_SECONDS = 10
 _one_line_at_a_time = threading.Lock()
@@ -70,10 +70,7 @@ class Processes:
         self._services.append(name)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until the programs that serve are ready.
-
-        :raises RuntimeError: when one of them ends, or they are not ready in time.
-        """
+        """Wait until the programs that serve are ready; raise a RuntimeError when one ends, or when time is up."""
         deadline = time.monotonic() + seconds
         while not ready():
             for name in self._services:
@@ -89,24 +86,22 @@ class Processes:
         lines = log.read_text(errors="replace").splitlines()
         return f"{lines[-1] if lines else 'it printed nothing'} (see {log})"
 
-    def release(self, names: Iterable[str]) -> None:
+    def release(self, names: Collection[str]) -> None:
         """Ask programs to end when their work is done, without a word to their children, and stop all others."""
         for name in names:
             self._started[name].terminate()
-        self._stop([name for name in self._started if name not in names])
+        self.stop(names)
 
     @property
     def are_running(self) -> bool:
         """Return whether any program has not ended yet."""
         return any(process.poll() is None for process in self._started.values())
 
-    def stop(self) -> None:
-        """Stop every program, the last first, each by its own id."""
-        self._stop(list(self._started))
-
-    def _stop(self, names: list[str]) -> None:
-        for name in reversed(names):  # side by side: each may take seconds to end
+    def stop(self, spared: Collection[str] = ()) -> None:
+        """Stop every program that is not spared, the last first, each by its own id."""
+        names = [name for name in reversed(self._started) if name not in spared]
+        for name in names:  # side by side: each may take seconds to end
             with suppress(ProcessLookupError):
                 os.killpg(self._started[name].pid, signal.SIGTERM)
-        for name in reversed(names):
+        for name in names:
             end(self._started.pop(name))

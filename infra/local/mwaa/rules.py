@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -35,19 +35,13 @@ class ValidationError(Exception):
 
 
 def check(asked: Configuration, before: Configuration | None, around: Surroundings) -> None:
-    """Raise at the first rule that a request breaks.
-
-    :param asked: what the environment is to be.
-    :param before: what it is; None for one that is to be created.
-    :raises ValidationError: with the rule's sentence.
-    """
+    """Raise a ValidationError at the first rule that a request breaks; before is None for a new environment."""
     model = _model()
     report = ParamValidator().validate({key: asked[key] for key in asked.keys() & model.members.keys()}, model)
     if report.has_errors():
         raise ValidationError(report.generate_report())
-    for rule in RULES:
-        if found := rule.finding(asked, before, around):
-            sentence = rule.words.format(found, region=around.region, **asked)
+    for _source, finding in RULES:
+        if sentence := finding(asked, before, around):
             raise ValidationError(f"Invalid request provided: {sentence}")
 
 
@@ -78,15 +72,24 @@ def _unfit_version(asked: Configuration, before: Configuration | None, _: Any) -
     return f"an environment cannot go from Airflow {old} to {new}."
 
 
+def _unfit_choice(asked: Configuration, _: Any, around: Surroundings) -> str | None:
+    mode, version, size = (asked[name] for name in ("WebserverAccessMode", "AirflowVersion", "EnvironmentClass"))
+    # Model: endpoints of the service.
+    if around.region not in boto3.Session().get_available_regions("mwaa"):
+        return f"Amazon MWAA is not available in the Region {around.region}."
+    # API, WebserverAccessMode.
+    if mode == "PUBLIC_AND_PRIVATE" and release_of(version) < (3, 2):
+        return f"webserverAccessMode {mode} is not supported for Airflow {version}."
+    if size not in ENVIRONMENT_CLASSES:
+        return f"environmentClass {size} is not one of {', '.join(ENVIRONMENT_CLASSES)}."
+    return None
+
+
 def _beyond_a_limit(asked: Configuration, *_: Any) -> str | None:
     for name, limits in _LIMITS.items():
         least, most = (1, 1) if asked.is_micro else limits
         if not least <= asked.get(name, least) <= most:
             return f"{name} of an {asked['EnvironmentClass']} environment must be a number from {least} to {most}."
-    return None
-
-
-def _least_above_most(asked: Configuration, *_: Any) -> str | None:
     for scaled in ("Workers", "Webservers"):
         least, most = (asked.get(f"{end}{scaled}", 2) for end in ("Min", "Max"))
         if least > most:
@@ -157,39 +160,15 @@ def _unfit_network(asked: Configuration, _: Any, around: Surroundings) -> str | 
     return None
 
 
-class Rule(NamedTuple):
-    """Say where a rule is written, what breaks it, and the sentence: {0} is what was found."""
-
-    source: str
-    finding: Callable[..., object]
-    words: str = "{0}"
-
-
-RULES = (
-    Rule("model: patterns and lengths of options, which the type's schema does not have", _malformed_option),
-    Rule(
-        "model: endpoints of the service",
-        lambda _asked, _before, around: around.region not in boto3.Session().get_available_regions("mwaa"),
-        "Amazon MWAA is not available in the Region {region}.",
-    ),
-    Rule("guide, 'Changing the Apache Airflow version': within a major version, or from 2.11 to 3", _unfit_version),
-    Rule(
-        "API, WebserverAccessMode: PUBLIC_AND_PRIVATE for 3.2 and later",
-        lambda asked, *_: (
-            asked["WebserverAccessMode"] == "PUBLIC_AND_PRIVATE" and release_of(asked["AirflowVersion"]) < (3, 2)
-        ),
-        "webserverAccessMode {WebserverAccessMode} is not supported for Airflow {AirflowVersion}.",
-    ),
-    Rule(
-        "CloudFormation reference, EnvironmentClass",
-        lambda asked, *_: asked["EnvironmentClass"] not in ENVIRONMENT_CLASSES,
-        f"environmentClass {{EnvironmentClass}} is not one of {', '.join(ENVIRONMENT_CLASSES)}.",
-    ),
-    Rule("API, MinWorkers and its like; guide, 'Service quotas', 'Environment class'", _beyond_a_limit),
-    Rule("API, MinWorkers and MaxWorkers, MinWebservers and MaxWebservers", _least_above_most),
-    Rule("guide, 'Execution role', trust policy; words: idealo/terraform-aws-mwaa #156", _untrusted_service),
-    Rule("guide, 'Create an Amazon S3 bucket'; words: 094459/innovateaiml-airflow #1", _unfit_bucket),
-    Rule("words: 094459/innovateaiml-airflow #1, an environment before its role's policy", _unreadable_dags),
-    Rule("API, RequirementsS3ObjectVersion: the version id that Amazon S3 has assigned", _missing_file),
-    Rule("CloudFormation reference, NetworkConfiguration: private subnets in two zones, one VPC", _unfit_network),
+# Where each rule is written, and what returns the sentence of a request that breaks it.
+RULES: tuple[tuple[str, Callable[[Configuration, Configuration | None, Surroundings], str | None]], ...] = (
+    ("model: patterns and lengths of options, which the type's schema does not have", _malformed_option),
+    ("guide, 'Changing the Apache Airflow version': within a major version, or from 2.11 to 3", _unfit_version),
+    ("model: endpoints; API, WebserverAccessMode; CloudFormation reference, EnvironmentClass", _unfit_choice),
+    ("API, MinWorkers and its like; guide, 'Service quotas', 'Environment class'", _beyond_a_limit),
+    ("guide, 'Execution role', trust policy; words: idealo/terraform-aws-mwaa #156", _untrusted_service),
+    ("guide, 'Create an Amazon S3 bucket'; words: 094459/innovateaiml-airflow #1", _unfit_bucket),
+    ("words: 094459/innovateaiml-airflow #1, an environment before its role's policy", _unreadable_dags),
+    ("API, RequirementsS3ObjectVersion: the version id that Amazon S3 has assigned", _missing_file),
+    ("CloudFormation reference, NetworkConfiguration: private subnets in two zones, one VPC", _unfit_network),
 )

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.mwaa.airflow import Airflow
+from infra.local.mwaa.airflow import Airflow, major_of
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
-from infra.local.mwaa.majors import major_of
 
 if TYPE_CHECKING:
     from pathlib import Path

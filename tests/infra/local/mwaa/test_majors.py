@@ -10,7 +10,7 @@ import requests
 from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.serving import make_server
 
-from infra.local.mwaa.majors import major_of
+from infra.local.mwaa.airflow import major_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

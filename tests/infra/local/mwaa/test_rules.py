@@ -221,4 +221,4 @@ def test_an_update_is_refused(old: str, changed: dict[str, Any], words: str, acc
 
 
 def test_every_rule_names_its_source() -> None:
-    assert all(source for source, _, _ in RULES)
+    assert all(source for source, _ in RULES)

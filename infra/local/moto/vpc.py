@@ -9,6 +9,7 @@ an interface VPC endpoint".
 from __future__ import annotations
 
 import re
+from functools import cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -62,11 +63,9 @@ class Vpc:
         if strangers := [group for group in self.group_ids if group not in self._ec2.groups[self._vpc.id]]:
             return f"{', '.join(strangers)} is no security group of {self._vpc.id}"
         name = f"com.amazonaws.{self._ec2.region_name}.{service}"
-        refusals = [
-            self._refusal(endpoint)
-            for endpoint in list(self._ec2.vpc_end_points.values())
-            if (endpoint.vpc_id, endpoint.state, endpoint.service_name) == (self._vpc.id, "available", name)
-        ]
+        wanted, endpoints = (self._vpc.id, "available", name), list(self._ec2.vpc_end_points.values())
+        ways = [one for one in endpoints if (one.vpc_id, one.state, one.service_name) == wanted]
+        refusals = [self._refusal(endpoint) for endpoint in ways]
         return None if None in refusals else next(iter(refusals), f"the VPC has no endpoint {name}")
 
     @property
@@ -120,21 +119,19 @@ class Vpc:
         """Return whether groups' rules let TCP through at a port, for peers' members or all of some addresses."""
         groups = [self._ec2.get_security_group_from_id(group_id) for group_id in group_ids]
         rules = [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
-        through = [rule for rule in rules if rule.ip_protocol == "-1" or _opens(rule, port)]
+        tcp = [rule for rule in rules if rule.ip_protocol == "tcp"]
+        through = [rule for rule in tcp if (rule.from_port or 0) <= port <= (rule.to_port or 0)]
+        through += [rule for rule in rules if rule.ip_protocol == "-1"]
         open_to = [ip_network(rule.cidr_ipv4) for rule in through if rule.cidr_ipv4]
         covered = [any(ip_network(one).subnet_of(each) for each in open_to) for one in ranges]
         return (bool(ranges) and all(covered)) or any(rule.source_group.get("GroupId") in peers for rule in through)
-
-
-def _opens(rule: Any, port: int) -> bool:
-    return rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0)
 
 
 class Handler(MotoRequestHandler):
     """Log no request: a URL can carry what is nobody's business. Close a connection that gets no answer."""
 
     def log_request(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def connection_dropped(self, *_: object) -> None:
         """Close the connection."""
@@ -145,8 +142,7 @@ class Proxy:
     """Be a forward proxy in front of AWS, for requests that come out of VPCs; say once why a service is not reached."""
 
     def __init__(self, aws: str, say: Callable[[str], None]) -> None:
-        self._aws, self._say = aws, say
-        self._told: set[str] = set()
+        self._aws, self._say_once = aws, cache(say)
 
     def url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:
         """Return the address of the proxy for what runs in subnets with security groups."""
@@ -171,9 +167,7 @@ class Proxy:
             service = endpoint_of(Request(environ))
         if why := vpc.refusal(service) or (service == _INTERNET and "this machine stands for AWS only"):
             line = f"the environment does not reach {service}: {why}"
-            if line not in self._told:
-                self._told.add(line)
-                self._say(line)
+            self._say_once(line)
             raise ConnectionAbortedError(line)
 
 

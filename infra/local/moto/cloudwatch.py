@@ -39,7 +39,6 @@ _TERM = re.compile(r'\s*(?P<sign>[?-]?)(?:"(?P<phrase>(?:[^"\\]|\\.)+)"|(?P<word
 _COMPARISONS: Any = {"GreaterThan": gt, "GreaterThanOrEqualTo": ge, "LessThan": lt, "LessThanOrEqualTo": le}
 _STATISTICS: Any = {"Minimum": min, "Maximum": max, "Sum": sum, "SampleCount": len, "Average": statistics.fmean}
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-_UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 _put_metric_alarm, _put_log_events = CloudWatchBackend.put_metric_alarm, LogGroup.put_log_events
 
@@ -83,10 +82,7 @@ def _put_and_count(group: LogGroup, log_stream_name: str, log_events: list[dict[
 
 @cache
 def filter_pattern(pattern: str) -> Callable[[str], bool]:
-    """Return what tells whether a log event's message fits a pattern; all fit the empty one.
-
-    :raises ValueError: if CloudWatch Logs would refuse the pattern, or this stand-in cannot read it.
-    """
+    """Return what tells whether a message fits a pattern; raise ValueError for what is invalid, or not read here."""
     if left := _TERM.sub("", pattern).strip():
         raise ValueError(f"Invalid filter pattern at {left!r}: quote what is no letter, digit or _")
     terms = [(t["sign"], t["word"] or re.sub(r"\\(.)", r"\1", t["phrase"])) for t in _TERM.finditer(pattern)]
@@ -145,13 +141,10 @@ class Alarms:
         actions = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}.get(state, alarm.insufficient_data_actions)
         told = {"AlarmName": alarm.name, "AlarmDescription": alarm.description, "OldStateValue": old}
         message = json.dumps({**told, "NewStateValue": state, "NewStateReason": alarm.state_reason})
-        sns, subject = (
-            get_backend("sns")[DEFAULT_ACCOUNT_ID][self._region],
-            f'{state}: "{alarm.name}" in {self._region}',
-        )
+        sns = get_backend("sns")[DEFAULT_ACCOUNT_ID][self._region]
         for topic in (actions or []) if alarm.actions_enabled else []:
             if iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn):
-                sns.publish(message, topic, subject=subject)
+                sns.publish(message, topic, subject=f'{state}: "{alarm.name}" in {self._region}')
             else:
                 self._say(f"alarm {alarm.name}: {topic} does not let CloudWatch publish")
 
@@ -203,7 +196,7 @@ class Schedule:
     def _fire_what_is_due(self) -> None:
         for rule in list(get_backend("events")[DEFAULT_ACCOUNT_ID][self._region].list_rules()[0]):
             if (rate := _RATE.fullmatch(rule.scheduled_expression or "")) and rule.state == "ENABLED":
-                seconds = int(rate[1]) * _UNITS[rate[2]]
+                seconds = timedelta(**{f"{rate[2]}s": int(rate[1])}).total_seconds()
                 if time.monotonic() >= self._due.setdefault(rule.arn, time.monotonic() + seconds):
                     self._due[rule.arn] += seconds
                     self.fire(rule)

@@ -20,8 +20,6 @@ from moto.utilities.utils import str2bool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from moto.ec2.models import EC2Backend
-
 _put_role_policy, _create_role = Role.put_policy, IAMBackend.create_role
 _create_association = subnets.SubnetBackend.create_subnet_association
 _create_endpoint = VPCBackend.create_vpc_endpoint
@@ -89,21 +87,21 @@ def _set_up(bucket: FakeBucket, properties: dict[str, Any]) -> None:
         backend.put_bucket_lifecycle_configuration(bucket.name, rules)
 
 
-def _associate(backend: EC2Backend, route_table_id: str, subnet_id: str) -> Any:
+def _associate(backend: Any, route_table_id: str, subnet_id: str) -> Any:
     """Associate a table with a subnet: moto's CloudFormation keeps that it should be, and the table does not know."""
     backend.associate_route_table(route_table_id, subnet_id=subnet_id)
     return _create_association(backend, route_table_id, subnet_id)
 
 
-def _create_valid_endpoint(backend: EC2Backend, vpc_id: str, service_name: str, *args: Any, **endpoint: Any) -> Any:
+def _create_valid_endpoint(backend: Any, vpc_id: str, service_name: str, *args: Any, **endpoint: Any) -> Any:
     """Create an endpoint, unless EC2 refuses it. EC2 API, CreateVpcEndpoint; PrivateLink guide, "Prerequisites"."""
     vpc, endpoint["route_table_ids"] = backend.get_vpc(vpc_id), endpoint.get("route_table_ids") or []
     endpoint["endpoint_type"] = endpoint.get("endpoint_type") or "Gateway"
     zones = [backend.get_subnet(subnet).availability_zone for subnet in endpoint.get("subnet_ids") or []]
     strangers = [each for each in endpoint.get("security_group_ids") or [] if each not in backend.groups[vpc_id]]
     private_dns = endpoint["endpoint_type"] == "Interface" and str2bool(endpoint.get("private_dns_enabled"))
-    others = [each for each in backend.vpc_end_points.values() if each.private_dns_enabled]
-    named = {(other.vpc_id, other.state, other.service_name) for other in others}
+    others = backend.vpc_end_points.values()
+    named = [(each.vpc_id, each.state, each.service_name) for each in others if each.private_dns_enabled]
     if len(zones) > len(set(zones)):
         raise EC2ClientError("DuplicateSubnetsInSameZone", "Found another subnet of the endpoint in the same zone.")
     why = None

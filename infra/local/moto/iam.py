@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# What runs inside an environment, as sessions of its role are called.
-INSIDE_VPC = "airflow-env"
 # The caller of the request that this thread answers.
 caller_of_request: ContextVar[Caller | None] = ContextVar("caller_of_request", default=None)
 
@@ -129,14 +127,10 @@ class Iam:
         _IAM.create_user(region, administrator)
         _IAM.put_user_policy(administrator, "everything", policy)
         key = _IAM.create_access_key(administrator)
-        # As environment variables.
         self.keys = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
 
     def caller(self, request: Request) -> Caller:
-        """Return the sender of a request.
-
-        :raises RefusedError: when nobody signed it whose key is known, or somebody else than the key's owner.
-        """
+        """Return the sender of a request; refuse one that is not signed, with a known key, by the key's owner."""
         if "Credential=" not in request.headers.get("Authorization", ""):
             raise RefusedError("MissingAuthenticationToken", "The request is not signed with AWS credentials.")
         method, path, body = request.method, request.environ["RAW_URI"], request.get_data()
@@ -179,7 +173,6 @@ def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, 
     """Let an AWS service assume a role; return its credentials as environment variables.
 
     :param context: for whom the service, such as lambda.amazonaws.com, does it: aws:SourceAccount and aws:SourceArn.
-    :raises PermissionError: when the role does not trust the service, or not for this.
     """
     if not _let(_trust(role_arn), service, "sts:AssumeRole", role_arn, context or {}):
         raise PermissionError(f"{role_arn} does not trust {service} with {dict(context or {})}")

@@ -19,14 +19,13 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.datastructures import Authorization
 from werkzeug.wrappers import Request
 
-from infra.local.moto.iam import INSIDE_VPC, RefusedError
+from infra.local.moto.iam import RefusedError
 from infra.local.moto.requested import endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import WSGIEnvironment
-    from moto.ec2.models.vpcs import VPCEndPoint
 
     from infra.local.moto.iam import Caller
 
@@ -70,10 +69,8 @@ class Vpc:
 
     @property
     def has_way_out(self) -> bool:
-        """Return whether the internet is reached from every subnet.
-
-        An internet gateway alone is none: these interfaces have no public address. MWAA guide, "About networking".
-        """
+        """Return whether the internet is reached from every subnet. MWAA guide, "About networking"."""
+        # An internet gateway alone is no way: these interfaces have no public address.
         routes = [{route.destination_cidr_block: route for route in table.routes} for table in self._tables]
         ways = [table.get("0.0.0.0/0") for table in routes]
         lead_out = [bool(way and (way.nat_gateway or way.transit_gateway)) for way in ways]
@@ -89,7 +86,7 @@ class Vpc:
         why = f"no inbound rule of {', '.join(self.group_ids)} lets in its own members at port"
         return f"{why} {closed[0]}" if closed else None
 
-    def _refusal(self, endpoint: VPCEndPoint) -> str | None:
+    def _refusal(self, endpoint: Any) -> str | None:
         """Return why an endpoint leads nowhere, by the first rule that it breaks."""
         interface, subnets = endpoint.vpc_endpoint_type == "Interface", endpoint.subnet_ids or []
         tables = [table.id for table in self._tables if table.id not in (endpoint.route_table_ids or [])]
@@ -149,10 +146,7 @@ class Proxy:
         return self._aws.replace("//", f"//{'.'.join(subnet_ids)}:{'.'.join(group_ids)}@")
 
     def enter(self, environ: WSGIEnvironment) -> None:
-        """Let a request that has come to the proxy into AWS if its VPC has a way; let others pass.
-
-        :raises ConnectionAbortedError: when it has none, or when the request is for somebody else: nobody is behind.
-        """
+        """Let a proxy's request into AWS if its VPC has a way, else raise ConnectionAbortedError; let others pass."""
         target = environ["RAW_URI"]
         if target.startswith("/"):
             return
@@ -173,5 +167,6 @@ class Proxy:
 
 def expect_proxy(environ: WSGIEnvironment, caller: Caller) -> None:
     """Refuse a request of what runs inside an environment that has come past its VPC, which is this machine's fault."""
-    if caller.arn.endswith(f"/{INSIDE_VPC}") and _VPC not in environ:
+    # As iam.assume_role names the sessions of airflow-env.amazonaws.com.
+    if caller.arn.endswith("/airflow-env") and _VPC not in environ:
         raise RefusedError("AccessDenied", f"{caller.arn} came without its VPC's proxy: set HTTP_PROXY and http_proxy")

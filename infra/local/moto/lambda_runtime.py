@@ -28,8 +28,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.backends import get_backend
 
 from infra import ROOT
-from infra.local.moto import lambda_process
-from infra.local.moto.iam import assume_role
+from infra.local.moto import iam, lambda_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +50,7 @@ class _Environment:
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
             "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
             "_HANDLER": function.handler,
-            **assume_role(function.role, "lambda.amazonaws.com", function.region),
+            **iam.assume_role(function.role, "lambda.amazonaws.com", function.region),
             **function.environment_vars,
         }
         self._folder = tempfile.TemporaryDirectory(prefix="lambda-")

@@ -19,15 +19,12 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.datastructures import Authorization
 from werkzeug.wrappers import Request
 
-from infra.local.moto.iam import RefusedError
-from infra.local.moto.requested import endpoint_of
+from infra.local.moto import iam, requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import WSGIEnvironment
-
-    from infra.local.moto.iam import Caller
 
 INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
 _INTERNET, _EVERYWHERE, _HTTPS = "the internet", ["0.0.0.0/0"], 443
@@ -158,15 +155,16 @@ class Proxy:
         elif INDEX_PATH.match(environ["PATH_INFO"]):
             service = "codeartifact.repositories"
         else:
-            service = endpoint_of(Request(environ))
+            service = requested.endpoint_of(Request(environ))
         if why := vpc.refusal(service) or (service == _INTERNET and "this machine stands for AWS only"):
             line = f"the environment does not reach {service}: {why}"
             self._say_once(line)
             raise ConnectionAbortedError(line)
 
 
-def expect_proxy(environ: WSGIEnvironment, caller: Caller) -> None:
+def expect_proxy(environ: WSGIEnvironment, caller: iam.Caller) -> None:
     """Refuse a request of what runs inside an environment that has come past its VPC, which is this machine's fault."""
     # As iam.assume_role names the sessions of airflow-env.amazonaws.com.
     if caller.arn.endswith("/airflow-env") and _VPC not in environ:
-        raise RefusedError("AccessDenied", f"{caller.arn} came without its VPC's proxy: set HTTP_PROXY and http_proxy")
+        why = f"{caller.arn} came without its VPC's proxy: set HTTP_PROXY and http_proxy"
+        raise iam.RefusedError("AccessDenied", why)

@@ -9,7 +9,6 @@ these do not count beside terms without; ``-`` excludes. Regular expressions are
 from __future__ import annotations
 
 import json
-import operator
 import re
 import statistics
 import threading
@@ -18,15 +17,14 @@ import uuid
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
-from moto.awslambda.utils import get_backend
-from moto.cloudwatch.models import CloudWatchBackend, MetricDatum, cloudwatch_backends
+from moto.backends import get_backend
+from moto.cloudwatch.models import CloudWatchBackend, MetricDatum
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.events.models import events_backends
-from moto.logs.models import LogGroup, logs_backends
-from moto.sns.models import sns_backends
+from moto.logs.models import LogGroup
 
 from infra.local.moto import iam, lambda_runtime
 
@@ -37,15 +35,10 @@ if TYPE_CHECKING:
     from moto.events.models import Rule
 
 _TERM = re.compile(r'\s*(?P<sign>[?-]?)(?:"(?P<phrase>(?:[^"\\]|\\.)+)"|(?P<word>\w+))(?=\s|$)')
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    "GreaterThanThreshold": operator.gt,
-    "GreaterThanOrEqualToThreshold": operator.ge,
-    "LessThanThreshold": operator.lt,
-    "LessThanOrEqualToThreshold": operator.le,
-}
+# Each followed by "Threshold".
+_COMPARISONS: Any = {"GreaterThan": gt, "GreaterThanOrEqualTo": ge, "LessThan": lt, "LessThanOrEqualTo": le}
 _STATISTICS: Any = {"Minimum": min, "Maximum": max, "Sum": sum, "SampleCount": len, "Average": statistics.fmean}
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-_UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 _put_metric_alarm, _put_log_events = CloudWatchBackend.put_metric_alarm, LogGroup.put_log_events
 
@@ -67,7 +60,7 @@ def _put_alarm(backend: CloudWatchBackend, name: str, *args: Any, **more: Any) -
 def _put_and_count(group: LogGroup, log_stream_name: str, log_events: list[dict[str, Any]]) -> Any:
     token = _put_log_events(group, log_stream_name, log_events)
     messages = [str(event["message"]) for event in log_events]
-    logs, metrics = (each[group.account_id][group.region] for each in (logs_backends, cloudwatch_backends))
+    logs, metrics = (get_backend(name)[group.account_id][group.region] for name in ("logs", "cloudwatch"))
     for found in logs.describe_metric_filters(log_group_name=group.name):
         matches = sum(map(filter_pattern(found["filterPattern"]), messages))
         for metric in found["metricTransformations"]:
@@ -89,10 +82,7 @@ def _put_and_count(group: LogGroup, log_stream_name: str, log_events: list[dict[
 
 @cache
 def filter_pattern(pattern: str) -> Callable[[str], bool]:
-    """Return what tells whether a log event's message fits a pattern; all fit the empty one.
-
-    :raises ValueError: if CloudWatch Logs would refuse the pattern, or this stand-in cannot read it.
-    """
+    """Return what tells whether a message fits a pattern; raise ValueError for what is invalid, or not read here."""
     if left := _TERM.sub("", pattern).strip():
         raise ValueError(f"Invalid filter pattern at {left!r}: quote what is no letter, digit or _")
     terms = [(t["sign"], t["word"] or re.sub(r"\\(.)", r"\1", t["phrase"])) for t in _TERM.finditer(pattern)]
@@ -108,19 +98,17 @@ def filter_pattern(pattern: str) -> Callable[[str], bool]:
 
 def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
     """Do something again and again, after as many seconds each, in a thread of its own; return what stops it."""
-    stopped = threading.Event()
 
     def run() -> None:
         while not stopped.wait(seconds):
             work()
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-
     def stop() -> None:
         stopped.set()
         thread.join()
 
+    stopped, thread = threading.Event(), threading.Thread(target=run, daemon=True)
+    thread.start()
     return stop
 
 
@@ -132,18 +120,15 @@ class Alarms:
         self.stop = repeat(lambda: self.evaluate(datetime.now(UTC)), 60)
 
     def evaluate(self, now: datetime) -> None:
-        """Judge every alarm, and let those whose state changes act.
-
-        :param now: end of the youngest period, timezone-aware.
-        """
-        backend = cloudwatch_backends[DEFAULT_ACCOUNT_ID][self._region]
+        """Judge every alarm at the end of its youngest period (timezone-aware), and let those that change state act."""
+        backend = get_backend("cloudwatch")[DEFAULT_ACCOUNT_ID][self._region]
         with self._lock:
             for alarm in list(backend.alarms.values()):
-                if alarm.metric_name and alarm.comparison_operator in _COMPARISONS:
-                    self._judge(alarm, _data_points(alarm, backend.metric_data, now))
+                breaches = _COMPARISONS.get(str(alarm.comparison_operator).removesuffix("Threshold"))
+                if alarm.metric_name and breaches:
+                    self._judge(alarm, breaches, _data_points(alarm, backend.metric_data, now))
 
-    def _judge(self, alarm: Alarm, points: Sequence[float | None]) -> None:
-        breaches = _COMPARISONS[alarm.comparison_operator]
+    def _judge(self, alarm: Alarm, breaches: Callable[[float, float], bool], points: Sequence[float | None]) -> None:
         breaching = [None if point is None else breaches(point, float(alarm.threshold)) for point in points]
         required, old = int(alarm.evaluation_periods), alarm.state_value
         to_alarm = int(alarm.datapoints_to_alarm or required)
@@ -154,29 +139,19 @@ class Alarms:
         alarm.update_state(f"Threshold Crossed: datapoints {known}, threshold {alarm.threshold}", "{}", state)
         self._say(f"alarm {alarm.name}: {old} -> {state}")
         actions = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}.get(state, alarm.insufficient_data_actions)
+        told = {"AlarmName": alarm.name, "AlarmDescription": alarm.description, "OldStateValue": old}
+        message = json.dumps({**told, "NewStateValue": state, "NewStateReason": alarm.state_reason})
+        sns = get_backend("sns")[DEFAULT_ACCOUNT_ID][self._region]
         for topic in (actions or []) if alarm.actions_enabled else []:
-            self._publish(topic, alarm, old)
-
-    def _publish(self, topic: str, alarm: Alarm, old: str) -> None:
-        """Tell a topic, if its policy lets CloudWatch. SNS guide, "Example cases for Amazon SNS access control"."""
-        if not iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn):
-            self._say(f"alarm {alarm.name}: {topic} does not let CloudWatch publish")
-            return
-        message = {
-            "AlarmName": alarm.name,
-            "AlarmDescription": alarm.description,
-            "NewStateValue": alarm.state_value,
-            "NewStateReason": alarm.state_reason,
-            "OldStateValue": old,
-        }
-        subject = f'{alarm.state_value}: "{alarm.name}" in {self._region}'
-        sns_backends[DEFAULT_ACCOUNT_ID][self._region].publish(json.dumps(message), topic, subject=subject)
+            if iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn):
+                sns.publish(message, topic, subject=f'{state}: "{alarm.name}" in {self._region}')
+            else:
+                self._say(f"alarm {alarm.name}: {topic} does not let CloudWatch publish")
 
 
 def state_of(breaching: Sequence[bool | None], periods: int, to_alarm: int, missing: str) -> str | None:
-    """Return the state that data points give an alarm; None to keep the one it has.
+    """Return the state that data points, the oldest first, None where data is missing, give an alarm; None to keep it.
 
-    :param breaching: the evaluation range, the oldest first; None where there is no data.
     :param periods: N of "M out of N", of which to_alarm is M.
     """
     real = [point for point in breaching if point is not None]
@@ -219,24 +194,21 @@ class Schedule:
         self.stop = repeat(self._fire_what_is_due, 1)
 
     def _fire_what_is_due(self) -> None:
-        for rule in list(events_backends[DEFAULT_ACCOUNT_ID][self._region].list_rules()[0]):
+        for rule in list(get_backend("events")[DEFAULT_ACCOUNT_ID][self._region].list_rules()[0]):
             if (rate := _RATE.fullmatch(rule.scheduled_expression or "")) and rule.state == "ENABLED":
-                seconds = int(rate[1]) * _UNITS[rate[2]]
+                seconds = timedelta(**{f"{rate[2]}s": int(rate[1])}).total_seconds()
                 if time.monotonic() >= self._due.setdefault(rule.arn, time.monotonic() + seconds):
                     self._due[rule.arn] += seconds
                     self.fire(rule)
 
     def fire(self, rule: Rule) -> None:
-        """Invoke a rule's functions that let it; to others it is a failed invocation, of which they hear nothing.
-
-        Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge".
-        """
+        """Invoke a rule's functions that let it (see may_invoke); others do not hear of a failed invocation."""
         kind = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
         where = {"account": DEFAULT_ACCOUNT_ID, "region": self._region, "resources": [rule.arn]}
         event = {"id": str(uuid.uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **kind, **where}
         for target in rule.targets:
             try:
-                function = get_backend(DEFAULT_ACCOUNT_ID, self._region).get_function(target["Arn"])
+                function = get_backend("lambda")[DEFAULT_ACCOUNT_ID][self._region].get_function(target["Arn"])
             except UnknownFunctionException:
                 self._say(f"{rule.name}: failed invocation, there is no {target['Arn']}")
                 continue

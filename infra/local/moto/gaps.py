@@ -8,36 +8,35 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import ec2_backends
-from moto.ec2.models.route_tables import RouteTable
-from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
-from moto.ec2.models.subnets import SubnetBackend, SubnetRouteTableAssociation
+from moto.ec2.models import ec2_backends, route_tables, security_groups, subnets
 from moto.ec2.models.vpcs import VPC, VPCBackend, VPCEndPoint
 from moto.iam.access_control import PermissionResult
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import IAMBackend, Role
 from moto.logs.models import LogGroup
 from moto.s3.models import FakeBucket, s3_backends
+from moto.utilities.utils import str2bool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from moto.ec2.models import EC2Backend
-
 _put_role_policy, _create_role = Role.put_policy, IAMBackend.create_role
-_create_association, _create_endpoint = SubnetBackend.create_subnet_association, VPCBackend.create_vpc_endpoint
+_create_association = subnets.SubnetBackend.create_subnet_association
+_create_endpoint = VPCBackend.create_vpc_endpoint
 
 
 @cache
 def install() -> None:
     """Add what is lacking."""
     _finish(VPC, _set_names)
-    _finish(SecurityGroup, _set_egress)
+    _finish(security_groups.SecurityGroup, _set_egress)
     _finish(FakeBucket, _set_up)
-    SubnetBackend.create_subnet_association = _associate
+    subnets.SubnetBackend.create_subnet_association = _associate
+    subnets.SubnetRouteTableAssociation.delete = _delete_association
+    route_tables.RouteTable.delete = lambda table, account, region: ec2_backends[account][region].delete_route_table(
+        table.id
+    )
     VPCBackend.create_vpc_endpoint = _create_valid_endpoint
-    RouteTable.delete = lambda table, account, region: ec2_backends[account][region].delete_route_table(table.id)
-    SubnetRouteTableAssociation.delete = _delete_association
     VPCEndPoint.delete = _delete_endpoint
     Role.put_policy = _put_policy
     Role.update_from_cloudformation_json = classmethod(_update_role)
@@ -62,22 +61,18 @@ def _finish(model: Any, finish: Callable[[Any, dict[str, Any]], None]) -> None:
 
 def _set_names(vpc: VPC, properties: dict[str, Any]) -> None:
     """Let a VPC give the names that its template says. CloudFormation, AWS::EC2::VPC: support on, hostnames off."""
-    vpc.enable_dns_support = _is_true(properties.get("EnableDnsSupport", True))
-    vpc.enable_dns_hostnames = _is_true(properties.get("EnableDnsHostnames", False))
+    vpc.enable_dns_support = str2bool(properties.get("EnableDnsSupport", True))
+    vpc.enable_dns_hostnames = str2bool(properties.get("EnableDnsHostnames", False))
 
 
-def _is_true(value: Any) -> bool:
-    return str(value).lower() == "true"
-
-
-def _set_egress(group: SecurityGroup, properties: dict[str, Any]) -> None:
+def _set_egress(group: security_groups.SecurityGroup, properties: dict[str, Any]) -> None:
     """Put a group's own outbound rules in the place of the one that lets everything out."""
     rules = []
     for rule in properties.get("SecurityGroupEgress", []):
         cidr, peer = rule.get("CidrIp"), rule.get("DestinationSecurityGroupId")
         names = {"CidrIp": cidr} if cidr else None, {"GroupId": peer} if peer else None
-        ports = rule.get("FromPort"), rule.get("ToPort")
-        rules.append(SecurityGroupRule(group.ec2_backend, rule["IpProtocol"], group.id, *ports, *names))
+        what = rule["IpProtocol"], group.id, rule.get("FromPort"), rule.get("ToPort")
+        rules.append(security_groups.SecurityGroupRule(group.ec2_backend, *what, *names))
     group.egress_rules = rules or group.egress_rules
 
 
@@ -92,45 +87,43 @@ def _set_up(bucket: FakeBucket, properties: dict[str, Any]) -> None:
         backend.put_bucket_lifecycle_configuration(bucket.name, rules)
 
 
-def _associate(backend: EC2Backend, route_table_id: str, subnet_id: str) -> Any:
+def _associate(backend: Any, route_table_id: str, subnet_id: str) -> Any:
     """Associate a table with a subnet: moto's CloudFormation keeps that it should be, and the table does not know."""
     backend.associate_route_table(route_table_id, subnet_id=subnet_id)
     return _create_association(backend, route_table_id, subnet_id)
 
 
-def _create_valid_endpoint(backend: EC2Backend, vpc_id: str, service_name: str, *args: Any, **endpoint: Any) -> Any:
+def _create_valid_endpoint(backend: Any, vpc_id: str, service_name: str, *args: Any, **endpoint: Any) -> Any:
     """Create an endpoint, unless EC2 refuses it. EC2 API, CreateVpcEndpoint; PrivateLink guide, "Prerequisites"."""
     vpc, endpoint["route_table_ids"] = backend.get_vpc(vpc_id), endpoint.get("route_table_ids") or []
     endpoint["endpoint_type"] = endpoint.get("endpoint_type") or "Gateway"
     zones = [backend.get_subnet(subnet).availability_zone for subnet in endpoint.get("subnet_ids") or []]
     strangers = [each for each in endpoint.get("security_group_ids") or [] if each not in backend.groups[vpc_id]]
-    private_dns = endpoint["endpoint_type"] == "Interface" and _is_true(endpoint.get("private_dns_enabled"))
-    others = [each for each in backend.vpc_end_points.values() if each.private_dns_enabled]
-    named = {(other.vpc_id, other.state, other.service_name) for other in others}
+    private_dns = endpoint["endpoint_type"] == "Interface" and str2bool(endpoint.get("private_dns_enabled"))
+    others = backend.vpc_end_points.values()
+    named = [(each.vpc_id, each.state, each.service_name) for each in others if each.private_dns_enabled]
     if len(zones) > len(set(zones)):
         raise EC2ClientError("DuplicateSubnetsInSameZone", "Found another subnet of the endpoint in the same zone.")
+    why = None
     if strangers:
-        raise EC2ClientError("InvalidParameter", f"Security group {strangers[0]} and {vpc_id} are different networks.")
-    if private_dns and not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
+        why = f"Security group {strangers[0]} and {vpc_id} are different networks."
+    elif private_dns and not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
         why = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames of the VPC"
-        raise EC2ClientError("InvalidParameter", why)
-    if private_dns and (vpc_id, "available", service_name) in named:
+    elif private_dns and (vpc_id, "available", service_name) in named:
         why = f"private-dns-enabled cannot be set: there is already a conflicting DNS domain for {service_name}"
+    if why:
         raise EC2ClientError("InvalidParameter", why)
     return _create_endpoint(backend, vpc_id, service_name, *args, **endpoint)
 
 
-def _delete_association(association: SubnetRouteTableAssociation, account_id: str, region: str) -> None:
-    backend = ec2_backends[account_id][region]
-    for association_id, subnet_id in list(backend.get_route_table(association.route_table_id)._associations.items()):
-        if subnet_id == association.subnet_id:
-            backend.disassociate_route_table(association_id)
+def _delete_association(association: subnets.SubnetRouteTableAssociation, account: str, region: str) -> None:
+    table = ec2_backends[account][region].get_route_table(association.route_table_id)
+    table._associations = {name: one for name, one in table._associations.items() if one != association.subnet_id}
 
 
-def _delete_endpoint(endpoint: VPCEndPoint, account_id: str, region: str) -> None:
-    backend = ec2_backends[account_id][region]
-    backend.delete_vpc_endpoints([endpoint.id])
-    del backend.vpc_end_points[endpoint.id]
+def _delete_endpoint(endpoint: VPCEndPoint, account: str, region: str) -> None:
+    ec2_backends[account][region].delete_vpc_endpoints([endpoint.id])
+    del ec2_backends[account][region].vpc_end_points[endpoint.id]
 
 
 def _put_policy(role: Role, name: str, document: Any) -> None:

@@ -17,13 +17,10 @@ from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.exceptions import ServiceException
 from moto.iam.access_control import IAMPolicy, IAMRequest, S3IAMRequest
-from moto.iam.models import iam_backends
-from moto.s3.models import s3_backends
-from moto.sns.models import sns_backends
-from moto.sts.models import sts_backends
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
@@ -36,13 +33,10 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# What runs inside an environment, as sessions of its role are called.
-INSIDE_VPC = "airflow-env"
 # The caller of the request that this thread answers.
 caller_of_request: ContextVar[Caller | None] = ContextVar("caller_of_request", default=None)
 
-_IAM: Any = iam_backends[ACCOUNT]["aws"]
-_STS: Any = sts_backends[ACCOUNT]["aws"]
+_IAM, _STS, _S3 = (cast("Any", get_backend(name)[ACCOUNT]["aws"]) for name in ("iam", "sts", "s3"))
 
 
 class RefusedError(ServiceException):
@@ -70,10 +64,8 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Caller:
-    """Decide what the sender of a request may do.
+    """Decide what the sender of a request may do: a user, or a role's session; keep every answer in calls.
 
-    :param arn: of the user, or of the role's session.
-    :param calls: where every answer is kept.
     :param access_key: with which it signs; None for a service that does something with the role.
     :param session_policy: JSON that narrows the session.
     """
@@ -88,9 +80,6 @@ class Caller:
 
         Effective is what the identity's or the resource's policies allow, and boundary, session policy and the trust of
         a role that is assumed, too. IAM user guide, "Policy evaluation logic" and "Permissions boundaries".
-
-        :param resource: ARN, or ``*``.
-        :param context: condition keys of the request, such as iam:PassedToService.
         """
         role = next((each for each in _IAM.get_roles() if f":assumed-role/{each.name}/" in self.arn), None)
         entity = role.arn if role else self.arn
@@ -134,19 +123,14 @@ class Iam:
     def __init__(self, administrator: str, region: str) -> None:
         self.calls: set[Call] = set()
         self._writing = threading.Lock()
-        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
         _IAM.create_user(region, administrator)
         _IAM.put_user_policy(administrator, "everything", policy)
         key = _IAM.create_access_key(administrator)
-        # As environment variables.
         self.keys = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
 
     def caller(self, request: Request) -> Caller:
-        """Return the sender of a request.
-
-        :raises RefusedError: when nobody signed it whose key is known, or somebody else than the key's owner.
-        """
+        """Return the sender of a request; refuse one that is not signed, with a known key, by the key's owner."""
         if "Credential=" not in request.headers.get("Authorization", ""):
             raise RefusedError("MissingAuthenticationToken", "The request is not signed with AWS credentials.")
         method, path, body = request.method, request.environ["RAW_URI"], request.get_data()
@@ -189,7 +173,6 @@ def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, 
     """Let an AWS service assume a role; return its credentials as environment variables.
 
     :param context: for whom the service, such as lambda.amazonaws.com, does it: aws:SourceAccount and aws:SourceArn.
-    :raises PermissionError: when the role does not trust the service, or not for this.
     """
     if not _let(_trust(role_arn), service, "sts:AssumeRole", role_arn, context or {}):
         raise PermissionError(f"{role_arn} does not trust {service} with {dict(context or {})}")
@@ -207,8 +190,8 @@ def may_invoke(function: Any, service: str, source_arn: str) -> bool:
 
     Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge".
     """
-    policy, context = {"Statement": function.policy.statements}, _source(source_arn)
-    return _let([policy], service, "lambda:InvokeFunction", function.function_arn, context)
+    policies = [{"Statement": function.policy.statements}]
+    return _let(policies, service, "lambda:InvokeFunction", function.function_arn, _source(source_arn))
 
 
 def may_publish(topic_arn: str, service: str, source_arn: str) -> bool:
@@ -217,7 +200,7 @@ def may_publish(topic_arn: str, service: str, source_arn: str) -> bool:
     The default names the topic's owner, which CloudWatch says it publishes for; and CloudWatch may not use the key of
     alias/aws/sns. SNS guide, "Example cases for Amazon SNS access control" and "Key management" (AWS services).
     """
-    topic = sns_backends[ACCOUNT][topic_arn.split(":")[3]].topics.get(topic_arn)
+    topic = get_backend("sns")[ACCOUNT][topic_arn.split(":")[3]].topics.get(topic_arn)
     if topic is None or topic.kms_master_key_id == "alias/aws/sns":
         return False
     context = _source(source_arn)
@@ -237,8 +220,7 @@ def _let(policies: list[Any], service: str, action: str, resource: str, context:
 
 def _bucket_policies(resource: str) -> list[Any]:
     """Return the policy of the bucket that an ARN names, alone or with an object, if it has one."""
-    name = resource.removeprefix("arn:aws:s3:::").partition("/")[0]
-    bucket = s3_backends[ACCOUNT]["aws"].buckets.get(name)
+    bucket = _S3.buckets.get(resource.removeprefix("arn:aws:s3:::").partition("/")[0])
     return [json.loads(bucket.policy)] if bucket and bucket.policy else []
 
 

@@ -25,12 +25,10 @@ from select import select
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.models import LambdaFunction
-from moto.cloudwatch.models import cloudwatch_backends
-from moto.sqs.models import sqs_backends
+from moto.backends import get_backend
 
 from infra import ROOT
-from infra.local.moto import lambda_process
-from infra.local.moto.iam import assume_role
+from infra.local.moto import iam, lambda_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +50,7 @@ class _Environment:
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
             "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
             "_HANDLER": function.handler,
-            **assume_role(function.role, "lambda.amazonaws.com", function.region),
+            **iam.assume_role(function.role, "lambda.amazonaws.com", function.region),
             **function.environment_vars,
         }
         self._folder = tempfile.TemporaryDirectory(prefix="lambda-")
@@ -160,10 +158,7 @@ def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None
 
 
 def check_destination(function: LambdaFunction, config: dict[str, Any]) -> None:
-    """Check that a function's role may send to the destination of a configuration. API, PutFunctionEventInvokeConfig.
-
-    :raises ValueError: in Lambda's words.
-    """
+    """Raise ValueError when a role may not send to a configuration's destination. API, PutFunctionEventInvokeConfig."""
     arn = _destination(config)
     if arn and not _runtime.role_may(function.role, "sqs:SendMessage", arn):
         raise ValueError(f"The function's execution role does not have permissions to call SendMessage on {arn}")
@@ -187,35 +182,29 @@ def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -
         _count(function, DestinationDeliveryFailures=1)
         return
     # Source: guide, "Capturing records of Lambda asynchronous invocations", the example of a record.
+    asked = {"requestId": str(uuid.uuid4()), "functionArn": f"{function.function_arn}:$LATEST"}
     record = {
         "version": "1.0",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "requestContext": {
-            "requestId": str(uuid.uuid4()),
-            "functionArn": f"{function.function_arn}:$LATEST",
-            "condition": "RetriesExhausted",
-            "approximateInvokeCount": retries + 1,
-        },
+        "requestContext": {**asked, "condition": "RetriesExhausted", "approximateInvokeCount": retries + 1},
         "requestPayload": event,
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
         "responsePayload": result,
     }
-    sqs_backends[function.account_id][function.region].send_message(queue_arn.rpartition(":")[2], json.dumps(record))
+    sqs = get_backend("sqs")[function.account_id][function.region]
+    sqs.send_message(queue_arn.rpartition(":")[2], json.dumps(record))
 
 
 def _keep_log(function: LambdaFunction, stream: str, text: str) -> None:
     """Write a function's log with its role, as Lambda does: without the right to, nothing is written."""
     logs, group, may = function.logs_backend, function.logs_group_name, partial(_runtime.role_may, function.role)
     arn = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{group}:"
-    if group not in logs.groups:
-        if not may("logs:CreateLogGroup", f"{arn}*"):
-            return
+    if group not in logs.groups and may("logs:CreateLogGroup", f"{arn}*"):
         logs.ensure_log_group(group)
-    if stream not in logs.groups[group].streams:
-        if not may("logs:CreateLogStream", f"{arn}log-stream:{stream}"):
-            return
+    streams = logs.groups[group].streams if group in logs.groups else None
+    if streams is not None and stream not in streams and may("logs:CreateLogStream", f"{arn}log-stream:{stream}"):
         logs.create_log_stream(group, stream)
-    if may("logs:PutLogEvents", f"{arn}log-stream:{stream}"):
+    if streams and stream in streams and may("logs:PutLogEvents", f"{arn}log-stream:{stream}"):
         now = int(time.time() * 1000)
         logs.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in text.splitlines() if line])
 
@@ -224,4 +213,4 @@ def _count(function: LambdaFunction, **counts: int) -> None:
     """Count for AWS/Lambda. Source: guide, "Types of metrics for Lambda functions"."""
     named = [{"Name": "FunctionName", "Value": function.function_name}]
     data = [{"MetricName": name, "Unit": "Count", "Value": n, "Dimensions": named} for name, n in counts.items()]
-    cloudwatch_backends[function.account_id][function.region].put_metric_data("AWS/Lambda", data)
+    get_backend("cloudwatch")[function.account_id][function.region].put_metric_data("AWS/Lambda", data)

@@ -18,10 +18,7 @@ _OPERATOR = re.compile(r"(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?
 
 
 class Question(NamedTuple):
-    """Describe a request to IAM: its condition keys are the context.
-
-    :param principals: the requester's names, as a resource's policy may name it: kind (AWS, Service) and name.
-    """
+    """Describe a request to IAM: context are its condition keys, principals the requester's kinds and names."""
 
     action: str
     resource: str
@@ -30,20 +27,14 @@ class Question(NamedTuple):
 
 
 def decide(documents: Iterable[Any], question: Question) -> str | None:
-    """Return Deny where one statement of the policies denies, else Allow where one allows, else None.
-
-    :raises NotImplementedError: when a condition operator is not known here.
-    """
+    """Return Deny where one statement of the policies denies, else Allow where one allows, else None."""
     statements = [statement for document in documents for statement in listed(document["Statement"])]
     effects = {statement["Effect"] for statement in statements if _applies(statement, question)}
     return "Deny" if "Deny" in effects else "Allow" if effects else None
 
 
 def matches(pattern: str, value: str, context: Mapping[str, Any] | None = None, wildcards: str = "*?") -> bool:
-    """Return whether a value fits a pattern with wildcards and policy variables; an unknown variable fits nothing.
-
-    :param context: what the variables stand for, by key in lower case.
-    """
+    """Return whether a value fits a pattern with wildcards and policy variables, which context has in lower case."""
     regex = ""
     for part in _PLACEHOLDER.split(pattern):
         literal = part
@@ -51,21 +42,18 @@ def matches(pattern: str, value: str, context: Mapping[str, Any] | None = None, 
             key, _, default = part[2:-1].partition(",")
             default = key if key in {"*", "?", "$"} else default.strip().strip("'")
             literal = (context or {}).get(key.strip().lower(), default or None)
-            if not isinstance(literal, str):
+            if not isinstance(literal, str):  # an unknown variable fits nothing
                 return False
         regex += {"*": ".*", "?": "."}[part] if part and part in wildcards else re.escape(literal)
     return re.fullmatch(regex, value, re.DOTALL) is not None
 
 
 def names(statement: Mapping[str, Any], element: str, value: str, context: Mapping[str, Any] | None = None) -> bool:
-    """Return whether a statement's Action or Resource names a value, or its NotAction or NotResource does not.
-
-    :param element: Action, which has no case, or Resource.
-    """
+    """Return whether a statement's Action or Resource (element) names a value, or its NotAction or NotResource not."""
     negated = f"Not{element}" in statement
     # The policy of a role's trust names no resource.
     patterns = listed(statement.get(f"Not{element}" if negated else element, "*"))
-    if element == "Action":
+    if element == "Action":  # which has no case
         patterns, value = [pattern.lower() for pattern in patterns], value.lower()
     return any(matches(pattern, value, context) for pattern in patterns) != negated
 
@@ -77,15 +65,12 @@ def listed(value: Any) -> list[Any]:
 
 def _applies(statement: Mapping[str, Any], question: Question) -> bool:
     context = {key.lower(): value for key, value in question.context.items()}  # condition keys have no case
+    conditions = statement.get("Condition", {}).items()
     return (
         names(statement, "Action", question.action)
         and names(statement, "Resource", question.resource, context)
         and ("Principal" not in statement or _trusts(statement["Principal"], question.principals))
-        and all(
-            _holds(operator, key, listed(wanted), context)
-            for operator, keys in statement.get("Condition", {}).items()
-            for key, wanted in keys.items()
-        )
+        and all(_holds(operator, key, wanted, context) for operator, keys in conditions for key, wanted in keys.items())
     )
 
 
@@ -108,22 +93,17 @@ def _equals_ignoring_case(wanted: str, value: str, context: Mapping[str, Any]) -
 
 _COMPARISONS: dict[str, Any] = {
     "StringEquals": partial(matches, wildcards=""),
-    "StringEqualsIgnoreCase": _equals_ignoring_case,
     "StringLike": matches,
-    "ArnEquals": _fits_arn,
-    "ArnLike": _fits_arn,
-    "Bool": _equals_ignoring_case,
+    **dict.fromkeys(("ArnEquals", "ArnLike"), _fits_arn),
+    **dict.fromkeys(("StringEqualsIgnoreCase", "Bool"), _equals_ignoring_case),
 }
 
 
-def _holds(operator: str, key: str, wanted: list[Any], context: Mapping[str, Any]) -> bool:
-    """Evaluate one key of a condition; several wanted values are alternatives.
-
-    Source: IAM user guide, "Condition operators" and "Multivalued context keys".
-    """
+def _holds(operator: str, key: str, wanted: Any, context: Mapping[str, Any]) -> bool:
+    """Evaluate one key of a condition. IAM user guide, "Condition operators" and "Multivalued context keys"."""
     found = _OPERATOR.fullmatch(operator)
     quantifier, name, if_exists = found.groups() if found else (None, operator, None)
-    texts = [str(each).lower() if isinstance(each, bool) else str(each) for each in wanted]
+    texts = [str(each).lower() if isinstance(each, bool) else str(each) for each in listed(wanted)]
     values = listed(context.get(key.lower(), []))
     if name == "Null":
         return (not values) == (texts[0] == "true")

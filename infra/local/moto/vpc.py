@@ -9,6 +9,7 @@ an interface VPC endpoint".
 from __future__ import annotations
 
 import re
+from functools import cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,12 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.datastructures import Authorization
 from werkzeug.wrappers import Request
 
-from infra.local.moto.iam import INSIDE_VPC, RefusedError
-from infra.local.moto.requested import endpoint_of
+from infra.local.moto import iam, requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import WSGIEnvironment
-    from moto.ec2.models.vpcs import VPCEndPoint
-
-    from infra.local.moto.iam import Caller
 
 INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
 _INTERNET, _EVERYWHERE, _HTTPS = "the internet", ["0.0.0.0/0"], 443
@@ -62,19 +59,15 @@ class Vpc:
         if strangers := [group for group in self.group_ids if group not in self._ec2.groups[self._vpc.id]]:
             return f"{', '.join(strangers)} is no security group of {self._vpc.id}"
         name = f"com.amazonaws.{self._ec2.region_name}.{service}"
-        refusals = [
-            self._refusal(endpoint)
-            for endpoint in list(self._ec2.vpc_end_points.values())
-            if (endpoint.vpc_id, endpoint.state, endpoint.service_name) == (self._vpc.id, "available", name)
-        ]
+        wanted, endpoints = (self._vpc.id, "available", name), list(self._ec2.vpc_end_points.values())
+        ways = [one for one in endpoints if (one.vpc_id, one.state, one.service_name) == wanted]
+        refusals = [self._refusal(endpoint) for endpoint in ways]
         return None if None in refusals else next(iter(refusals), f"the VPC has no endpoint {name}")
 
     @property
     def has_way_out(self) -> bool:
-        """Return whether the internet is reached from every subnet.
-
-        An internet gateway alone is none: these interfaces have no public address. MWAA guide, "About networking".
-        """
+        """Return whether the internet is reached from every subnet. MWAA guide, "About networking"."""
+        # An internet gateway alone is no way: these interfaces have no public address.
         routes = [{route.destination_cidr_block: route for route in table.routes} for table in self._tables]
         ways = [table.get("0.0.0.0/0") for table in routes]
         lead_out = [bool(way and (way.nat_gateway or way.transit_gateway)) for way in ways]
@@ -90,7 +83,7 @@ class Vpc:
         why = f"no inbound rule of {', '.join(self.group_ids)} lets in its own members at port"
         return f"{why} {closed[0]}" if closed else None
 
-    def _refusal(self, endpoint: VPCEndPoint) -> str | None:
+    def _refusal(self, endpoint: Any) -> str | None:
         """Return why an endpoint leads nowhere, by the first rule that it breaks."""
         interface, subnets = endpoint.vpc_endpoint_type == "Interface", endpoint.subnet_ids or []
         tables = [table.id for table in self._tables if table.id not in (endpoint.route_table_ids or [])]
@@ -120,21 +113,19 @@ class Vpc:
         """Return whether groups' rules let TCP through at a port, for peers' members or all of some addresses."""
         groups = [self._ec2.get_security_group_from_id(group_id) for group_id in group_ids]
         rules = [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
-        through = [rule for rule in rules if rule.ip_protocol == "-1" or _opens(rule, port)]
+        tcp = [rule for rule in rules if rule.ip_protocol == "tcp"]
+        through = [rule for rule in tcp if (rule.from_port or 0) <= port <= (rule.to_port or 0)]
+        through += [rule for rule in rules if rule.ip_protocol == "-1"]
         open_to = [ip_network(rule.cidr_ipv4) for rule in through if rule.cidr_ipv4]
         covered = [any(ip_network(one).subnet_of(each) for each in open_to) for one in ranges]
         return (bool(ranges) and all(covered)) or any(rule.source_group.get("GroupId") in peers for rule in through)
-
-
-def _opens(rule: Any, port: int) -> bool:
-    return rule.ip_protocol == "tcp" and (rule.from_port or 0) <= port <= (rule.to_port or 0)
 
 
 class Handler(MotoRequestHandler):
     """Log no request: a URL can carry what is nobody's business. Close a connection that gets no answer."""
 
     def log_request(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def connection_dropped(self, *_: object) -> None:
         """Close the connection."""
@@ -145,18 +136,14 @@ class Proxy:
     """Be a forward proxy in front of AWS, for requests that come out of VPCs; say once why a service is not reached."""
 
     def __init__(self, aws: str, say: Callable[[str], None]) -> None:
-        self._aws, self._say = aws, say
-        self._told: set[str] = set()
+        self._aws, self._say_once = aws, cache(say)
 
     def url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:
         """Return the address of the proxy for what runs in subnets with security groups."""
         return self._aws.replace("//", f"//{'.'.join(subnet_ids)}:{'.'.join(group_ids)}@")
 
     def enter(self, environ: WSGIEnvironment) -> None:
-        """Let a request that has come to the proxy into AWS if its VPC has a way; let others pass.
-
-        :raises ConnectionAbortedError: when it has none, or when the request is for somebody else: nobody is behind.
-        """
+        """Let a proxy's request into AWS if its VPC has a way, else raise ConnectionAbortedError; let others pass."""
         target = environ["RAW_URI"]
         if target.startswith("/"):
             return
@@ -168,16 +155,16 @@ class Proxy:
         elif INDEX_PATH.match(environ["PATH_INFO"]):
             service = "codeartifact.repositories"
         else:
-            service = endpoint_of(Request(environ))
+            service = requested.endpoint_of(Request(environ))
         if why := vpc.refusal(service) or (service == _INTERNET and "this machine stands for AWS only"):
             line = f"the environment does not reach {service}: {why}"
-            if line not in self._told:
-                self._told.add(line)
-                self._say(line)
+            self._say_once(line)
             raise ConnectionAbortedError(line)
 
 
-def expect_proxy(environ: WSGIEnvironment, caller: Caller) -> None:
+def expect_proxy(environ: WSGIEnvironment, caller: iam.Caller) -> None:
     """Refuse a request of what runs inside an environment that has come past its VPC, which is this machine's fault."""
-    if caller.arn.endswith(f"/{INSIDE_VPC}") and _VPC not in environ:
-        raise RefusedError("AccessDenied", f"{caller.arn} came without its VPC's proxy: set HTTP_PROXY and http_proxy")
+    # As iam.assume_role names the sessions of airflow-env.amazonaws.com.
+    if caller.arn.endswith("/airflow-env") and _VPC not in environ:
+        why = f"{caller.arn} came without its VPC's proxy: set HTTP_PROXY and http_proxy"
+        raise iam.RefusedError("AccessDenied", why)

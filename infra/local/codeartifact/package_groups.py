@@ -40,7 +40,6 @@ class PackageGroup:
 
     pattern: str
     modes: Mapping[OriginType, str] = field(default_factory=dict)
-    description: str = ""
 
     def __post_init__(self) -> None:
         """Check the pattern and the modes."""

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from infra.local.codeartifact.store import CodeArtifact, Repository
     from infra.local.codeartifact.upstream import Upstream
 
-_COPIED_HEADERS = ("Content-Type", "Content-Length", "ETag", "Last-Modified")
 # What Accept may name; the first is for those who do not care.
 _ANSWERED = (
     "text/html",
@@ -130,7 +129,8 @@ class _Views:
         source = self._upstream.open(wanted)
         with repository.lock:
             repository.packages.setdefault(name, Origin.EXTERNAL)
-        headers = {key: source.headers[key] for key in _COPIED_HEADERS if key in source.headers}
+        copied = ("Content-Type", "Content-Length", "ETag", "Last-Modified")
+        headers = {key: source.headers[key] for key in copied if key in source.headers}
         response = Response(source.raw.stream(decode_content=False), headers=headers)
         response.call_on_close(source.close)
         return response

@@ -103,18 +103,16 @@ class Repository:
 
 @dataclass
 class CodeArtifact:
-    """Keep domains, repositories and tokens in memory, and published files in a folder.
+    """Keep domains, repositories and tokens in memory, and published files in folders below one.
 
     Every method may be called from any thread: each change is one operation on a dictionary or list. CloudFormation
     checks names, by the schemas of the resources.
 
-    :param now: the clock, timezone-aware
-    :param packages_dir: the folder below which every repository gets one of its own
     :param token_life_limit: longest life of the tokens minted from now on (default: as long as was asked)
     :param hides_from_bad_tokens: whether a bad token gets 404 where CodeArtifact is mostly seen to answer 401; reports
         differ (astral-sh/uv #11899 against actions/setup-python #733)
-    :param first_pull_seconds: how long a repository takes over an upstream's name that it has never seen
-    :param first_pull_failures: how often it answers 500 for such a name at first (astral-sh/uv #8957)
+    :param first_pull_seconds: how long a repository takes over an upstream's name that it has never seen; the answer
+        is 500 for the first ``first_pull_failures`` times (astral-sh/uv #8957)
     :param minted: every token minted so far, for a search for leaks
     """
 
@@ -159,23 +157,20 @@ class CodeArtifact:
 
     def domain(self, name: str, owner: str | None = None) -> Domain:
         """Return a domain (default: of any owner), or raise ResourceNotFoundError."""
-        domain = self.domains.get(name)
-        if domain is None or owner not in (None, domain.owner):
-            raise ResourceNotFoundError(f"Domain not found. Domain {name} does not exist.")
-        return domain
+        if (found := self.domains.get(name)) and owner in (None, found.owner):
+            return found
+        raise ResourceNotFoundError(f"Domain not found. Domain {name} does not exist.")
 
     def repository(self, domain: str, name: str) -> Repository:
         """Return a repository, or raise ResourceNotFoundError."""
-        repository = self.domain(domain).repositories.get(name)
-        if repository is None:
-            raise ResourceNotFoundError(f"Repository not found. Repository {name} does not exist in domain {domain}.")
-        return repository
+        if found := self.domain(domain).repositories.get(name):
+            return found
+        raise ResourceNotFoundError(f"Repository not found. Repository {name} does not exist in domain {domain}.")
 
     def mint(self, domain: str, duration_seconds: int = MAX_TOKEN_SECONDS) -> tuple[str, datetime]:
         """Mint a token that opens every repository of a domain, and return it with the time it expires.
 
-        :param duration_seconds: 900 to 43,200, or 0 for "as long as the caller's credentials", which here is the
-            longest (API: GetAuthorizationToken, durationSeconds)
+        API, GetAuthorizationToken: 0 is for "as long as the caller's credentials", which here is the longest.
         """
         least, most = 900, MAX_TOKEN_SECONDS
         if duration_seconds and not least <= duration_seconds <= most:

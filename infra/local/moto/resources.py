@@ -20,7 +20,7 @@ from moto.logs.models import LogGroup
 from moto.sqs.models import SQSBackend
 
 from infra.local.codeartifact.errors import ConflictError
-from infra.local.codeartifact.package_groups import OriginType, PackageGroup
+from infra.local.codeartifact.package_groups import OriginType
 from infra.local.moto import lambda_runtime, operation
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _put_package_group(group: _Resource) -> None:
     modes = {names[name]: restriction["RestrictionMode"] for name, restriction in restrictions.items()}
     groups = group.domain.package_groups
     put = groups.create if group.old is None else groups.replace
-    put(PackageGroup(group.name, modes))
+    put(group.name, modes)
     group.physical_resource_id = group.domain.arn_of("package-group", group.name)
 
 

@@ -92,5 +92,5 @@ def _authorize(operation: str, resource: str) -> None:
 def _error(error: Exception) -> tuple[_Answer, int, dict[str, str]]:
     if isinstance(error, CodeArtifactError):
         return {"message": str(error)}, error.status, {"x-amzn-errortype": error.code}
-    message, status = f"This stand-in does not answer {request.method} {request.path}.", getattr(error, "code", 500)
-    return {"message": message}, status, {"x-amzn-errortype": "UnknownOperationException"}
+    message = f"This stand-in does not answer {request.method} {request.path}."
+    return {"message": message}, getattr(error, "code", None) or 500, {"x-amzn-errortype": "UnknownOperationException"}

@@ -196,10 +196,8 @@ def _put_environment(environment: _Resource) -> None:
 
     Source: aws-cloudformation/aws-cloudformation-resource-providers-mwaa, CreateHandler and UpdateHandler.
     """
-    if environment.old is None:
-        found = _aws.environments.create(environment)
-    else:
-        found = _aws.environments.update(environment.name, environment)
+    known, is_new = _aws.environments, environment.old is None
+    found = known.create(environment) if is_new else known.update(environment.name, environment)
     found.wait(_ENVIRONMENT_SECONDS)
     environment.attributes = found.describe()
     if found.status != "AVAILABLE":

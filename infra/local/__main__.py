@@ -22,8 +22,7 @@ from infra.local.runs import FAILED, LOCAL, LOCK, RunError, new_run
 def main(verb: str) -> int:
     """Run one verb, ``stay``, ``demo``, ``releases`` or ``acceptance``; return the exit status.
 
-    0: done, or stopped where nothing else ends it; 1: something failed; 2: it cannot begin; 130: a demonstration was
-    stopped.
+    0: done, or ``stay`` was stopped; 1: something failed; 2: it cannot begin; 130: a demonstration was stopped.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell lets what it starts with & ignore SIGINT
         signal.signal(number, signal.default_int_handler)

@@ -19,10 +19,7 @@ from infra.local.server import Server
 
 
 def main(verb: str, folder: str, airflow_port: str, aws_port: str) -> int:
-    """Run one verb, ``stay``, ``demo``, ``releases`` or ``acceptance``; return the exit status, 1 if something failed.
-
-    :param folder: for all that it writes.
-    """
+    """Run one verb, which writes into a folder; return the exit status, 1 if something failed."""
     if sys.platform == "linux":  # the system kills this process when its parent is gone: prctl(2), PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     with Console() as console:

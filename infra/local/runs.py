@@ -41,9 +41,7 @@ class RunError(DeployerError):
 def new_run(verb: str, say: Callable[[str], None]) -> Iterator[Path]:
     """Remove what killed runs have left, and yield the folder of a new one, which goes with its processes in the end.
 
-    :param verb: what it does; of the verb ``stay`` there is one at a time.
-    :param say: told each thing that is removed, and that the run is stopped.
-    :raises RunError: if it may not begin. A killed one stops nobody, for the system has taken its lock back.
+    :raises RunError: for a second ``stay``. A killed one stops nobody, for the system has taken its lock back.
     """
     with (LOCAL / "runs.lock").open("a") as one_at_a_time:
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
@@ -91,19 +89,17 @@ def _stop(processes: Iterable[psutil.Process]) -> None:
 
 def _runs(process: psutil.Process) -> bool:
     """Return whether a process has not ended; one that only nobody has waited for has (a zombie)."""
-    try:
+    with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return False
 
 
 def _locked(file: IO[str]) -> bool:
     """Lock a file for as long as it is open; return False if another process has it."""
-    try:
+    with suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _removed(folder: Path, say: Callable[[str], None]) -> bool:

@@ -40,11 +40,9 @@ _ANSWERS_PATH = "/custom-resource-answers/"
 
 
 class Server(ExitStack):
-    """Serve AWS while the context is entered.
+    """Serve AWS on a port (0: a free one) of 127.0.0.1 while the context is entered.
 
     :param folder: where packages and environments live; must not exist.
-    :param port: of the endpoint on 127.0.0.1 (0: a free one).
-    :param say: told every line of progress, with the name of who speaks.
     :param run_airflow: whether environments have containers with Airflow (default), or MWAA's checks only.
     """
 
@@ -55,7 +53,6 @@ class Server(ExitStack):
         self._folder, self._say = folder, say
         self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}", REGION)
-        self._keys = self.iam.keys
         self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=vpc.Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"
         self._proxy = vpc.Proxy(self.endpoint_url, partial(say, "vpc"))
@@ -107,12 +104,12 @@ class Server(ExitStack):
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # there is no api.127.0.0.1
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            **self._keys,
+            **self.iam.keys,
         }
 
     def client(self, service: str) -> Any:
         """Return the administrator's boto3 client of a service."""
-        key, secret = self._keys.values()
+        key, secret = self.iam.keys.values()
         session: Any = boto3.Session(key, secret, region_name=REGION)
         return session.client(service, endpoint_url=self.endpoint_url, config=Config(inject_host_prefix=False))
 

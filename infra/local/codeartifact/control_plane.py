@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from infra.local.codeartifact.store import CodeArtifact, Domain, Repository
 
 _Answer = dict[str, Any]
-_Error = tuple[_Answer, int, dict[str, str]]
 # API: PackageOriginRestrictions.
 _RESTRICTIONS = {
     Origin.INTERNAL: {"publish": "ALLOW", "upstream": "BLOCK"},
@@ -29,12 +28,11 @@ _RESTRICTIONS = {
 def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSGIApplication:
     """Build the application that answers the CodeArtifact API below ``/v1/``.
 
-    :param index_url_base: scheme, host and port where ``index(state, …)`` is reached, without a slash at the
-        end; asked at every request, because a port may be known only once the server runs
+    :param index_url_base: returns where ``index(state, …)`` is, for a port may be known only once the server runs
     """
     app = Flask(__name__)
-    app.register_error_handler(CodeArtifactError, lambda error: _error(error.code, str(error), error.status))
-    app.register_error_handler(HTTPException, _unknown_operation)
+    app.register_error_handler(CodeArtifactError, _error)
+    app.register_error_handler(HTTPException, _error)
 
     def domain() -> Domain:
         return state.domain(request.args["domain"], request.args.get("domain-owner"))
@@ -68,7 +66,15 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
 
     @app.post("/v1/packages", endpoint="ListPackages")
     def packages() -> _Answer:
-        return {"packages": _packages(repository())}
+        # API: ListPackages, publish and upstream.
+        asked = {way: request.args[way] for way in ("publish", "upstream") if way in request.args}
+        return {
+            "packages": [
+                {"format": "pypi", "package": name, "originConfiguration": {"restrictions": _RESTRICTIONS[origin]}}
+                for name, origin in sorted(repository().packages.copy().items())
+                if asked.items() <= _RESTRICTIONS[origin].items()
+            ]
+        }
 
     return app
 
@@ -83,20 +89,8 @@ def _authorize(operation: str, resource: str) -> None:
         raise AccessDeniedError(f"{caller.arn} is not authorized to perform: codeartifact:{operation} on {resource}")
 
 
-def _unknown_operation(error: HTTPException) -> _Error:
+def _error(error: Exception) -> tuple[_Answer, int, dict[str, str]]:
+    if isinstance(error, CodeArtifactError):
+        return {"message": str(error)}, error.status, {"x-amzn-errortype": error.code}
     message = f"This stand-in does not answer {request.method} {request.path}."
-    return _error("UnknownOperationException", message, error.code or 500)
-
-
-def _error(code: str, message: str, status: int) -> _Error:
-    return {"message": message}, status, {"x-amzn-errortype": code}
-
-
-def _packages(repository: Repository) -> list[_Answer]:
-    # API: ListPackages, publish and upstream.
-    asked = {way: request.args[way] for way in ("publish", "upstream") if way in request.args}
-    return [
-        {"format": "pypi", "package": name, "originConfiguration": {"restrictions": _RESTRICTIONS[origin]}}
-        for name, origin in sorted(repository.packages.copy().items())
-        if asked.items() <= _RESTRICTIONS[origin].items()
-    ]
+    return {"message": message}, getattr(error, "code", None) or 500, {"x-amzn-errortype": "UnknownOperationException"}

@@ -31,15 +31,9 @@ if TYPE_CHECKING:
     from infra.local.codeartifact.store import CodeArtifact, Repository
     from infra.local.codeartifact.upstream import Upstream
 
-_COPIED_HEADERS = ("Content-Type", "Content-Length", "ETag", "Last-Modified")
 # What Accept may name; the first is for those who do not care.
-_ANSWERED = (
-    "text/html",
-    "application/vnd.pypi.simple.v1+json",
-    "application/vnd.pypi.simple.v1+html",
-    "application/vnd.pypi.simple.latest+json",
-    "application/vnd.pypi.simple.latest+html",
-)
+_FORMS = ("v1+json", "v1+html", "latest+json", "latest+html")
+_ANSWERED = ("text/html", *(f"application/vnd.pypi.simple.{form}" for form in _FORMS))
 
 
 def index(state: CodeArtifact, upstream: Upstream) -> WSGIApplication:
@@ -114,7 +108,6 @@ class _Views:
         return Response(sentence, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
 
     def project(self, project: str) -> Response:
-        """List the files of one project."""
         name = canonicalize_name(project)
         return _page(name, self._files(name))
 
@@ -130,7 +123,8 @@ class _Views:
         source = self._upstream.open(wanted)
         with repository.lock:
             repository.packages.setdefault(name, Origin.EXTERNAL)
-        headers = {key: source.headers[key] for key in _COPIED_HEADERS if key in source.headers}
+        copied = ("Content-Type", "Content-Length", "ETag", "Last-Modified")
+        headers = {key: source.headers[key] for key in copied if key in source.headers}
         response = Response(source.raw.stream(decode_content=False), headers=headers)
         response.call_on_close(source.close)
         return response
@@ -158,7 +152,6 @@ class _Views:
             raise errors.CodeArtifactError("Internal server error.")
 
     def publish(self) -> Response:
-        """Keep an uploaded file, unless a package group forbids it."""
         repository: Repository = g.repository
         upload = request.files.get("content")
         filename = (upload and upload.filename) or ""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Where the server in front says who a request comes from: an `arn`, and what it `may`. Without it all is allowed.
 CALLER = "codeartifact.caller"
-MIN_TOKEN_SECONDS, MAX_TOKEN_SECONDS = 900, 43_200
+MAX_TOKEN_SECONDS = 43_200
 
 
 class Origin(enum.StrEnum):
@@ -35,23 +35,19 @@ class Origin(enum.StrEnum):
 
 @dataclass
 class Domain:
-    """Keep the repositories of one domain and the tokens that open all of them.
-
-    :param tokens: token to the time it expires
-    :param minters: token to its minter, whose permissions it carries, or None
-    """
+    """Keep the repositories of one domain and the tokens that open all of them."""
 
     name: str
     owner: str
     arn: str
     repositories: dict[str, Repository] = field(default_factory=dict)
-    tokens: dict[str, datetime] = field(default_factory=dict, repr=False)
-    minters: dict[str, Any] = field(default_factory=dict, repr=False)
+    tokens: dict[str, datetime] = field(default_factory=dict, repr=False)  # when each expires
+    minters: dict[str, Any] = field(default_factory=dict, repr=False)  # whose permissions each carries, or None
     package_groups: PackageGroups = field(default_factory=PackageGroups, repr=False)
 
-    def package_group_arn(self, pattern: str) -> str:
-        """Return the ARN of one of its package groups."""
-        return f"{self.arn.replace(':domain/', ':package-group/', 1)}{pattern}"
+    def arn_of(self, kind: str, path: str) -> str:
+        """Return the ARN of a repository or package group, by its path below the domain, which begins with a slash."""
+        return self.arn.replace(":domain/", f":{kind}/", 1) + path
 
     @property
     def host(self) -> str:
@@ -61,13 +57,10 @@ class Domain:
 
 @dataclass
 class Repository:
-    """Keep the packages of one repository.
+    """Keep the packages of one repository, by their normalized names, and the files that were published in its folder.
 
-    :param folder: where the files that were published here are kept
     :param external_connections: at most one name such as ``public:pypi``; without it no upstream is asked
-    :param packages: normalized name to origin, for every package that holds a version
-    :param published: normalized name to the files that were published here
-    :param pulls: normalized name to the time when the upstream was first asked for it, and how often since
+    :param pulls: when the upstream was first asked for a package, and how often since
     :param lock: held while the origin of a package is decided
     """
 
@@ -80,6 +73,12 @@ class Repository:
     published: dict[str, list[DistributionPackage]] = field(default_factory=dict, repr=False)
     pulls: dict[str, tuple[float, int]] = field(default_factory=dict, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def connect(self, external_connections: tuple[str, ...]) -> None:
+        """Connect it to a public index, or raise ValidationError for several (API: AssociateExternalConnection)."""
+        if len(external_connections) > 1:
+            raise ValidationError("A repository can have one external connection, not more.")
+        self.external_connections = external_connections
 
     def publish(self, project: str, filename: str, content: bytes) -> None:
         """Keep a file, or raise ConflictError if its project came from upstream first, or another file has its name.
@@ -104,18 +103,16 @@ class Repository:
 
 @dataclass
 class CodeArtifact:
-    """Keep domains, repositories and tokens in memory, and published files in a folder.
+    """Keep domains, repositories and tokens in memory, and published files in folders below one.
 
     Every method may be called from any thread: each change is one operation on a dictionary or list. CloudFormation
     checks names, by the schemas of the resources.
 
-    :param now: the clock, timezone-aware
-    :param packages_dir: the folder below which every repository gets one of its own
     :param token_life_limit: longest life of the tokens minted from now on (default: as long as was asked)
     :param hides_from_bad_tokens: whether a bad token gets 404 where CodeArtifact is mostly seen to answer 401; reports
         differ (astral-sh/uv #11899 against actions/setup-python #733)
-    :param first_pull_seconds: how long a repository takes over an upstream's name that it has never seen
-    :param first_pull_failures: how often it answers 500 for such a name at first (astral-sh/uv #8957)
+    :param first_pull_seconds: how long a repository takes over an upstream's name that it has never seen; the answer
+        is 500 for the first ``first_pull_failures`` times (astral-sh/uv #8957)
     :param minted: every token minted so far, for a search for leaks
     """
 
@@ -136,11 +133,10 @@ class CodeArtifact:
 
     def create_repository(self, domain: str, name: str, *, external_connections: tuple[str, ...] = ()) -> Repository:
         """Create an empty repository, connected to one public index at most, or raise ConflictError if it exists."""
-        if len(external_connections) > 1:
-            raise ValidationError("A repository can have one external connection, not more.")
         parent = self.domain(domain)
-        arn = f"{parent.arn.replace(':domain/', ':repository/', 1)}/{name}"
-        repository = Repository(name, arn, parent, self.packages_dir / parent.host / name, external_connections)
+        folder = self.packages_dir / parent.host / name
+        repository = Repository(name, parent.arn_of("repository", f"/{name}"), parent, folder)
+        repository.connect(external_connections)
         if parent.repositories.setdefault(name, repository) is not repository:
             raise ConflictError(f"Repository {name} exists already in domain {domain}.")
         shutil.rmtree(repository.folder, ignore_errors=True)  # an earlier run's files belong to no repository
@@ -161,31 +157,25 @@ class CodeArtifact:
 
     def domain(self, name: str, owner: str | None = None) -> Domain:
         """Return a domain (default: of any owner), or raise ResourceNotFoundError."""
-        domain = self.domains.get(name)
-        if domain is None or owner not in (None, domain.owner):
-            raise ResourceNotFoundError(f"Domain not found. Domain {name} does not exist.")
-        return domain
+        if (found := self.domains.get(name)) and owner in (None, found.owner):
+            return found
+        raise ResourceNotFoundError(f"Domain not found. Domain {name} does not exist.")
 
-    def repository(self, domain: str, name: str, owner: str | None = None) -> Repository:
-        """Return a repository (default: of any owner), or raise ResourceNotFoundError."""
-        repository = self.domain(domain, owner).repositories.get(name)
-        if repository is None:
-            raise ResourceNotFoundError(f"Repository not found. Repository {name} does not exist in domain {domain}.")
-        return repository
+    def repository(self, domain: str, name: str) -> Repository:
+        """Return a repository, or raise ResourceNotFoundError."""
+        if found := self.domain(domain).repositories.get(name):
+            return found
+        raise ResourceNotFoundError(f"Repository not found. Repository {name} does not exist in domain {domain}.")
 
-    def mint(
-        self, domain: str, owner: str | None = None, duration_seconds: int = MAX_TOKEN_SECONDS
-    ) -> tuple[str, datetime]:
+    def mint(self, domain: str, duration_seconds: int = MAX_TOKEN_SECONDS) -> tuple[str, datetime]:
         """Mint a token that opens every repository of a domain, and return it with the time it expires.
 
-        :param duration_seconds: 900 to 43,200, or 0 for "as long as the caller's credentials", which here is the
-            longest (API: GetAuthorizationToken, durationSeconds)
+        API, GetAuthorizationToken: 0 is for "as long as the caller's credentials", which here is the longest.
         """
-        if duration_seconds and not MIN_TOKEN_SECONDS <= duration_seconds <= MAX_TOKEN_SECONDS:
-            raise ValidationError(
-                f"duration must be 0 or {MIN_TOKEN_SECONDS} to {MAX_TOKEN_SECONDS} seconds, but is {duration_seconds}."
-            )
-        tokens = self.domain(domain, owner).tokens
+        least, most = 900, MAX_TOKEN_SECONDS
+        if duration_seconds and not least <= duration_seconds <= most:
+            raise ValidationError(f"duration must be 0 or {least} to {most} seconds, but is {duration_seconds}.")
+        tokens = self.domain(domain).tokens
         life = timedelta(seconds=duration_seconds or MAX_TOKEN_SECONDS)
         token = "eyJ" + secrets.token_urlsafe(750)  # 1,000 characters once encoded, about as many as a real one has
         expires_at = tokens[token] = self.now() + min(life, self.token_life_limit or life)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,11 +184,10 @@ class _Releases(_LocalProof):
         expect(self._importable(), "the packages are missing after the rollback")
 
     def _fails(self, target: str, *arguments: str) -> bool:
-        try:
+        with suppress(RuntimeError):
             self.site.make(target, *arguments)
-        except RuntimeError:
-            return True
-        return False
+            return False
+        return True
 
     def _importable(self) -> bool:
         # Where tasks run.

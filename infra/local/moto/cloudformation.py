@@ -31,11 +31,8 @@ _summary = responses.get_template_summary_response_from_template
 
 
 def install(region: str) -> None:
-    """Replace what is lacking.
-
-    :param region: whose availability zones ``Fn::GetAZs ""`` returns.
-    """
-    parsing.DEFAULT_REGION = region
+    """Replace what is lacking."""
+    parsing.DEFAULT_REGION = region  # of Fn::GetAZs ""
     backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
     backend.create_change_set, backend.execute_change_set = _checked_change_set, _execute_change_set
     backend.create_stack, backend.update_stack, backend.delete_stack = _create_stack, _update_stack, _delete_stack

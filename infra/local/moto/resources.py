@@ -1,4 +1,4 @@
-"""The CloudFormation types that moto does not know, or not wholly, taught to it: a table of what each of them does.
+"""The CloudFormation types that moto does not know, or not wholly, taught to it by what each of them does.
 
 Custom resources are among them: the Lambda function behind ServiceToken is asked, and its answer is awaited.
 """
@@ -20,35 +20,31 @@ from moto.logs.models import LogGroup
 from moto.sqs.models import SQSBackend
 
 from infra.local.codeartifact.errors import ConflictError
-from infra.local.codeartifact.package_groups import OriginType, PackageGroup
+from infra.local.codeartifact.package_groups import OriginType
 from infra.local.moto import lambda_runtime, operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    _Put = Callable[["_Resource"], None]
+
 # So long CloudFormation waits for an environment, and SQS keeps the name of a deleted queue (API, CreateQueue:
 # QueueDeletedRecently).
 _ENVIRONMENT_SECONDS = 2 * 60 * 60
 _QUEUE_NAME_SECONDS = 60.0
-
-
 # What custom resources answer, by the id of the request that waits for it.
 answers: dict[str, queue.SimpleQueue[dict[str, Any]]] = {}
-
+_TAUGHT: dict[str, Any] = {}
 _aws: Any = SimpleNamespace()
 
 
 def install(**parts: Any) -> None:
-    """Let the taught types act on the parts of a server.
-
-    :param parts: codeartifact, environments, client (returns the administrator's boto3 client of a service) and
-        answers_url (where custom resources send their answers; the request's id is appended).
-    """
+    """Let the types act on a server's codeartifact, environments, client (of its administrator) and answers_url."""
     vars(_aws).update(parts)
     # moto finds a type, and the property that names it, in maps that it makes once.
     parsing.get_model_map().update(_TAUGHT)
     parsing.get_name_type_map().update({name: taught.named_by for name, taught in _TAUGHT.items()})
-    parsing.CustomModel = _taught(_put_custom, lambda r: _ask(r, "Delete", PhysicalResourceId=r.physical_resource_id))
+    parsing.CustomModel = _TAUGHT["AWS::CloudFormation::CustomResource"]
     LogGroup.update_from_cloudformation_json = classmethod(_update_log_group)
     SQSBackend.create_queue, SQSBackend.delete_queue = _create_queue, _delete_queue
 
@@ -100,23 +96,42 @@ class _Resource(dict[str, Any]):
         return _aws.codeartifact.domain(self["DomainName"])
 
 
-def _taught(put: Callable[[Any], object], delete: Callable[[Any], object], named_by: str = "") -> Any:
-    members = {"put": put, "delete": lambda resource, *_: delete(resource), "named_by": named_by}
-    return type("Taught", (_Resource,), members)
+def _taught(name: str, delete: Callable[[Any], object], named_by: str = "") -> Callable[[_Put], _Put]:
+    """Teach a type: the decorated function creates and updates its resources."""
+
+    def decorate(put: _Put) -> _Put:
+        members = {"put": put, "delete": lambda resource, *_: delete(resource), "named_by": named_by}
+        _TAUGHT[f"AWS::{name}"] = type("Taught", (_Resource,), members)
+        return put
+
+    return decorate
 
 
+@_taught("Lambda::Permission", lambda r: r.function.policy.del_statement(r.name))
+def _put_permission(permission: _Resource) -> None:
+    permission.function.policy.add_statement(json.dumps(permission | {"StatementId": permission.name}))
+
+
+@_taught("S3::BucketPolicy", lambda r: _aws.client("s3").delete_bucket_policy(Bucket=r.name), "Bucket")
+def _put_bucket_policy(policy: _Resource) -> None:
+    _aws.client("s3").put_bucket_policy(Bucket=policy.name, Policy=json.dumps(policy["PolicyDocument"]))
+
+
+@_taught("Lambda::EventInvokeConfig", lambda r: r.moto("lambda").delete_function_event_invoke_config(r["FunctionName"]))
 def _put_event_invoke_config(config: _Resource) -> None:
     lambda_runtime.check_destination(config.function, config)
     config.function.event_invoke_config = []
     config.moto("lambda").put_function_event_invoke_config(config["FunctionName"], config)
 
 
+@_taught("CloudWatch::Alarm", lambda r: _aws.client("cloudwatch").delete_alarms(AlarmNames=[r.name]), "AlarmName")
 def _put_alarm(alarm: _Resource) -> None:
     if alarm.old is None and alarm.name in alarm.moto("cloudwatch").alarms:
         raise ConflictError(alarm.name)
     _aws.client("cloudwatch").put_metric_alarm(**alarm | {"AlarmName": alarm.name})
 
 
+@_taught("Logs::MetricFilter", lambda r: r.moto("logs").delete_metric_filter(r.name, r["LogGroupName"]), "FilterName")
 def _put_metric_filter(metric_filter: _Resource) -> None:
     logs, group = metric_filter.moto("logs"), metric_filter["LogGroupName"]
     if group not in logs.groups:  # API, PutMetricFilter: ResourceNotFoundException
@@ -134,6 +149,7 @@ def _update_log_group(_: Any, group: LogGroup, *, cloudformation_json: dict[str,
     return group
 
 
+@_taught("SNS::Subscription", lambda r: r.moto("sns").unsubscribe(r.physical_resource_id))
 def _subscribe(subscription: _Resource) -> None:
     topic, endpoint, protocol = (subscription[name] for name in ("TopicArn", "Endpoint", "Protocol"))
     found = subscription.moto("sns").subscribe(topic, endpoint, protocol)
@@ -142,20 +158,27 @@ def _subscribe(subscription: _Resource) -> None:
         found.subscription_arn = "PendingConfirmation"
 
 
+@_taught("CodeArtifact::Domain", lambda r: _aws.codeartifact.delete_domain(r.name), "DomainName")
 def _put_domain(domain: _Resource) -> None:
     if domain.old is None:
         _aws.codeartifact.create_domain(domain.name, domain.account, domain.region)
     domain.physical_resource_id = domain.domain.arn
 
 
+@_taught(
+    "CodeArtifact::Repository", lambda r: _aws.codeartifact.delete_repository(r["DomainName"], r.name), "RepositoryName"
+)
 def _put_repository(repository: _Resource) -> None:
+    key = repository["DomainName"], repository.name
+    connections = tuple(repository.get("ExternalConnections", []))
     if repository.old is None:
-        _aws.codeartifact.create_repository(repository["DomainName"], repository.name)
-    found = _aws.codeartifact.repository(repository["DomainName"], repository.name)
-    found.external_connections = tuple(repository.get("ExternalConnections", []))
+        _aws.codeartifact.create_repository(*key, external_connections=connections)
+    found = _aws.codeartifact.repository(*key)
+    found.connect(connections)
     repository.physical_resource_id = found.arn
 
 
+@_taught("CodeArtifact::PackageGroup", lambda r: r.domain.package_groups.delete(r.name), "Pattern")
 def _put_package_group(group: _Resource) -> None:
     restrictions = group.get("OriginConfiguration", {}).get("Restrictions", {})
     # ExternalUpstream is EXTERNAL_UPSTREAM.
@@ -163,25 +186,25 @@ def _put_package_group(group: _Resource) -> None:
     modes = {names[name]: restriction["RestrictionMode"] for name, restriction in restrictions.items()}
     groups = group.domain.package_groups
     put = groups.create if group.old is None else groups.replace
-    put(PackageGroup(group.name, modes, group.get("Description", "")))
-    group.physical_resource_id = group.domain.package_group_arn(group.name)
+    put(group.name, modes)
+    group.physical_resource_id = group.domain.arn_of("package-group", group.name)
 
 
+@_taught("MWAA::Environment", lambda r: _aws.environments.delete(r.name), "Name")
 def _put_environment(environment: _Resource) -> None:
     """Begin to create or update an environment and wait for it; whatever LastUpdate says, AVAILABLE is success.
 
     Source: aws-cloudformation/aws-cloudformation-resource-providers-mwaa, CreateHandler and UpdateHandler.
     """
-    if environment.old is None:
-        found = _aws.environments.create(environment)
-    else:
-        found = _aws.environments.update(environment.name, environment)
+    known, is_new = _aws.environments, environment.old is None
+    found = known.create(environment) if is_new else known.update(environment.name, environment)
     found.wait(_ENVIRONMENT_SECONDS)
     environment.attributes = found.describe()
     if found.status != "AVAILABLE":
         raise RuntimeError(f"Environment {environment.name} is {found.status}: {found.error}")
 
 
+@_taught("CloudFormation::CustomResource", lambda r: _ask(r, "Delete", PhysicalResourceId=r.physical_resource_id))
 def _put_custom(custom: _Resource) -> None:
     """Ask the function; its answer names the resource, and an old one of another name is deleted."""
     if custom.old is None:
@@ -235,34 +258,3 @@ def _create_queue(backend: SQSBackend, name: str, *args: Any, **more: Any) -> An
 def _delete_queue(backend: SQSBackend, queue_name: str) -> None:
     _moto_deletes_queue(backend, queue_name)
     _deleted_at[backend.region_name, queue_name] = time.monotonic()
-
-
-_TAUGHT = {
-    "AWS::CloudWatch::Alarm": _taught(
-        _put_alarm, lambda r: _aws.client("cloudwatch").delete_alarms(AlarmNames=[r.name]), "AlarmName"
-    ),
-    "AWS::CodeArtifact::Domain": _taught(_put_domain, lambda r: _aws.codeartifact.delete_domain(r.name), "DomainName"),
-    "AWS::CodeArtifact::PackageGroup": _taught(
-        _put_package_group, lambda r: r.domain.package_groups.delete(r.name), "Pattern"
-    ),
-    "AWS::CodeArtifact::Repository": _taught(
-        _put_repository, lambda r: _aws.codeartifact.delete_repository(r["DomainName"], r.name), "RepositoryName"
-    ),
-    "AWS::Lambda::EventInvokeConfig": _taught(
-        _put_event_invoke_config, lambda r: r.moto("lambda").delete_function_event_invoke_config(r["FunctionName"])
-    ),
-    "AWS::Lambda::Permission": _taught(
-        lambda r: r.function.policy.add_statement(json.dumps(r | {"StatementId": r.name})),
-        lambda r: r.function.policy.del_statement(r.name),
-    ),
-    "AWS::Logs::MetricFilter": _taught(
-        _put_metric_filter, lambda r: r.moto("logs").delete_metric_filter(r.name, r["LogGroupName"]), "FilterName"
-    ),
-    "AWS::MWAA::Environment": _taught(_put_environment, lambda r: _aws.environments.delete(r.name), "Name"),
-    "AWS::S3::BucketPolicy": _taught(
-        lambda r: _aws.client("s3").put_bucket_policy(Bucket=r.name, Policy=json.dumps(r["PolicyDocument"])),
-        lambda r: _aws.client("s3").delete_bucket_policy(Bucket=r.name),
-        "Bucket",
-    ),
-    "AWS::SNS::Subscription": _taught(_subscribe, lambda r: r.moto("sns").unsubscribe(r.physical_resource_id)),
-}

@@ -57,10 +57,7 @@ def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_parameters(template: str, given: Mapping[str, str], account_id: str, region: str) -> dict[str, str]:
-    """Return the values of all parameters, defaults too; refuse those that break their constraints or the Rules.
-
-    :param template: YAML or JSON.
-    """
+    """Return the values of all parameters, defaults too; refuse those that break their constraints or the Rules."""
     content = parse(template)
     declared = {name: Parameter(name, rules) for name, rules in content.get("Parameters", {}).items()}
     if unknown := sorted(given.keys() - declared.keys()):
@@ -141,10 +138,7 @@ def schema(resource_type: str, region: str) -> dict[str, Any]:
 
 
 def check_properties(logical_id: str, resource_type: str, properties: dict[str, Any], region: str) -> None:
-    """Check resolved properties against their type's schema.
-
-    :raises ValueError: in the form of the CloudFormation CLI's handlers.
-    """
+    """Check resolved properties by their type's schema, or raise ValueError as the CloudFormation CLI's handlers do."""
     known = schema(resource_type, region)
     validator = CfnTemplateValidator(schema=known)
     # As in a template, "1" is a number and "true" a boolean.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.cli.templates import read_templates
-from infra.local.codeartifact.package_groups import OriginType, PackageGroup, PackageGroups
+from infra.local.codeartifact.package_groups import OriginType, PackageGroups
 from mwaa_codeartifact.core.timeline import TIMELINE
 from tests.infra.cloudformation.support import ACCOUNT, REGION, Stack, may, statements
 
@@ -32,7 +32,7 @@ def domain_with(in_house: str) -> PackageGroups:
         restrictions = properties["OriginConfiguration"]["Restrictions"]
         ways = {"Publish": PUBLISH, "ExternalUpstream": PUBLIC_INDEX, "InternalUpstream": OriginType.INTERNAL_UPSTREAM}
         modes = {ways[way]: restriction["RestrictionMode"] for way, restriction in restrictions.items()}
-        groups.create(PackageGroup(properties["Pattern"], modes))
+        groups.create(properties["Pattern"], modes)
     return groups
 
 

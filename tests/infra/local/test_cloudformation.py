@@ -311,6 +311,23 @@ def test_a_value_that_breaks_its_constraint_makes_no_stack(stack: Stack) -> None
     assert stack.status == "DELETE_COMPLETE"
 
 
+def test_a_repository_has_one_external_connection_at_most(stack: Stack, server: Server) -> None:
+    def resources_(*connections: str) -> dict[str, Any]:
+        domain = {"Type": "AWS::CodeArtifact::Domain", "Properties": {"DomainName": stack.name}}
+        names = {"DomainName": {"Fn::GetAtt": ["Domain", "Name"]}, "RepositoryName": "python"}
+        properties = {**names, "ExternalConnections": list(connections)}
+        return {"Domain": domain, "Repository": {"Type": "AWS::CodeArtifact::Repository", "Properties": properties}}
+
+    both = resources_("public:pypi", "public:npmjs")
+    assert stack.deploy(both) == "ROLLBACK_COMPLETE"
+    assert "one external connection" in stack.reason("Repository")
+    stack.client.delete_stack(StackName=stack.name)
+    assert stack.ended() == "DELETE_COMPLETE"
+    assert stack.deploy(resources_("public:pypi")) == "CREATE_COMPLETE"
+    assert stack.deploy(both, "UPDATE") == "UPDATE_ROLLBACK_COMPLETE"
+    assert server.codeartifact.repository(stack.name, "python").external_connections == ("public:pypi",)
+
+
 @pytest.mark.parametrize(
     ("type_", "sentence"),
     [

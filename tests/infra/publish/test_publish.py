@@ -121,11 +121,11 @@ def test_the_token_and_the_session_are_in_no_output_and_no_process_list(
 def test_a_token_that_is_refused_leaves_no_trace_of_itself_either(published: Published, source: Path) -> None:
     groups = published.server.codeartifact.domain(published.name).package_groups
     allowing = groups["/pypi//acme~"]
-    groups.delete(allowing.pattern)  # as if somebody had, by hand
+    groups.delete("/pypi//acme~")  # as if somebody had, by hand
     try:
         status, said, errors = published.publish(source)
     finally:
-        groups.create(allowing)
+        groups.create("/pypi//acme~", allowing)
     assert status == 1
     assert f"The package group of {source.name} blocks its publication." in said
     assert errors.startswith(f"CodeArtifact refuses {source.name} (403, see above): a package group blocks")

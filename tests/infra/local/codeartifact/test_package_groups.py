@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from infra.local.codeartifact.errors import ConflictError, ResourceNotFoundError, ValidationError
-from infra.local.codeartifact.package_groups import OriginType, PackageGroup, PackageGroups
+from infra.local.codeartifact.package_groups import OriginType, PackageGroups
 from tests.infra.local.codeartifact.support import wheel
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ PUBLIC = {OriginType.PUBLISH: BLOCK, OriginType.EXTERNAL_UPSTREAM: ALLOW}
 def groups(state: CodeArtifact) -> PackageGroups:
     """Give the groups that the repository stack makes for `acme-*,other`."""
     groups = state.domain("data").package_groups
-    groups.create(PackageGroup("/pypi/*", PUBLIC))
-    groups.create(PackageGroup("/pypi//acme~", IN_HOUSE))
-    groups.create(PackageGroup("/pypi//other$", IN_HOUSE))
+    groups.create("/pypi/*", PUBLIC)
+    groups.create("/pypi//acme~", IN_HOUSE)
+    groups.create("/pypi//other$", IN_HOUSE)
     return groups
 
 
@@ -71,14 +71,14 @@ def install(index_url: str, state: CodeArtifact, tmp_path: Path) -> Callable[...
     ],
 )
 def test_a_prefix_ends_at_a_word_and_an_exact_name_is_exact(groups: PackageGroups, name: str, pattern: str) -> None:
-    assert groups.lineage(name)[0].pattern == pattern
+    assert groups.lineage(name)[0] == pattern
 
 
 def test_the_most_specific_group_decides(groups: PackageGroups) -> None:
-    groups.create(PackageGroup("/pypi//acme-public~", PUBLIC))
-    groups.create(PackageGroup("/pypi//acme-public-secret$", IN_HOUSE))
-    groups.create(PackageGroup("/pypi//acme$", PUBLIC))
-    assert [groups.lineage(name)[0].pattern for name in ("acme-public-x", "acme-public-secret", "acme", "acme-x")] == [
+    groups.create("/pypi//acme-public~", PUBLIC)
+    groups.create("/pypi//acme-public-secret$", IN_HOUSE)
+    groups.create("/pypi//acme$", PUBLIC)
+    assert [groups.lineage(name)[0] for name in ("acme-public-x", "acme-public-secret", "acme", "acme-x")] == [
         "/pypi//acme-public~",
         "/pypi//acme-public-secret$",
         "/pypi//acme$",
@@ -87,8 +87,8 @@ def test_the_most_specific_group_decides(groups: PackageGroups) -> None:
 
 
 def test_what_a_group_does_not_set_it_inherits_from_the_nearest_that_does(groups: PackageGroups) -> None:
-    groups.create(PackageGroup("/pypi//acme-tool~", {OriginType.PUBLISH: BLOCK}))
-    assert [group.pattern for group in groups.lineage("acme-tool-x")] == [
+    groups.create("/pypi//acme-tool~", {OriginType.PUBLISH: BLOCK})
+    assert groups.lineage("acme-tool-x") == [
         "/pypi//acme-tool~",
         "/pypi//acme~",
         "/pypi/*",
@@ -107,17 +107,17 @@ def test_what_a_group_does_not_set_it_inherits_from_the_nearest_that_does(groups
 )
 def test_a_malformed_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(ValidationError):
-        PackageGroup(pattern)
+        PackageGroups().create(pattern, {})
 
 
 def test_a_mode_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValidationError, match="ALLOW_SPECIFIC_REPOSITORIES"):
-        PackageGroup("/pypi/*", {OriginType.PUBLISH: "ALLOW_SPECIFIC_REPOSITORIES"})
+        PackageGroups().create("/pypi/*", {OriginType.PUBLISH: "ALLOW_SPECIFIC_REPOSITORIES"})
 
 
 def test_a_pattern_is_there_once(groups: PackageGroups) -> None:
     with pytest.raises(ConflictError):
-        groups.create(PackageGroup("/pypi/*"))
+        groups.create("/pypi/*", {})
     groups.delete("/pypi/*")
     with pytest.raises(ResourceNotFoundError):
         groups.delete("/pypi/*")

@@ -17,7 +17,7 @@ OWNER = "123456789012"
 
 
 def test_a_token_opens_its_own_domain_only(state: CodeArtifact) -> None:
-    token, _ = state.mint("data", OWNER)
+    token, _ = state.mint("data")
     assert state.check("data", token)
     assert not state.check("other", token)
     assert not state.check("nowhere", token)
@@ -65,7 +65,7 @@ def test_duration_0_gives_the_longest_life(state: CodeArtifact, clock: Clock) ->
 
 def test_another_owners_domain_is_not_found(state: CodeArtifact) -> None:
     with pytest.raises(ResourceNotFoundError):
-        state.mint("data", "999999999999")
+        state.domain("data", "999999999999")
 
 
 def test_a_domain_that_holds_repositories_cannot_be_deleted(state: CodeArtifact) -> None:

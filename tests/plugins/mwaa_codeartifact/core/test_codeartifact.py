@@ -60,7 +60,7 @@ def endpoint(clients: Clients, target: Target, aws: Aws) -> str:
 
 
 def _minted(aws: Aws, domain: str = DOMAIN) -> Token:
-    return Token(*aws.state.mint(domain, OWNER))
+    return Token(*aws.state.mint(domain))
 
 
 def test_the_repository_is_asked_as_pip_asks_it(clients: Clients, aws: Aws, endpoint: str) -> None:

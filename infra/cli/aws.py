@@ -110,7 +110,7 @@ class Aws:
         :raises AwsError: if there is no AWS CLI.
         """
         command = ["aws", *arguments, "--region", self.region]
-        if not arguments[1].startswith(_READING):
+        if not arguments[1].startswith(_READING) and "GET" not in arguments:  # of InvokeRestApi's methods
             say(f"$ {shlex.join(command)}")
         try:
             return subprocess.Popen(

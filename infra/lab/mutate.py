@@ -123,11 +123,12 @@ def _behave(folder: Path, seed: int) -> str:
     :param seed: of the order in which independent resources are made.
     """
     command = [sys.executable, "-m", "infra.lab.behaviour", str(folder)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}  # the developer's
     try:
         ended = subprocess.run(
             command,
             cwd=ROOT,
-            env={**os.environ, "LOCAL_CLOUDFORMATION_SEED": str(seed)},
+            env={**environ, "LOCAL_CLOUDFORMATION_SEED": str(seed)},
             capture_output=True,
             text=True,
             timeout=_BEHAVIOUR_SECONDS,

@@ -93,3 +93,27 @@ def test_a_command_that_only_the_newer_cli_has_is_advised_with_its_version(text:
 )
 def test_what_may_pass_by_itself_is_told_from_what_does_not(text: str, *, passing: bool) -> None:
     assert failure("any command", text).passing is passing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("sqs", "list-queues"), False),
+        (("mwaa", "invoke-rest-api", "--name", "e", "--method", "GET", "--path", "/dags"), False),
+        (("mwaa", "invoke-rest-api", "--name", "e", "--method", "POST", "--path", "/dags"), True),
+        (("sqs", "delete-queue", "--queue-url", "q"), True),
+    ],
+)
+def test_only_what_changes_something_is_shown(
+    arguments: tuple[str, ...],
+    shown: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    cli = tmp_path / "aws"
+    cli.write_text("#!/bin/sh\n")
+    cli.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    Aws("eu-central-1", {"PATH": f"{tmp_path}:/bin"}).call(*arguments)
+    assert (f"$ aws {' '.join(arguments)}" in capfd.readouterr().out) is shown

@@ -105,6 +105,7 @@ def test_what_may_pass_by_itself_is_told_from_what_does_not(text: str, *, passin
     ],
 )
 def test_only_what_changes_something_is_shown(
+    *,
     arguments: tuple[str, ...],
     shown: bool,
     tmp_path: Path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ def main(verb: str, folder: str, airflow_port: str, aws_port: str) -> int:
     """Run one verb, which writes into a folder; return the exit status, 1 if something failed."""
     if sys.platform == "linux":  # the system kills this process when its parent is gone: prctl(2), PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    os.environ.setdefault("LOCAL_IAM_PROPAGATION_SECONDS", "3")  # so the bootstrap has to be patient, as on AWS
     with Console() as console:
         if (ROOT / ".env").exists():
             console.say("local", ".env is not read here: it is for AWS (AIRFLOW_VERSION=2.11.2 make local works)")

@@ -113,7 +113,7 @@ class _LocalProof(Proof):
         self.expect_refreshed_by("startup")
 
     def use_no_more_than_needed(self, *stacks: str) -> None:
-        self.title("Privileges: the roles were refused nothing, and are granted nothing that nobody needs")
+        self.title("Privileges: the roles were refused nothing for good, and are granted nothing that nobody needs")
         for stack in stacks:
             for told, problems in judge(self.site.roles(stack), self.site.server.iam.calls):
                 self.show(told)

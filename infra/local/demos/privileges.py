@@ -53,7 +53,10 @@ def judge(roles: dict[str, list[dict[str, Any]]], calls: Collection[Call]) -> It
     for role, policies in roles.items():
         own, granted = calls_of(role, calls), grants(policies)
         idle = unused(granted, own)
-        problems = [f"{role} was refused {call.action} on {call.resource}" for call in own if not call.allowed]
+        # Before a new role's policies count, it is refused what it may do later.
+        allowed = {(call.action, call.resource) for call in own if call.allowed}
+        refused = {(call.action, call.resource) for call in own} - allowed
+        problems = [f"{role} was refused {action} on {resource}" for action, resource in sorted(refused)]
         problems += [f"{role} never uses {grant.action}" for grant in idle]
         problems += [f"{role} needs nothing on {resource}" for resource in unused_resources(granted, own)]
         yield f"{role}: {len(granted) - len(idle)} of {len(granted)} grants used", problems

@@ -100,13 +100,11 @@ class Caller:
     def _policies(self, role: Any) -> list[Any]:
         """Return the policies of the user, or of the role, if it has not been deleted since.
 
-        IAM guide, "Changes that I make are not always immediately visible": with LOCAL_IAM_PROPAGATION_SECONDS, the
-        requests of a role's sessions meet its policies as they were so long ago.
+        The requests of a role's sessions meet its policies as they were a while ago: see propagation_seconds.
         """
         policies = self.access_key.collect_policies() if ":user/" in self.arn else []
         if role:
-            seconds = float(os.environ.get("LOCAL_IAM_PROPAGATION_SECONDS", "0")) if self.access_key else 0
-            until = time.monotonic() - seconds
+            until = time.monotonic() - (propagation_seconds() if self.access_key else 0)
             counting = [[text for since, text in role.put[name] if since <= until][-1:] for name in role.policies]
             policies = chain(*counting, role.managed_policies.values())
         return [IAMPolicy(policy)._policy_json for policy in policies]
@@ -115,6 +113,14 @@ class Caller:
         """Return the error for what the sender may not do."""
         code = "AccessDenied" if action.startswith(("s3:", "sts:")) else "AccessDeniedException"
         return RefusedError(code, f"{self.arn} is not authorized to perform: {action}")
+
+
+def propagation_seconds() -> float:
+    """Return how old a role's policy is when it begins to count, LOCAL_IAM_PROPAGATION_SECONDS (default: 0).
+
+    IAM guide, "Changes that I make are not always immediately visible".
+    """
+    return float(os.environ.get("LOCAL_IAM_PROPAGATION_SECONDS", "0"))
 
 
 class Iam:

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 
+from infra.local.moto.iam import propagation_seconds
 from infra.local.mwaa import agents
 from infra.local.mwaa.airflow import Airflow
 from infra.local.mwaa.celery_executor import celery_tasks
@@ -122,6 +123,7 @@ class Environment:
         try:
             # The new containers start beside the old ones: what fails there disturbs nobody.
             self._coming = self._make(configuration)
+            self._stopped.wait(propagation_seconds())  # on MWAA, minutes lie between the role and its containers
             self._coming.prepare(migrate=old is None or another_version)
             has_stopped = True
             # GRACEFUL keeps the old workers beside the new ones until their tasks have ended.

@@ -72,3 +72,9 @@ def test_the_calls_of_a_role_are_those_of_its_sessions() -> None:
     ours = call("s3:GetObject", BUCKET)
     other = Call("arn:aws:sts::123456789012:assumed-role/worker-2/session", "s3:GetObject", BUCKET, allowed=True)
     assert calls_of("worker", [ours, other]) == [ours]
+
+
+def test_a_refusal_that_has_passed_is_none() -> None:
+    early = Call("arn:aws:sts::123456789012:assumed-role/worker/session", "logs:DescribeLogGroups", "*", allowed=False)
+    statement = {"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": "*"}
+    assert judged(statement, call("logs:DescribeLogGroups", "*"), early) == []

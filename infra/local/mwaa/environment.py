@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from infra.local.mwaa.image import image_python
 from infra.mwaa_facts import BUSY_STATUSES, LOG_COMPONENTS, SYNC_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Environment:
@@ -68,6 +68,13 @@ class Environment:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} is still {self.status} after {seconds} s")
             time.sleep(0.1)
+
+    @contextmanager
+    def held(self, status: str) -> Iterator[None]:
+        """Keep the environment in PENDING or MAINTENANCE, after which it is as before. API, EnvironmentStatus."""
+        before, self.status = self.status, status
+        yield
+        self.status = before
 
     def stop(self) -> None:
         """Stop the containers, also those that only start, and wait for the end of all that runs."""

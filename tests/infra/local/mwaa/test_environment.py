@@ -187,13 +187,15 @@ def test_a_grant_that_has_gone_fails_an_update(account: Account, airflow: type[P
     environments.stop()
 
 
-def test_an_environment_in_maintenance_is_not_updated(environments: Environments, account: Account) -> None:
+@pytest.mark.parametrize("status", ["MAINTENANCE", "PENDING"])
+def test_an_environment_on_which_mwaa_is_at_work_is_not_updated(
+    status: str, environments: Environments, account: Account
+) -> None:
     environment = environments.create(account.properties)
     environment.wait(10)
-    environment.status = "MAINTENANCE"
-    with pytest.raises(ValidationError, match="in status MAINTENANCE"):
+    with environment.held(status), pytest.raises(ValidationError, match=f"in status {status}"):
         environments.update(account.name, account.properties)
-    assert environment.status == "MAINTENANCE"
+    assert environment.status == "AVAILABLE"
 
 
 def test_a_deleted_environment_is_stopped_and_gone(

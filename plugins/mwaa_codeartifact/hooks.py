@@ -12,13 +12,17 @@ from botocore.config import Config
 from mwaa_codeartifact.compat import mask_secret, stats
 from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients, http_get
 from mwaa_codeartifact.core.config import Target
-from mwaa_codeartifact.core.destinations import facts_for
+from mwaa_codeartifact.core.destinations import Standing, facts_for
 from mwaa_codeartifact.core.errors import CodeArtifactError
 from mwaa_codeartifact.core.refresh import RefreshResult, refresh
+from mwaa_codeartifact.core.status import judge
 from mwaa_codeartifact.settings import setting_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mwaa_codeartifact.core.destinations import Destination
+    from mwaa_codeartifact.core.index_url import LineFacts
 
 # What Airflow's metrics of the index-url begin with.
 METRICS = "codeartifact.index_url"
@@ -52,11 +56,25 @@ class CodeArtifactHook(AwsBaseHook):
             )
         except CodeArtifactError:
             stats().incr(f"{METRICS}.refreshes.failed")
+            stats().incr(f"{METRICS}.verdicts.{self._verdict(target)}")
             raise
         remaining = result.facts.token_expires_at - datetime.now(UTC)
         stats().incr(f"{METRICS}.refreshes.{result.state}")
+        stats().incr(f"{METRICS}.verdicts.{self._verdict(target, result.facts)}")
         stats().gauge(f"{METRICS}.remaining_seconds", int(remaining.total_seconds()))
         return result
+
+    def _verdict(self, target: Target, facts: LineFacts | None = None) -> str:
+        """Return the verdict of the status page as a metric's name has it, such as ``at_risk``.
+
+        :param target: whose line.
+        :param facts: of the line that stands there (default: the destination is asked).
+        """
+        try:
+            seen = Standing("", facts, recoverable=True) if facts else self._destination(target).head()
+        except CodeArtifactError:
+            return "unknown"
+        return judge(target, seen, None, datetime.now(UTC)).verdict.replace(" ", "_")
 
     def remaining_lifetime(self, target: Target) -> timedelta:
         """Tell by a HEAD how long pip can use the line at the target's destination; zero when it cannot.
@@ -64,8 +82,11 @@ class CodeArtifactHook(AwsBaseHook):
         :param target: whose line.
         :raises CodeArtifactError: when that cannot be told.
         """
-        facts = facts_for(target, self._clients().destination(target.destination).head())
+        facts = facts_for(target, self._destination(target).head())
         return max(facts.token_expires_at - datetime.now(UTC), timedelta(0)) if facts else timedelta(0)
+
+    def _destination(self, target: Target) -> Destination:
+        return self._clients().destination(target.destination)
 
     def _clients(self) -> Clients:
         s3 = AwsBaseHook(client_type="s3", aws_conn_id=self.aws_conn_id, verify=self.verify, config=self.config)

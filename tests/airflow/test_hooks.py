@@ -148,4 +148,5 @@ def test_verify_holds_for_all_that_is_asked(trust: str, certificate: Path, tls_a
         "GET /v1/repository/endpoint",
         "POST /v1/authorization-token",
         f"GET /pypi/{REPOSITORY}/simple/{PROBE}/",
+        "HEAD /bucket/dags/codeartifact.txt",  # what stands there now, for the metric of the verdict
     ]

@@ -62,6 +62,13 @@ def test_each_refresh_is_counted_by_its_state(metrics: list[str]) -> None:
     assert set(counted[2:]) == {"airflow.codeartifact.index_url.refreshes.failed:1|c"}
 
 
+def test_the_verdict_of_the_page_is_counted_after_each_refresh(metrics: list[str]) -> None:
+    name = "airflow.codeartifact.index_url.verdicts."
+    counted = [metric.removeprefix(name) for metric in metrics if metric.startswith(name)]
+    assert counted[:2] == ["alive:1|c", "alive:1|c"]
+    assert set(counted[2:]) == {"unknown:1|c"}  # S3 is broken, so nobody can say
+
+
 def test_what_remains_is_told_after_each_refresh_that_succeeds(metrics: list[str]) -> None:
     name = "airflow.codeartifact.index_url.remaining_seconds:"
     told = [int(metric.removeprefix(name).removesuffix("|g")) for metric in metrics if metric.startswith(name)]

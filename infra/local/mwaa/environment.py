@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 class Environment:
     """Run one environment; what it is asked to become has passed the rules."""
 
+    status: str
+
     def __init__(self, configuration: Configuration, around: Surroundings, *, run_airflow: bool) -> None:
         self.configuration, self._around, self._run_airflow = configuration, around, run_airflow
         self.name = str(configuration["Name"])

@@ -116,10 +116,7 @@ class Caller:
 
 
 def propagation_seconds() -> float:
-    """Return how old a role's policy is when it begins to count, LOCAL_IAM_PROPAGATION_SECONDS (default: 0).
-
-    IAM guide, "Changes that I make are not always immediately visible".
-    """
+    """Return the age at which a role's policy counts. IAM guide, "Changes … are not always immediately visible"."""
     return float(os.environ.get("LOCAL_IAM_PROPAGATION_SECONDS", "0"))
 
 

@@ -35,16 +35,17 @@ if TYPE_CHECKING:
 # On two cores two behave at a time.
 _AT_A_TIME = 2
 _BEHAVIOUR_SECONDS = 600
-# Independent resources are made in random order: so often is a missing order tried before nobody has noticed.
+# Independent resources are made in random order, so a missing DependsOn shows in some orders only: so many are tried.
 _ORDERS = 6
+_PRECAUTION = "nobody knows whether package groups that are made side by side conflict"
 # What no check notices, and why that is right: the mutation's name to the reason.
 SURVIVORS: dict[str, str] = {
     "network: switch Vpc/EnableDnsSupport": "true is what a VPC has by itself; the endpoints' private DNS needs it",
     "network: rule EnvironmentSecurityGroup/MWAA requires open outbound rules; the VPC has no route that leads out": (
         "a group without outbound rules of its own lets everything out as well"
     ),
-    "repository: switch PublicPackages/DependsOn": "nobody knows whether package groups made side by side conflict",
-    "repository: switch Fn::ForEach::InHousePackageGroups/DependsOn": "as above",
+    "repository: switch PublicPackages/DependsOn": _PRECAUTION,
+    "repository: switch Fn::ForEach::InHousePackageGroups/DependsOn": _PRECAUTION,
     "repository: switch Bucket/BucketEncryption": "Amazon S3 encrypts a new bucket so by itself; reviewers look for it",
 }
 

@@ -130,8 +130,11 @@ class LikeAContainer:
         return self.airflow_home / "dags" / "codeartifact.txt"
 
     def sync(self, line: Line) -> None:
+        """Put the line in place in one step, as `aws s3 sync` does (s3transfer downloads beside a file, then renames)."""
         self.file.parent.mkdir(exist_ok=True)
-        self.file.write_bytes(line.body)
+        downloaded = self.root / "downloaded"
+        downloaded.write_bytes(line.body)
+        downloaded.replace(self.file)
 
     def start(self) -> str:
         """Run the script; check what must hold whatever happens; return its one line without the name in front."""

@@ -76,7 +76,7 @@ test-airflow:
 
 # What is in WITHOUT is tested elsewhere: `make test` and `make test-long` have one of the versions.
 test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.3.1: but this one)
-	@$(RUN) infra.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
+	@$(RUN) infra.lab.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
 
 # The default version, one of Airflow 2, and the one whose navigation has no pages of plugins.
 BROWSER_VERSIONS := 3.3.1 2.10.3 3.0.6
@@ -89,17 +89,17 @@ screenshots: path tools ## Take the pictures in docs/ anew
 	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.3.1
 
 bench: path tools ## Measure what the plugin and the refresh DAG cost Airflow, on every version
-	@$(RUN) infra.bench
+	@$(RUN) infra.lab.bench
 
 simulate: tools ## Simulate years of operation, and draw the picture in docs/
-	@$(RUN) infra.simulate
+	@$(RUN) infra.lab.simulation
 
 docs: tools ## Write docs/faults.md and docs/simulation.svg anew
 	@$(RUN) tests.faults
-	@$(RUN) infra.simulate
+	@$(RUN) infra.lab.simulation
 
 mutate: setup ## Remove everything from the templates, one thing at a time: does a check notice? (SAMPLE=12: some of it)
-	@$(RUN) infra.lab.mutate --sample $(or $(SAMPLE),0) --only "$(ONLY)"
+	@$(RUN) infra.lab.mutation --sample $(or $(SAMPLE),0) --only "$(ONLY)"
 
 check: setup ## Check style, types and templates
 	$(RUN) ruff check $(CODE)

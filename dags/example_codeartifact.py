@@ -5,7 +5,7 @@
 from datetime import UTC, datetime
 
 from mwaa_codeartifact.compat import DAG
-from mwaa_codeartifact.compat_python import task
+from mwaa_codeartifact.compat_tasks import task
 
 with DAG(
     "example_codeartifact",

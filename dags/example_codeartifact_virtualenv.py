@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mwaa_codeartifact.compat import DAG, Param
-from mwaa_codeartifact.compat_python import PythonVirtualenvOperator
+from mwaa_codeartifact.compat_tasks import PythonVirtualenvOperator
 from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
 
 # Synced beside this file every 30 seconds. Give pip its path, nowhere its content: that would show the token.

@@ -25,13 +25,13 @@ def build(root: Path = ROOT) -> None:
 
     :param root: the project's directory.
     """
-    plugins, handler = root / "plugins", root / "infra" / "lambda"
+    plugins, refresher = root / "plugins", root / "infra" / "refresher"
     package = plugins / "mwaa_codeartifact"
-    library = [package / "__init__.py", *package.glob("core/*.py")]
+    library = [package / "__init__.py", *package.glob("core/**/*.py")]
     _write(root / "build" / "plugins.zip", ((file, plugins) for file in sources(plugins)))
     _write(
         root / "build" / "refresher.zip",
-        [*((file, handler) for file in handler.glob("*.py")), *((file, plugins) for file in library)],
+        [*((file, root) for file in refresher.glob("*.py")), *((file, plugins) for file in library)],
     )
 
 

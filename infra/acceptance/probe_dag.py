@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mwaa_codeartifact.compat import DAG, Param
-from mwaa_codeartifact.compat_python import task
+from mwaa_codeartifact.compat_tasks import task
 
 with DAG(
     "probe",

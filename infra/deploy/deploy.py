@@ -9,7 +9,7 @@ from infra.build import build
 from infra.cli.console import say
 from infra.deploy.alarms import tell_unconfirmed
 from infra.deploy.parameters import fill
-from infra.deploy.releases import released
+from infra.deploy.release_history import released
 from infra.deploy.stacks import STILLBORN, deploy_stack, outputs, parameters_of, settle
 from infra.deploy.upload import upload
 from infra.deploy.verdict import released_and_judged

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.cli.aws import AwsError
-from mwaa_codeartifact.core.dag_state import DagState, Run
+from mwaa_codeartifact.status.dag_state import DagState, Run
 
 if TYPE_CHECKING:
     from infra.cli.aws import Aws

@@ -15,7 +15,7 @@ from infra.build import build
 from infra.cli.announcement import env_file
 from infra.cli.console import say
 from infra.cli.program import DeployerError
-from infra.deploy.releases import begin, conclude, read, released, way_back
+from infra.deploy.release_history import begin, conclude, read, released, way_back
 from infra.deploy.stacks import StackError, deploy_stack, parameters_of, settle
 from infra.deploy.upload import PARTS, REFRESHER_KEY, require_versioned, upload_dags, upload_parts
 from infra.deploy.verdict import released_and_judged

@@ -9,14 +9,14 @@ from infra.cli.aws import AwsError
 from infra.cli.console import say
 from infra.cli.program import DeployerError
 from infra.cli.templates import STACKS
-from infra.deploy import releases
+from infra.deploy import release_history
 from infra.deploy.refresh_dag import refresh_dag
 from infra.deploy.stacks import describe
 from infra.deploy.upload import INDEX_URL_KEY
-from mwaa_codeartifact.core.config import Target
 from mwaa_codeartifact.core.destinations import Standing
 from mwaa_codeartifact.core.index_url import LineFacts, format_time
-from mwaa_codeartifact.core.status import USABLE, Judgement, judge
+from mwaa_codeartifact.core.target import Target
+from mwaa_codeartifact.status.verdict import USABLE, Judgement, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ def _environment(aws: Aws, name: str) -> str:
 
 def _release(aws: Aws, bucket: str) -> str:
     """Say how the last release went, where releases are recorded with a verdict."""
-    release = releases.last_release(aws, bucket)
+    release = release_history.last_release(aws, bucket)
     if not release:
         return "none is recorded"
     told = f"{release.get('at', 'at an unknown time')}, {_RELEASES[release['verdict']]}"

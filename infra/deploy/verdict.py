@@ -12,7 +12,7 @@ from infra.cli.program import DeployerError
 from infra.deploy.environment import EnvironmentFailedError, follow, last_change, wait_until_idle
 from infra.deploy.install_log import Installation, await_installation
 from infra.deploy.pip_log import required_names
-from infra.deploy.releases import begin, conclude, last_release, read, released, verdict_of
+from infra.deploy.release_history import begin, conclude, last_release, read, released, verdict_of
 from infra.deploy.stacks import StackError, parameters_of
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from botocore.config import Config
 
 from mwaa_codeartifact.compat import mask_secret, stats
-from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients, http_get
-from mwaa_codeartifact.core.config import Target
+from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients, http_get
 from mwaa_codeartifact.core.destinations import Standing, facts_for
 from mwaa_codeartifact.core.errors import CodeArtifactError
 from mwaa_codeartifact.core.refresh import RefreshResult, refresh
-from mwaa_codeartifact.core.status import judge
+from mwaa_codeartifact.core.target import Target
 from mwaa_codeartifact.settings import setting_name
+from mwaa_codeartifact.status.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -74,8 +74,8 @@ class CodeArtifactRefreshIndexUrlOperator(BaseOperator):
         :raises CodeArtifactError: when the refresh failed; the old line still stands.
         """
         # Imported here: the Amazon provider costs seconds, which only a running task should pay.
-        from mwaa_codeartifact.core.config import Target, min_remaining_from_hours
         from mwaa_codeartifact.core.errors import ConfigError
+        from mwaa_codeartifact.core.target import Target, min_remaining_from_hours
 
         with needs_amazon_provider(AirflowFailException):
             from botocore.config import Config

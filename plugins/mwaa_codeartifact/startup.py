@@ -20,12 +20,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mwaa_codeartifact.core.clients import Clients, http_get
 from mwaa_codeartifact.core.codeartifact import verify
-from mwaa_codeartifact.core.config import Target
+from mwaa_codeartifact.core.connections import Clients, http_get
 from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError, MintError, VerifyError
 from mwaa_codeartifact.core.index_url import LineFacts, Token, format_time
 from mwaa_codeartifact.core.refresh import refresh
+from mwaa_codeartifact.core.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

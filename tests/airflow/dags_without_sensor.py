@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mwaa_codeartifact.compat import DAG
-from mwaa_codeartifact.compat_python import task
+from mwaa_codeartifact.compat_tasks import task
 
 with DAG("without_sensor", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC), catchup=False):
 

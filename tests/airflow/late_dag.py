@@ -11,7 +11,7 @@ class LateSensor(CodeArtifactIndexUrlFreshSensor):
     """Find nothing and defer; only then the line is published."""
 
     def execute(self, context: Any) -> Any:
-        from mwaa_codeartifact.core.config import Target  # noqa: PLC0415  (a parse of this file must stay cheap)
+        from mwaa_codeartifact.core.target import Target  # noqa: PLC0415  (a parse of this file must stay cheap)
         from mwaa_codeartifact.hooks import CodeArtifactHook  # noqa: PLC0415  (as above)
         from mwaa_codeartifact.settings import setting_name, settings_of  # noqa: PLC0415  (as above)
 

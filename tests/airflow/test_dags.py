@@ -126,7 +126,7 @@ def test_its_page_has_nothing_that_airflow_3_0_tears_apart(refresh_dag: Any) -> 
     ],
 )
 def test_its_page_quotes_what_the_core_really_says(sentence: str, refresh_dag: Any) -> None:
-    said = "".join(path.read_text() for path in (ROOT / "plugins/mwaa_codeartifact/core").glob("*.py"))
+    said = "".join(path.read_text() for path in (ROOT / "plugins/mwaa_codeartifact/core").rglob("*.py"))
     assert sentence in refresh_dag.doc_md
     assert sentence in said
 

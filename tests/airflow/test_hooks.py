@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mwaa_codeartifact.core.codeartifact import PROBE
-from mwaa_codeartifact.core.config import Target
 from mwaa_codeartifact.core.errors import DestinationError, MintError, TokenRejectedError
+from mwaa_codeartifact.core.target import Target
 from mwaa_codeartifact.hooks import CodeArtifactHook
 from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, CannedAws
 

@@ -13,11 +13,11 @@ from airflow.models.dag import DagModel
 from airflow.utils.session import create_session
 from sqlalchemy import event
 
-from mwaa_codeartifact.core.timeline import Span
 from mwaa_codeartifact.settings import REFRESH_DAG
+from mwaa_codeartifact.status.timeline import Span
 from mwaa_codeartifact.ui import picture, render
 from tests.airflow.support import KEY, OWNER
-from tests.plugins.mwaa_codeartifact.core.documented_states import documented_states
+from tests.plugins.mwaa_codeartifact.status.documented_states import documented_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

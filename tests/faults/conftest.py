@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.support import Scene
-from tests.plugins.mwaa_codeartifact.core.conftest import (
+from tests.plugins.mwaa_codeartifact.conftest import (
     _no_settings_of_this_machine,
     aws,
     bucket,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from mwaa_codeartifact.core.clients import Clients
-    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
 
 __all__ = [
@@ -58,7 +58,7 @@ def scene(
     """Set the scene of a fault; only the waits between two tries are cut short."""
     short_sleep = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 20))
     monkeypatch.setattr("botocore.endpoint.time", short_sleep)
-    monkeypatch.setattr("mwaa_codeartifact.core.clients._RETRIES.backoff_factor", 0.01)
+    monkeypatch.setattr("mwaa_codeartifact.core.connections._RETRIES.backoff_factor", 0.01)
     scene = Scene(aws, bucket, target, clients, session, closed_port, monkeypatch)
     yield scene
     scene.close()

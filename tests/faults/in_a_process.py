@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients
+from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients
 from mwaa_codeartifact.core.refresh import refresh
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from multiprocessing.synchronize import Barrier
 
-    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.target import Target
 
 
 def take_part(target: Target, url: str, rounds: Iterable[datetime], barrier: Barrier, states: Queue[str]) -> None:

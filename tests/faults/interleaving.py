@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from mwaa_codeartifact.core.config import Target
 from mwaa_codeartifact.core.destinations import ConflictError, Standing
 from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError
 from mwaa_codeartifact.core.index_url import LineFacts
 from mwaa_codeartifact.core.refresh import refresh
+from mwaa_codeartifact.core.target import Target
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, START
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mwaa_codeartifact.core.clients import Clients
+    from mwaa_codeartifact.core.connections import Clients
     from mwaa_codeartifact.core.index_url import IndexUrlFile, Token
     from mwaa_codeartifact.core.refresh import Refresher, RefreshResult
 

@@ -19,7 +19,7 @@ import urllib3
 from botocore.config import Config
 from werkzeug.wrappers import Response
 
-from mwaa_codeartifact.core.clients import CLIENT_CONFIG, Clients
+from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients
 from mwaa_codeartifact.core.refresh import refresh
 from tests.plugins.mwaa_codeartifact.core.support import (
     BY_HAND,
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     import pytest
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from mwaa_codeartifact.core.config import Target
     from mwaa_codeartifact.core.refresh import RefreshResult
+    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Fault, Forward
 
 HOUR = timedelta(hours=1)
@@ -237,7 +237,7 @@ class Scene:
             self.over.wait(10)
             return response
 
-        self.patch.setattr("mwaa_codeartifact.core.clients._TIMEOUT", urllib3.Timeout(SHORT_SECONDS))
+        self.patch.setattr("mwaa_codeartifact.core.connections._TIMEOUT", urllib3.Timeout(SHORT_SECONDS))
         self._connect(self.session, CLIENT_CONFIG.merge(Config(read_timeout=SHORT_SECONDS)))
         self.at(step, *[hang] * (1 if taking_effect else 3))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from infra import ROOT
-from mwaa_codeartifact.core.clients import _RETRIES, _TIMEOUT, CLIENT_CONFIG
+from mwaa_codeartifact.core.connections import _RETRIES, _TIMEOUT, CLIENT_CONFIG
 from mwaa_codeartifact.core.errors import CodeArtifactError
 from mwaa_codeartifact.core.refresh import _PUBLISH_ATTEMPTS
 from tests.faults.__main__ import PAGE, page
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REFRESHER_STACK = ROOT / "infra" / "cloudformation" / "refresher.yaml"
 REFRESH_DAG = ROOT / "dags" / "refresh_codeartifact_index_url.py"
 TRIES: int = cast("Any", CLIENT_CONFIG).retries["total_max_attempts"]
-# What infra/lambda/cfn_response.py keeps to answer CloudFormation.
+# What infra/refresher/cfn_response.py keeps to answer CloudFormation.
 _RESERVE_SECONDS = 10
 
 

@@ -26,9 +26,9 @@ from tests.faults.support import lose
 from tests.plugins.mwaa_codeartifact.core.support import KEY, REPOSITORY_ID, START, answer, line_metadata
 
 if TYPE_CHECKING:
-    from mwaa_codeartifact.core.clients import Clients
-    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.connections import Clients
     from mwaa_codeartifact.core.refresh import Refresher
+    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Clock
     from tests.plugins.mwaa_codeartifact.core.support import Bucket as S3Bucket
 

@@ -19,13 +19,13 @@ FILES = {
     "plugins/mwaa_codeartifact/operators.py": "operators = 1\n",
     "plugins/mwaa_codeartifact/core/__init__.py": "",
     "plugins/mwaa_codeartifact/core/refresh.py": "refresh = 1\n",
-    "infra/lambda/handler.py": "handler = 1\n",
+    "infra/refresher/handler.py": "handler = 1\n",
 }
 LEFTOVERS = {
     "plugins/.DS_Store": "x",
     "plugins/mwaa_codeartifact/__pycache__/refresh.cpython-311.pyc": "x",
     "plugins/mwaa_codeartifact/core/__pycache__/refresh.cpython-311.pyc": "x",
-    "infra/lambda/__pycache__/handler.cpython-311.pyc": "x",
+    "infra/refresher/__pycache__/handler.cpython-311.pyc": "x",
 }
 
 
@@ -66,7 +66,7 @@ def test_the_plugins_zip_holds_the_plugins_folder_with_its_airflowignore(tmp_pat
 
 def test_the_refresher_zip_holds_handler_and_core_and_nothing_of_airflow(tmp_path: Path) -> None:
     assert names(project(tmp_path, FILES | LEFTOVERS, mode=0o644, mtime=0) / "refresher.zip") == [
-        "handler.py",
+        "infra/refresher/handler.py",
         "mwaa_codeartifact/__init__.py",
         "mwaa_codeartifact/core/__init__.py",
         "mwaa_codeartifact/core/refresh.py",
@@ -78,10 +78,10 @@ def test_lambda_may_read_every_file_though_nobody_else_could_here(tmp_path: Path
         assert {member.external_attr >> 16 for member in reader.infolist()} == {0o100644}
 
 
-def test_the_projects_own_refresher_has_its_handler_at_the_root(tmp_path: Path) -> None:
-    for folder in ("plugins", "infra/lambda"):
+def test_the_refresher_has_its_handler_where_its_template_names_it(tmp_path: Path) -> None:
+    for folder in ("plugins", "infra/refresher"):
         target = tmp_path / folder
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(ROOT / folder)
     build(tmp_path)
-    assert "handler.py" in names(tmp_path / "build" / "refresher.zip")
+    assert "infra/refresher/handler.py" in names(tmp_path / "build" / "refresher.zip")

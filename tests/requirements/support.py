@@ -19,9 +19,9 @@ from botocore.exceptions import ClientError
 
 from infra import ROOT
 from infra.local.server import REGION, Server
-from mwaa_codeartifact.core.clients import Clients
-from mwaa_codeartifact.core.config import Target
+from mwaa_codeartifact.core.connections import Clients
 from mwaa_codeartifact.core.refresh import refresh
+from mwaa_codeartifact.core.target import Target
 from tests.infra.local.codeartifact.support import OWNER
 
 SCRIPT = ROOT / "requirements" / "startup.sh"
@@ -130,7 +130,7 @@ class LikeAContainer:
         return self.airflow_home / "dags" / "codeartifact.txt"
 
     def sync(self, line: Line) -> None:
-        """Put the line in place in one step, as `aws s3 sync` does (s3transfer downloads beside a file, then renames)."""
+        """Put the line in place in one step, as `aws s3 sync` does: s3transfer downloads it, then renames."""
         self.file.parent.mkdir(exist_ok=True)
         downloaded = self.root / "downloaded"
         downloaded.write_bytes(line.body)

@@ -293,7 +293,9 @@ class TestWithoutPlugins:
         assert no_plugins.start() == "index-url not refreshed: ResourceNotFoundException (without the plugins)"
         assert not no_plugins.file.exists()
 
-    @pytest.mark.parametrize("half", ["", "from mwaa_codeartifact.core.clients import Clie", "from nowhere import x\n"])
+    @pytest.mark.parametrize(
+        "half", ["", "from mwaa_codeartifact.core.connections import Cli", "from nowhere import x\n"]
+    )
     def test_half_unpacked_plugins_count_as_none(self, no_plugins: LikeAContainer, half: str) -> None:
         package = no_plugins.airflow_home / "plugins" / "mwaa_codeartifact"
         package.mkdir(parents=True)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mwaa_codeartifact.core.config import TOKEN_LIFETIME
 from mwaa_codeartifact.core.errors import MintError, TokenRejectedError, VerifyError
 from mwaa_codeartifact.core.index_url import Token, simple_url
+from mwaa_codeartifact.core.target import TOKEN_LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from types_boto3_codeartifact import CodeArtifactClient
 
-    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.target import Target
 
     HttpGet = Callable[[str, Token], int]
 

@@ -21,10 +21,10 @@ from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts, format_tim
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mwaa_codeartifact.core.clients import Clients
-    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.connections import Clients
     from mwaa_codeartifact.core.destinations import Destination, Standing
     from mwaa_codeartifact.core.index_url import Token
+    from mwaa_codeartifact.core.target import Target
 
 Refresher = Literal["dag", "lambda", "startup"]
 State = Literal["fresh", "published", "superseded"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from mwaa_codeartifact.core.dag_state import UNDER_WAY, DagState, Run
 from mwaa_codeartifact.settings import REFRESH_DAG
+from mwaa_codeartifact.status.dag_state import UNDER_WAY, DagState, Run
 
 # So many of the latest runs are read: among them are the one under way and the last that ended.
 _RUNS = 10

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mwaa_codeartifact.core.config import TOKEN_LIFETIME
-from mwaa_codeartifact.core.timeline import TIMELINE
+from mwaa_codeartifact.core.target import TOKEN_LIFETIME
+from mwaa_codeartifact.status.timeline import TIMELINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from mwaa_codeartifact.core.timeline import Span
+    from mwaa_codeartifact.status.timeline import Span
 
 # The picture reaches from the timeline's begin to where a token minted now would die.
 WIDTH = 1000

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mwaa_codeartifact.core.status import USABLE
 from mwaa_codeartifact.settings import REFRESH_DAG
+from mwaa_codeartifact.status.verdict import USABLE
 from mwaa_codeartifact.ui import picture
 from mwaa_codeartifact.ui.dag import refresh_dag
 from mwaa_codeartifact.ui.source import statuses

@@ -8,15 +8,15 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from mwaa_codeartifact.core.config import Target
 from mwaa_codeartifact.core.errors import ConfigError
-from mwaa_codeartifact.core.status import Judgement, Status
+from mwaa_codeartifact.core.target import Target
 from mwaa_codeartifact.packages import MissingPackageError, needs_amazon_provider
 from mwaa_codeartifact.settings import setting_name, target_settings
+from mwaa_codeartifact.status.verdict import Judgement, Status
 
 if TYPE_CHECKING:
-    from mwaa_codeartifact.core.dag_state import DagState
-    from mwaa_codeartifact.core.watch import Watch
+    from mwaa_codeartifact.status.dag_state import DagState
+    from mwaa_codeartifact.status.watch import Watch
 
 log = logging.getLogger(__name__)
 _one_at_a_time = Lock()
@@ -50,7 +50,7 @@ def _watch(target: Target) -> Watch:
     import boto3
     from botocore.config import Config
 
-    from mwaa_codeartifact.core.watch import Watch
+    from mwaa_codeartifact.status.watch import Watch
 
     # The page is to answer within five seconds, also where S3 does not.
     config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})

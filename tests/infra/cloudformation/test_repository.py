@@ -8,7 +8,7 @@ import pytest
 
 from infra.cli.templates import read_templates
 from infra.local.codeartifact.package_groups import OriginType, PackageGroups
-from mwaa_codeartifact.core.timeline import TIMELINE
+from mwaa_codeartifact.status.timeline import TIMELINE
 from tests.infra.cloudformation.support import ACCOUNT, REGION, Stack, may, statements
 
 TEMPLATES = read_templates()

@@ -22,7 +22,7 @@ from infra.deploy.release import (
     release_requirements,
     roll_back,
 )
-from infra.deploy.releases import KEY
+from infra.deploy.release_history import KEY
 from infra.deploy.stacks import StackError
 from infra.deploy.verdict import NotGoodError
 from infra.preflight import CannotCheckError
@@ -86,7 +86,7 @@ Outputs: {WebserverUrl: {Value: !GetAtt Environment.WebserverUrl}}
 FILES = {
     "plugins/mwaa_codeartifact/__init__.py": "",
     "plugins/mwaa_codeartifact/core/__init__.py": "",
-    "infra/lambda/handler.py": "",
+    "infra/refresher/handler.py": "",
     "requirements/requirements.txt": "humanize\n",
     "requirements/startup.sh": "true\n",
     "dags/one.py": "",

@@ -12,11 +12,11 @@ from werkzeug.wrappers import Request, Response
 
 from infra.cli.aws import Aws, AwsError
 from infra.cli.settings import Settings
-from infra.deploy import releases
+from infra.deploy import release_history
 from infra.deploy.refresh_dag import refresh_dag
 from infra.deploy.status import StatusError, status
-from mwaa_codeartifact.core.dag_state import DagState
 from mwaa_codeartifact.core.index_url import LineFacts, format_time
+from mwaa_codeartifact.status.dag_state import DagState
 from tests.plugins.mwaa_codeartifact.core.support import serve
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def test_a_failed_update_a_bad_release_and_a_line_that_pip_cannot_use_are_told_a
     error = {"ErrorCode": "INCORRECT_CONFIGURATION", "ErrorMessage": "requirements.txt is not there"}
     mwaa.environment = {"LastUpdate": {"Status": "FAILED", "Error": error}}
     release = {"at": "2030-01-01T00:00:00Z", "verdict": "bad"}
-    monkeypatch.setattr(releases, "last_release", lambda _aws, _bucket: release, raising=False)
+    monkeypatch.setattr(release_history, "last_release", lambda _aws, _bucket: release, raising=False)
     with pytest.raises(StatusError, match="The index-url is stale: The token in the line has expired") as failed:
         status(runner, deployed(-HOUR))
     assert failed.value.exit_status == 1

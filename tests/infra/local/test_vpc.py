@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError, ProxyConnectionError
 from infra.local.moto.iam import assume_role
 from infra.local.moto.vpc import Vpc
 from infra.local.server import REGION, Server
-from mwaa_codeartifact.core.clients import http_get
+from mwaa_codeartifact.core.connections import http_get
 from mwaa_codeartifact.core.index_url import Token
 from tests.infra.local.codeartifact.support import wheel
 

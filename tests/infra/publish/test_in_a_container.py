@@ -13,9 +13,9 @@ from infra.build import build
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
 from infra.local.server import REGION
-from mwaa_codeartifact.core.clients import Clients
-from mwaa_codeartifact.core.config import Target
+from mwaa_codeartifact.core.connections import Clients
 from mwaa_codeartifact.core.refresh import refresh
+from mwaa_codeartifact.core.target import Target
 from tests.infra.local.codeartifact.support import OWNER
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from tests.infra.local.codeartifact.support import wheel
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REPOSITORY, START, answer, rendered
 
 if TYPE_CHECKING:
-    from mwaa_codeartifact.core.clients import Clients
-    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Clock
 
 EXPIRY = START + timedelta(hours=12)

@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from mwaa_codeartifact.core.clients import Clients
+from mwaa_codeartifact.core.connections import Clients
 from mwaa_codeartifact.core.errors import (
     CodeArtifactError,
     ConfigError,
@@ -26,7 +26,7 @@ from mwaa_codeartifact.core.refresh import refresh
 from tests.plugins.mwaa_codeartifact.core.support import OWNER, REGION, REPOSITORY_ID, answer
 
 if TYPE_CHECKING:
-    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
 
 ONE_TRY = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mwaa_codeartifact.core.clients import Clients
-    from mwaa_codeartifact.core.config import Target
+    from mwaa_codeartifact.core.connections import Clients
     from mwaa_codeartifact.core.refresh import RefreshResult
+    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
 
     Run = Callable[..., RefreshResult]

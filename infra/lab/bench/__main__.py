@@ -1,0 +1,139 @@
+"""Measure: `python -m infra.lab.bench [VERSION …]`.
+
+Timings are noisy, so what is compared is measured turn by turn in one run, and the medians are set in relation.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra import ROOT, setup
+from infra.cli.console import say
+
+_ROUNDS = 5
+_PLUGIN_MILLISECONDS = 50
+_PARSE_RATIO = 1.1
+_PROBE = Path(__file__).with_name("probe.py")
+_EMPTY_DAG = '''"""An airflow dag with nothing in it."""
+from datetime import datetime
+try:
+    from airflow.sdk import DAG, BaseOperator
+except ImportError:
+    from airflow import DAG
+    from airflow.models import BaseOperator
+with DAG("empty", schedule=None, start_date=datetime(2024, 1, 1)):
+    pass
+'''
+_ONE_TASK_DAG = _EMPTY_DAG.replace("    pass", '    BaseOperator(task_id="idle")')
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Hold what one process told.
+
+    :param whole_seconds: from its start to its end.
+    :param milliseconds: what was asked for, see probe.py.
+    """
+
+    whole_seconds: float
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Hold one version's probes by what was probed: ``plugin``, ``empty``, ``one task`` and ``refresh``."""
+
+    probes: dict[str, list[Probe]]
+
+    def milliseconds(self, what: str) -> float:
+        """Give the median of what was asked for."""
+        return statistics.median(probe.milliseconds for probe in self.probes[what])
+
+    def seconds(self, what: str) -> float:
+        """Give the median of the whole process."""
+        return statistics.median(probe.whole_seconds for probe in self.probes[what])
+
+    @property
+    def parse_ratio(self) -> float:
+        """Set a process that parses the refresh DAG in relation to one that parses an empty DAG."""
+        return self.seconds("refresh") / self.seconds("empty")
+
+    @property
+    def is_within_limits(self) -> bool:
+        """Tell whether both limits hold."""
+        return self.milliseconds("plugin") <= _PLUGIN_MILLISECONDS and self.parse_ratio <= _PARSE_RATIO
+
+    def __str__(self) -> str:
+        """Give a line of the table."""
+        plugin, *parses = (self.milliseconds(what) for what in self.probes)
+        whole = "".join(f"{self.seconds(what):>8.2f}" for what in ("empty", "refresh"))
+        inside = "".join(f"{parse:>9.0f}" for parse in parses)
+        return f"{plugin:>9.1f} {whole} {self.parse_ratio:>6.2f} {inside}"
+
+
+def main(versions: list[str]) -> int:
+    """Measure each version; 1 when a limit does not hold.
+
+    :param versions: such as 3.0.6 (default: all).
+    """
+    say(f"Limits: the plugin file {_PLUGIN_MILLISECONDS} ms; a process that parses the refresh DAG, {_PARSE_RATIO}")
+    say("times one that parses an empty DAG. Beside them, what the parse takes in a process that has loaded Airflow.")
+    say(f"{'':8} {'plugin':>9}  {'whole process, s':>15} {'':>6} {'parse alone, ms':>27}")
+    say(f"{'Airflow':8} {'ms':>9} {'empty':>8}{'refresh':>8} {'ratio':>6} {'empty':>9}{'one task':>9}{'refresh':>9}")
+    held = True
+    for version in versions or setup.known_versions():
+        if setup.main("airflow", version):
+            return 1
+        figures = measure(version)
+        held &= figures.is_within_limits
+        say(f"{version:8} {figures}{'' if figures.is_within_limits else '  over the limit'}")
+    return 0 if held else 1
+
+
+def measure(version: str, rounds: int = _ROUNDS) -> Figures:
+    """Measure one version.
+
+    :param version: its environment has been built.
+    :param rounds: how often each figure is measured (default: 5).
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        empty, one_task = Path(folder, "empty.py"), Path(folder, "one_task.py")
+        empty.write_text(_EMPTY_DAG, encoding="utf-8")
+        one_task.write_text(_ONE_TASK_DAG, encoding="utf-8")
+        what = {
+            "plugin": ("plugin", ROOT / "plugins" / "mwaa_codeartifact_plugin.py"),
+            "empty": ("dag", empty),
+            "one task": ("dag", one_task),
+            "refresh": ("dag", ROOT / "dags" / "refresh_codeartifact_index_url.py"),
+        }
+        for each in what.values():  # once unmeasured: byte code is written, files are in memory
+            _probe(version, *each, folder)
+        found = [{name: _probe(version, *each, folder) for name, each in what.items()} for _ in range(rounds)]
+    return Figures({name: [each[name] for each in found] for name in what})
+
+
+def _probe(version: str, kind: str, file: Path, home: str) -> Probe:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": home,
+        "AIRFLOW_HOME": home,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PYTHONPATH": str(ROOT / "plugins"),
+    }
+    python = ROOT / ".local" / f"airflow-{version}" / "bin" / "python"
+    started = time.monotonic()
+    answer = subprocess.run(
+        [str(python), str(_PROBE), kind, str(file)], env=environ, capture_output=True, text=True, check=True
+    )
+    return Probe(time.monotonic() - started, float(answer.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

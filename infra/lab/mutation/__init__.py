@@ -1,0 +1,1 @@
+"""Remove lines from the templates, one at a time, and see whether a check notices."""

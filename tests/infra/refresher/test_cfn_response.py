@@ -1,0 +1,75 @@
+"""The answer to CloudFormation, whatever the function does: the deployed module with acts of the test's own."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.infra.refresher.support import LOG_STREAM
+
+if TYPE_CHECKING:
+    from tests.infra.refresher.support import CloudFormation, Function, Invocation
+
+ANSWER_LIMIT = 4_096  # bytes, CloudFormation user guide: custom resource response objects
+
+
+def _act(function: Function, cfn: CloudFormation, body: str, timeout: float = 120) -> Invocation:
+    """Invoke a handler that answers for an act with this body."""
+    source = f"import time\nfrom infra.refresher import cfn_response\ndef act(event):\n    {body}\n"
+    source += "def handler(event, context):\n    cfn_response.answer(event, context, act)\n"
+    (function.folder / "acting.py").write_text(source, encoding="utf-8")
+    return function(cfn.request("Create"), handler="acting.handler", timeout=timeout)
+
+
+def test_what_the_act_returns_is_answered_as_success(function: Function, cfn: CloudFormation) -> None:
+    _act(function, cfn, "return 'the id', {'Name': 'value'}")
+    assert (cfn.answer["Status"], cfn.answer["PhysicalResourceId"]) == ("SUCCESS", "the id")
+    assert cfn.answer["Data"] == {"Name": "value"}
+
+
+def test_any_exception_is_answered_with_its_message_and_where_the_log_is(
+    function: Function, cfn: CloudFormation
+) -> None:
+    invocation = _act(function, cfn, "raise ZeroDivisionError('divided by nothing')")
+    assert cfn.answer["Status"] == "FAILED"
+    assert cfn.answer["Reason"] == f"divided by nothing. See {LOG_STREAM}"
+    assert "ZeroDivisionError: divided by nothing" in invocation.log
+
+
+@pytest.mark.parametrize("text", ['"', "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{SNAKE}"], ids=ascii)
+def test_no_message_is_so_long_that_the_answer_exceeds_its_limit(
+    function: Function, cfn: CloudFormation, text: str
+) -> None:
+    _act(function, cfn, f"raise ValueError('{text}' * 5_000)")
+    assert len(cfn.bodies[0]) <= ANSWER_LIMIT
+    assert cfn.answer["Status"] == "FAILED"
+    assert cfn.answer["Reason"].endswith(f"See {LOG_STREAM}")
+
+
+def test_an_act_that_ends_after_the_answer_is_not_answered_again(function: Function, cfn: CloudFormation) -> None:
+    invocation = _act(function, cfn, "time.sleep(1); return 'the id', {}", timeout=10.2)
+    assert cfn.answer["Status"] == "FAILED"
+    assert cfn.answer["Reason"] == f"The function's time is up. See {LOG_STREAM}"
+    assert invocation.status == 0
+
+
+def test_a_function_with_less_time_than_the_reserve_still_answers(function: Function, cfn: CloudFormation) -> None:
+    _act(function, cfn, "time.sleep(1); return 'the id', {}", timeout=3)
+    assert cfn.answer["Status"] == "FAILED"
+
+
+def test_an_answer_that_s3_could_not_take_is_sent_again(function: Function, cfn: CloudFormation) -> None:
+    cfn.statuses = [503]
+    _act(function, cfn, "return 'the id', {}")
+    assert len(cfn.bodies) == 2
+    assert cfn.bodies[0] == cfn.bodies[1]
+
+
+def test_an_answer_that_cannot_be_sent_fails_the_invocation(function: Function, cfn: CloudFormation) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        cfn.url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}/answer"
+        assert _act(function, cfn, "return 'the id', {}").status == 1
+    assert cfn.bodies == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from infra import ROOT, matrix, setup
+from infra import ROOT, setup
 from infra.cli.console import Console
+from infra.lab import matrix
 from tests.infra.cloudformation.support import load
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """The thresholds of the project: below which remaining lifetime each refresher refreshes, and why.
 
-Everything else imports these. Only the template infra/cloudformation/refresher.yaml holds a copy of its own, which a test
-compares.
+Everything else imports these. Only the template infra/cloudformation/refresher.yaml holds a copy, which a test compares.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from infra import ROOT, pythons
 from infra.cli.console import say, waiting
 from infra.cli.pip_settings import read_pip_settings
-from infra.cli.program import DeployerError, run
+from infra.cli.program import CommandError, run
 from infra.mwaa_facts import PYTHON_VERSIONS
 
 _REQUIREMENTS = ROOT / "requirements"
@@ -29,7 +29,7 @@ _FIXES = {
 }
 
 
-class SetupError(DeployerError):
+class SetupError(CommandError):
     """Tell in one sentence why an environment could not be built, and what to do."""
 
 
@@ -40,14 +40,19 @@ def main(what: str, airflow_version: str = "") -> int:
     :param airflow_version: such as 3.0.6; for ``airflow`` only.
     :returns: exit status.
     """
-    return run(_tools if what == "tools" else lambda: _airflow(airflow_version))
+    return run(_tools if what == "tools" else lambda: build_airflow(airflow_version))
 
 
 def _tools() -> None:
     _install(ROOT / ".venv", "the tools", ["-r", _REQUIREMENTS / "dev.txt"])
 
 
-def _airflow(version: str) -> None:
+def build_airflow(version: str) -> None:
+    """Build the environments of one Airflow version, and the local Lambda's, where they are missing or out of date.
+
+    :param version: such as 3.0.6.
+    :raises SetupError: if the version is unknown, or its packages cannot be installed.
+    """
     constraints = _constraints(version)
     wanted = PYTHON_VERSIONS[version]
     environments = {

@@ -12,7 +12,7 @@ from infra import ROOT
 from infra.acceptance.acceptance import prove
 from infra.acceptance.site import Site
 from infra.cli.console import say
-from infra.cli.program import DeployerError, run
+from infra.cli.program import CommandError, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PRICE_AN_HOUR, _HOURS = 0.65, 2
 
 
-class NotConfirmedError(DeployerError):
+class NotConfirmedError(CommandError):
     """The user did not agree to the costs."""
 
 
@@ -47,11 +47,11 @@ def temporary_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of a deployment under a name of its own.
 
     :param environ: the process environment; AWS_* settings and AIRFLOW_VERSION are taken from it.
-    :raises DeployerError: if no Region is set.
+    :raises CommandError: if no Region is set.
     """
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not region:
-        raise DeployerError(
+        raise CommandError(
             "AWS_REGION is not set: name the AWS Region to prove the project in (AWS_REGION=… make acceptance)."
         )
     name = f"acceptance-{secrets.token_hex(4)}"

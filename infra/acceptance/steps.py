@@ -6,11 +6,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infra.cli.program import CommandError
+
 if TYPE_CHECKING:
     from infra.acceptance.site import Site
 
 
-class ProofError(Exception):
+class ProofError(CommandError):
     """Something that was to be shown did not show."""
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from infra import ROOT
 from infra.cli.console import say
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.cli.settings import pascal, settable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CONNECT_SECONDS = 3
 
 
-class AnnouncementError(DeployerError):
+class AnnouncementError(CommandError):
     """Say that there is nothing to act on."""
 
 

@@ -9,7 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from infra.cli.console import say, waiting
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ _SENTENCES = {
 }
 
 
-class AwsError(DeployerError):
+class AwsError(CommandError):
     """Tell in one sentence what failed and how to mend it.
 
     :param sentence: what to show to the user.

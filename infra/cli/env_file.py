@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class EnvFileError(DeployerError):
+class EnvFileError(CommandError):
     """Say why the file cannot be read."""
 
     exit_status = 2

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 
 # pip's own option parser merges its defaults, configuration files and environment, so no rule of pip's is
 # repeated here. It runs in a process of its own because pip supports no import of its modules.
@@ -20,7 +20,7 @@ print(json.dumps([options.index_url, options.cert, options.timeout]))
 """
 
 
-class PipSettingsError(DeployerError):
+class PipSettingsError(CommandError):
     """Say that pip names no index that can be pulled through."""
 
 

@@ -1,4 +1,4 @@
-"""How the command line programs end: with what exit status, and what is said of an error."""
+"""How every command line program ends: its exit status, and the sentence on stderr if it fails."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from infra.cli.console import say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-INTERRUPTED = 130  # as shells have it: 128 and the signal's number
+INTERRUPTED = 130  # the shells' convention: 128 plus the signal's number
 
 
-class DeployerError(Exception):
-    """Tell in one sentence, or a few lines, what stopped a command and how to mend it."""
+class CommandError(Exception):
+    """An expected failure of a command; its text says in one or a few lines what failed, why, and what to do."""
 
     exit_status = 1
 
 
 def run(command: Callable[[], int | None], *, failed: int | None = None, interrupted: str = "") -> int:
-    """Run a command, and give the program's exit status.
+    """Run a command and return the program's exit status.
 
-    :param command: gives one, or None for 0.
-    :param failed: the status for every error (default: the error's own).
-    :param interrupted: what to say on Ctrl-C (default: nothing).
+    :param command: returns an exit status, or None for 0.
+    :param failed: the status for every CommandError (default: the error's own).
+    :param interrupted: the line to print on Ctrl-C (default: none).
     """
     try:
         return command() or 0
-    except DeployerError as error:
+    except CommandError as error:
         say(str(error), sys.stderr)
         return failed or error.exit_status
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infra.cli.env_file import read_env_file
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.cli.rules import broken_rules, in_settings_words
 from infra.mwaa_facts import REGIONS
 
@@ -31,7 +31,7 @@ UPLOADED = frozenset(
 PREFLIGHT = ("PREFLIGHT_INDEX_URL", "PREFLIGHT_CONSTRAINTS")
 
 
-class SettingsError(DeployerError):
+class SettingsError(CommandError):
     """Carry one sentence for each wrong setting.
 
     :param problems: the sentences.

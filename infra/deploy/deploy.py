@@ -34,7 +34,7 @@ def deploy(
     :param templates: all templates in the order of their deployment.
     :param requirements: what is uploaded as requirements.txt.
     :param root: the project's directory.
-    :raises DeployerError: if a stack, the environment or pip failed, or pip's end is not known.
+    :raises CommandError: if a stack, the environment or pip failed, or pip's end is not known.
     """
     build(root)
     before = _parameters(aws, settings.stack_name("mwaa"))

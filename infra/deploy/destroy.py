@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli.aws import AwsError
 from infra.cli.console import say, waiting
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.cli.templates import STACKS
 from infra.deploy.polling import POLL_SECONDS, patient
 from infra.deploy.stacks import StackError, delete_stack, describe, outputs, resources
@@ -35,7 +35,7 @@ _LOSSES = {
 }
 
 
-class NotConfirmedError(DeployerError):
+class NotConfirmedError(CommandError):
     """Tell that the user did not agree."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli.aws import AwsError
 from infra.cli.console import say, waiting
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.deploy.events import newest_events
 from infra.deploy.polling import POLL_SECONDS, patient
 from infra.mwaa_facts import BUSY_STATUSES
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _TYPE = "AWS::MWAA::Environment"
 
 
-class EnvironmentFailedError(DeployerError):
+class EnvironmentFailedError(CommandError):
     """MWAA could not bring the environment to what was asked for."""
 
 

@@ -14,7 +14,7 @@ from infra import ROOT
 from infra.build import build
 from infra.cli.announcement import env_file
 from infra.cli.console import say
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.deploy.release_history import begin, conclude, read, released, way_back
 from infra.deploy.stacks import StackError, deploy_stack, parameters_of, settle
 from infra.deploy.upload import PARTS, REFRESHER_KEY, require_versioned, upload_dags, upload_parts
@@ -34,7 +34,7 @@ _STRATEGY = "WorkerReplacementStrategy"
 _STACKS = ("refresher", "mwaa")
 
 
-class ReleaseError(DeployerError):
+class ReleaseError(CommandError):
     """What stands in the way of a release."""
 
 
@@ -88,7 +88,7 @@ class Deployed:
         """Update the stacks whose versions change, and follow the environment until pip's verdict.
 
         :param versions: the versions to set; none that are not set already: only the verdict is looked at.
-        :raises DeployerError: if an update or pip failed.
+        :raises CommandError: if an update or pip failed.
         """
         release = {**self.release, **versions}
         with released_and_judged(self.aws, self.settings, self.bucket, self.release, release):
@@ -118,7 +118,7 @@ def release_all(deployed: Deployed, requirements: Path, *, force: bool, root: Pa
     :param requirements: what is uploaded as requirements.txt.
     :param force: without the check, and even if nothing changed.
     :param root: the project's directory.
-    :raises DeployerError: when the check finds a problem, or the release failed.
+    :raises CommandError: when the check finds a problem, or the release failed.
     """
     _check(requirements, force=force)
     build(root)
@@ -135,7 +135,7 @@ def release_requirements(deployed: Deployed, requirements: Path, *, force: bool,
     :param requirements: what is uploaded as requirements.txt.
     :param force: without the check, and even if nothing changed.
     :param root: the project's directory.
-    :raises DeployerError: when the check finds a problem, or the release failed.
+    :raises CommandError: when the check finds a problem, or the release failed.
     """
     _check(requirements, force=force)
     require_versioned(deployed.aws, deployed.bucket)
@@ -147,7 +147,7 @@ def release_plugins(deployed: Deployed, *, root: Path = ROOT) -> None:
 
     :param deployed: the stacks.
     :param root: the project's directory.
-    :raises DeployerError: when the release failed.
+    :raises CommandError: when the release failed.
     """
     build(root)
     require_versioned(deployed.aws, deployed.bucket)
@@ -158,7 +158,7 @@ def roll_back(deployed: Deployed) -> None:
     """Set the last release again that worked.
 
     :param deployed: the stacks.
-    :raises DeployerError: when none is known, or it failed.
+    :raises CommandError: when none is known, or it failed.
     """
     entries = read(deployed.aws, deployed.bucket)
     target = way_back(entries, deployed.release)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli.aws import AwsError
 from infra.cli.console import say
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.deploy.change_set import refusals
 from infra.deploy.events import Events, is_absent
 from infra.deploy.polling import POLL_SECONDS, patient
@@ -24,7 +24,7 @@ STILLBORN = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBA
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
-class StackError(DeployerError):
+class StackError(CommandError):
     """Tell which stack failed and why."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.cli.aws import AwsError
 from infra.cli.console import say
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.cli.templates import STACKS
 from infra.deploy import release_history
 from infra.deploy.refresh_dag import refresh_dag
@@ -31,7 +31,7 @@ _RELEASES = {
 }
 
 
-class StatusError(DeployerError):
+class StatusError(CommandError):
     """pip cannot install with the index-url, or nobody knows."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.cli.console import say
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.deploy.environment import EnvironmentFailedError, follow, last_change, wait_until_idle
 from infra.deploy.install_log import Installation, await_installation
 from infra.deploy.pip_log import required_names
@@ -28,7 +28,7 @@ _WITHOUT_RESTART = frozenset(
 _BACK = "`make rollback` goes back to the last release that worked."
 
 
-class NotGoodError(DeployerError):
+class NotGoodError(CommandError):
     """A release that failed, or of which nobody knows whether it worked."""
 
 
@@ -77,7 +77,7 @@ def released_and_judged(
 def _take_up(aws: Aws, settings: Settings, bucket: str, release: Mapping[str, str]) -> None:
     """Follow the last release again if nobody knows how it ended.
 
-    :raises DeployerError: if it failed, now or before.
+    :raises CommandError: if it failed, now or before.
     """
     last = last_release(aws, bucket)
     if not last or last["verdict"] == "good" or released(last) != release:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra import ROOT, setup
-from infra.cli.console import Console
+from infra.cli.console import Console, say
+from infra.cli.program import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,11 +55,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     versions = [version for version in setup.known_versions() if version not in options.without.split()]
     for version in versions:
-        if setup.main("airflow", version):
-            return 1
+        setup.build_airflow(version)
     with Console() as console:
         outcomes = test(ROOT, versions, shlex.split(options.pytest), console)
-    print(table(outcomes))  # noqa: T201  (a command line program's output)
+    say(table(outcomes))
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
 
 
@@ -72,7 +72,7 @@ def test(root: Path, versions: Sequence[str], pytest_arguments: Sequence[str], c
     :returns: an outcome for each version, in their order.
     """
 
-    def run(version: str) -> Outcome:
+    def test_version(version: str) -> Outcome:
         console.say(version, "tests/airflow …")
         outcome = _test_one(root, version, pytest_arguments)
         for line in [] if outcome.passed else outcome.log.read_text().splitlines():
@@ -81,7 +81,7 @@ def test(root: Path, versions: Sequence[str], pytest_arguments: Sequence[str], c
         return outcome
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:  # the newest first: they take longest
-        return list(pool.map(run, reversed(versions)))[::-1]
+        return list(pool.map(test_version, reversed(versions)))[::-1]
 
 
 def _test_one(root: Path, version: str, pytest_arguments: Sequence[str]) -> Outcome:
@@ -110,4 +110,4 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(lambda: main(sys.argv[1:])))

@@ -12,7 +12,7 @@ from infra import ROOT
 from infra.acceptance.acceptance import prove
 from infra.acceptance.steps import ProofError
 from infra.cli.console import Console
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.local.demos.demo import demo, releases
 from infra.local.demos.deployment import Deployment
 from infra.local.runs import AWS_ENV
@@ -31,7 +31,7 @@ def main(verb: str, folder: str, airflow_port: str, aws_port: str) -> int:
             with Server(Path(folder, "aws"), int(aws_port), int(airflow_port), console.say) as server:
                 verbs = {"demo": demo, "releases": releases, "stay": _stay, "acceptance": _acceptance}
                 verbs[verb](Deployment(server, console, ROOT), Path(folder))
-        except (ProofError, DeployerError, RuntimeError) as error:
+        except (CommandError, RuntimeError) as error:
             console.say("failed", f"{error} (logs: {folder})")
             return 1
     return 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from infra import ROOT
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +31,7 @@ _TERM_SECONDS = 1.2
 _KILL_SECONDS = 5
 
 
-class RunError(DeployerError):
+class RunError(CommandError):
     """Tell in one sentence why a run cannot begin, and what to do."""
 
     exit_status = 2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 
 
-class CannotCheckError(DeployerError):
+class CannotCheckError(CommandError):
     """Tell in one sentence why there is no verdict, and what to do."""
 
 

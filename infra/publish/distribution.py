@@ -12,13 +12,13 @@ from pathlib import Path
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
 from infra.cli.console import say, waiting
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 
 # The first moment that a zip can hold: with it the same source gives the same wheel, whenever it is built.
 _EPOCH = "315532800"
 
 
-class PublishError(DeployerError):
+class PublishError(CommandError):
     """Tell in one sentence why nothing was published, and what to do."""
 
 

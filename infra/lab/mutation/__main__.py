@@ -24,6 +24,7 @@ from cfnlint.config import ManualArgs
 
 from infra import ROOT
 from infra.cli.console import say
+from infra.cli.program import run
 from infra.cli.templates import STACKS, TEMPLATES
 from infra.lab.mutation.mutations import mutations, read
 
@@ -156,4 +157,4 @@ def _summary(outcomes: Iterable[Outcome]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from infra import ROOT
 from infra.cli.console import say, waiting
+from infra.cli.program import run
 from infra.lab.simulation.figures import simulate
 from infra.lab.simulation.limits import longest_survived
 from infra.lab.simulation.picture import draw
@@ -67,4 +68,4 @@ def _keep(pairs: Iterable[Row], rows: list[Row]) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

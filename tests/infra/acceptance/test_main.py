@@ -8,7 +8,7 @@ import pytest
 
 from infra import ROOT
 from infra.acceptance.__main__ import temporary_settings
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def test_the_settings_name_a_deployment_of_its_own_and_take_only_aws_and_the_ver
 
 
 def test_without_a_region_the_setting_is_named() -> None:
-    with pytest.raises(DeployerError, match="AWS_REGION is not set: name the AWS Region"):
+    with pytest.raises(CommandError, match="AWS_REGION is not set: name the AWS Region"):
         temporary_settings({})
 
 

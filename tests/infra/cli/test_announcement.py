@@ -14,7 +14,7 @@ import pytest
 from infra import ROOT
 from infra.cli.announcement import announce, env_file
 from infra.cli.aws import Aws, AwsError
-from infra.cli.program import DeployerError
+from infra.cli.program import CommandError
 from infra.cli.templates import read_templates
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def test_the_local_aws_is_told_from_aws_itself(listening: int, capsys: pytest.Ca
 
 def test_a_local_aws_that_is_gone_is_one_sentence_with_the_way_out() -> None:
     shell = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-    with pytest.raises(
-        DeployerError, match=r"local AWS that is gone \(http://127.0.0.1:9\): open a new shell"
-    ) as found:
+    with pytest.raises(CommandError, match=r"local AWS that is gone \(http://127.0.0.1:9\): open a new shell") as found:
         announce(Aws("eu-west-1", shell), shell, TEMPLATES)
     assert not isinstance(found.value, AwsError)
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
 import pytest
 
-from infra.cli.program import DeployerError, run
+from infra import ROOT
+from infra.acceptance.steps import ProofError
+from infra.cli.pip_settings import PipSettingsError
+from infra.cli.program import CommandError, run
 from infra.cli.settings import SettingsError
+from infra.local.runs import RunError
+from infra.preflight import CannotCheckError
+from infra.publish.distribution import PublishError
+from infra.setup import SetupError
 
 
 def test_what_succeeds_ends_with_0_and_what_has_a_verdict_with_that() -> None:
@@ -15,10 +26,10 @@ def test_what_succeeds_ends_with_0_and_what_has_a_verdict_with_that() -> None:
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(DeployerError("It broke: mend it."), 1), (SettingsError(["AWS_REGION is missing.", "BUCKET_NAME too."]), 2)],
+    [(CommandError("It broke: fix it."), 1), (SettingsError(["AWS_REGION is missing.", "BUCKET_NAME too."]), 2)],
 )
 def test_a_known_error_is_told_without_a_trace_and_has_its_status(
-    error: DeployerError, status: int, capsys: pytest.CaptureFixture[str]
+    error: CommandError, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def command() -> None:
         raise error
@@ -39,3 +50,18 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(capsys: pytest.CaptureFixtur
 
     assert run(command, interrupted="Go on with `make deploy`.") == 130
     assert capsys.readouterr().err == "Go on with `make deploy`.\n"
+
+
+@pytest.mark.parametrize("command", [("setup", "airflow", "2.7.1"), ("lab.bench", "2.7.1")])
+def test_a_program_that_fails_prints_one_sentence_and_no_trace(command: tuple[str, ...]) -> None:
+    program, *arguments = command
+    ended = subprocess.run(
+        [sys.executable, "-m", f"infra.{program}", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert re.fullmatch(r"AIRFLOW_VERSION is '2.7.1': set it to one of .*\n", ended.stderr)
+
+
+@pytest.mark.parametrize("error", [SetupError, PipSettingsError, CannotCheckError, PublishError, RunError, ProofError])
+def test_the_errors_of_all_programs_have_one_base(error: type[Exception]) -> None:
+    assert issubclass(error, CommandError)

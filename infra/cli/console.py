@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 8.0
 
 
-class _Console:
+class _Output:
     """Print lines and know when the last one was printed."""
 
     def __init__(self) -> None:
@@ -60,9 +60,9 @@ class _Console:
                 self.say(f"  … {what}: {now - start:.0f} s so far")
 
 
-_console = _Console()
-say = _console.say
-waiting = _console.waiting
+_output = _Output()
+say = _output.say
+waiting = _output.waiting
 
 
 class Console:

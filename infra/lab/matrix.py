@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from infra import ROOT, setup
 from infra.cli.console import Console, say
 from infra.cli.program import run
+from infra.cli.table import table as columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
         (outcome.airflow_version, "passed" if outcome.passed else "FAILED", f"{outcome.seconds:.0f}", outcome.summary)
         for outcome in outcomes
     ]
-    return "\n".join(f"{version:9} {verdict:8} {seconds:>7}  {summary}" for version, verdict, seconds, summary in rows)
+    return "\n".join(columns(rows, "<<><"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infra.cli.table import table
 from infra.mwaa_facts import PIP_SECONDS
 
 if TYPE_CHECKING:
@@ -97,11 +98,7 @@ def _table(rows: list[Row]) -> list[str]:
     for row in sorted(rows, key=lambda row: row.package.name):
         size = "unknown" if row.package.size is None else _megabytes(row.package.size)
         cells.append((row.package.name, str(row.package.version), row.origin, size))
-    widths = [max(len(cell[column]) for cell in cells) for column in range(4)]
-    return [
-        f"{name:<{widths[0]}}  {version:<{widths[1]}}  {origin:<{widths[2]}}  {size:>{widths[3]}}"
-        for name, version, origin, size in cells
-    ]
+    return list(table(cells, "<<<>"))
 
 
 def _megabytes(size: int) -> str:

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple
-
-import requests
-from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedRepoVersionError
+from typing import TYPE_CHECKING
 
 from infra.cli.aws import Aws
 from infra.cli.console import say, waiting
+from infra.cli.index_client import IndexClient, IndexClientError
+from infra.cli.repository_login import SHORTEST_SECONDS, RepositoryLogin, log_in
 from infra.deploy.stacks import outputs, parameters_of
 from infra.publish.distribution import PublishError
 from mwaa_codeartifact.core.index_url import simple_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from infra.cli.settings import Settings
     from infra.publish.distribution import Distribution
 
-_LIFETIME = "900"  # seconds, of the session and of the token: the shortest that both STS and CodeArtifact grant
-_PAGE_SECONDS = 30
 _STATUS = re.compile(r"HTTPError: (\d{3})")
-
-
-class _Login(NamedTuple):
-    """Hold what twine needs; a tuple's repr would show the token."""
-
-    endpoint: str
-    token: str
-
-    def __repr__(self) -> str:
-        return f"_Login({self.endpoint!r})"
 
 
 def publish(aws: Aws, settings: Settings, distribution: Distribution) -> None:
@@ -53,7 +37,8 @@ def publish(aws: Aws, settings: Settings, distribution: Distribution) -> None:
     if "PublisherRoleArn" not in deployed:
         raise PublishError(f"{stack} is not deployed, or from before there was a publisher: run `make deploy` first.")
     _require_in_house(distribution.name, parameters_of(aws, stack)["InHousePackages"])
-    login = _login(_assume(aws, settings, deployed["PublisherRoleArn"]), deployed)
+    publisher = _assume(aws, settings, deployed["PublisherRoleArn"])
+    login = log_in(publisher, deployed["DomainName"], deployed["RepositoryName"], deployed["DomainOwner"])
     what = f"{distribution.name} {distribution.version} ({distribution.path.name})"
     published = _published(login, distribution)
     if published == distribution.sha256:
@@ -88,7 +73,7 @@ def _require_in_house(name: str, patterns: str) -> None:
 
 
 def _assume(aws: Aws, settings: Settings, role_arn: str) -> Aws:
-    session = ("--role-session-name", "publish", "--duration-seconds", _LIFETIME)
+    session = ("--role-session-name", "publish", "--duration-seconds", SHORTEST_SECONDS)
     keys = aws.call("sts", "assume-role", "--role-arn", role_arn, *session)["Credentials"]
     credentials = {
         "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
@@ -98,36 +83,21 @@ def _assume(aws: Aws, settings: Settings, role_arn: str) -> Aws:
     return Aws(settings.region, {**settings.environ, **credentials})
 
 
-def _login(publisher: Aws, deployed: Mapping[str, str]) -> _Login:
-    domain = ("--domain", deployed["DomainName"], "--domain-owner", deployed["DomainOwner"])
-    repository = ("--repository", deployed["RepositoryName"], "--format", "pypi")
-    calls = [
-        publisher.start("codeartifact", "get-authorization-token", *domain, "--duration-seconds", _LIFETIME),
-        publisher.start("codeartifact", "get-repository-endpoint", *domain, *repository),
-    ]
-    with waiting("asking CodeArtifact"):
-        token, endpoint = [json.loads(publisher.finish(call)) for call in calls]
-    return _Login(endpoint["repositoryEndpoint"], token["authorizationToken"])
-
-
-def _published(login: _Login, distribution: Distribution) -> str | None:
-    """Give the digest of the published file of that name; None if there is none, or the repository does not tell."""
-    with PyPISimple(simple_url(login.endpoint), auth=("aws", login.token)) as client:
-        try:
-            files = client.get_project_page(distribution.name, timeout=_PAGE_SECONDS).packages
-        except NoSuchProjectError:
-            return None
-        except (requests.RequestException, ValueError, UnsupportedRepoVersionError) as error:
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            raise PublishError(
-                f"The repository {login.endpoint} does not tell what is published of {distribution.name} "
-                f"({status or type(error).__name__}): check the network to it."
-            ) from error
+def _published(login: RepositoryLogin, distribution: Distribution) -> str | None:
+    """Return the SHA-256 of the published file of that name; None if there is none, or the index does not state it."""
+    try:
+        with IndexClient(simple_url(login.endpoint), ("aws", login.token)) as client:
+            files = client.files(distribution.name) or []
+    except IndexClientError as error:
+        raise PublishError(
+            f"The repository {login.endpoint} did not list the published files of {distribution.name} "
+            f"({error.reason}): check the network to it."
+        ) from error
     same_name = (file for file in files if file.filename == distribution.path.name)
     return next((file.digests["sha256"] for file in same_name if "sha256" in file.digests), None)
 
 
-def _upload(login: _Login, distribution: Distribution) -> None:
+def _upload(login: RepositoryLogin, distribution: Distribution) -> None:
     """Run twine, with the token in its environment only.
 
     Its `--skip-existing` is refused for CodeArtifact, which answers 200 to the same file and 409 to another one.

@@ -13,14 +13,22 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra import ROOT, setup
 from infra.cli.console import say
 from infra.cli.program import run
+from infra.cli.table import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ROUNDS = 5
 _PLUGIN_MILLISECONDS = 50
 _PARSE_RATIO = 1.1
+_HEAD = (
+    "Airflow", "plugin", "whole: empty", "refresh", "ratio", "parse: empty", "one task", "refresh", "",
+)  # fmt: skip
 _PROBE = Path(__file__).with_name("probe.py")
 _EMPTY_DAG = '''"""An airflow dag with nothing in it."""
 from datetime import datetime
@@ -71,12 +79,13 @@ class Figures:
         """Tell whether both limits hold."""
         return self.milliseconds("plugin") <= _PLUGIN_MILLISECONDS and self.parse_ratio <= _PARSE_RATIO
 
-    def __str__(self) -> str:
-        """Give a line of the table."""
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of a row: see _HEAD."""
         plugin, *parses = (self.milliseconds(what) for what in self.probes)
-        whole = "".join(f"{self.seconds(what):>8.2f}" for what in ("empty", "refresh"))
-        inside = "".join(f"{parse:>9.0f}" for parse in parses)
-        return f"{plugin:>9.1f} {whole} {self.parse_ratio:>6.2f} {inside}"
+        whole = (f"{self.seconds(what):.2f}" for what in ("empty", "refresh"))
+        note = "" if self.is_within_limits else "over the limit"
+        return (f"{plugin:.1f}", *whole, f"{self.parse_ratio:.2f}", *(f"{parse:.0f}" for parse in parses), note)
 
 
 def main(versions: list[str]) -> int:
@@ -86,15 +95,19 @@ def main(versions: list[str]) -> int:
     """
     say(f"Limits: the plugin file {_PLUGIN_MILLISECONDS} ms; a process that parses the refresh DAG, {_PARSE_RATIO}")
     say("times one that parses an empty DAG. Beside them, what the parse takes in a process that has loaded Airflow.")
-    say(f"{'':8} {'plugin':>9}  {'whole process, s':>15} {'':>6} {'parse alone, ms':>27}")
-    say(f"{'Airflow':8} {'ms':>9} {'empty':>8}{'refresh':>8} {'ratio':>6} {'empty':>9}{'one task':>9}{'refresh':>9}")
-    held = True
-    for version in versions or setup.known_versions():
-        setup.build_airflow(version)
-        figures = measure(version)
-        held &= figures.is_within_limits
-        say(f"{version:8} {figures}{'' if figures.is_within_limits else '  over the limit'}")
-    return 0 if held else 1
+    say("plugin and parse in ms, whole process in s")
+    found: list[Figures] = []
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        yield _HEAD
+        for version in versions or setup.known_versions():
+            setup.build_airflow(version)
+            found.append(measure(version))
+            yield version, *found[-1].cells
+
+    for line in table(rows(), "<>>>>>>><", [len(name) for name in _HEAD]):
+        say(line)
+    return 0 if all(figures.is_within_limits for figures in found) else 1
 
 
 def measure(version: str, rounds: int = _ROUNDS) -> Figures:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import chain, groupby, starmap
 from typing import TYPE_CHECKING
 
+from infra.cli.table import table as columns
 from infra.lab.simulation.limits import MOMENTS
 from infra.lab.simulation.units import HOUR
 
@@ -18,23 +19,26 @@ if TYPE_CHECKING:
 
 # The outages that the promise covers are shorter than this (s).
 PROMISED_OUTAGE = 7 * HOUR
-_HEAD = f"{'who refreshes':30} {'fail':>5} {'years':>6} {'stale h/year':>13} {'smallest h':>11} {'mints/year':>11}"
+_HEAD = ("who refreshes", "fail", "years", "stale h/year", "smallest h", "mints/year", "")
+_ALIGN, _WIDTHS = "<>>>>><", (30, 4, 5, 12, 10, 10, 0)
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
     """Render the rows, each as soon as it is there; what is under the promise has a mark."""
     for outages, group in groupby(rows, key=lambda row: row[0].outages):
         yield f"\nOutages of CodeArtifact or S3: {outages}{'' if outages == 'none' else ', one in 30 days on average'}"
-        yield _HEAD
-        for scenario, figures in group:
-            yield _line(scenario, figures)
+        yield from columns(chain([_HEAD], starmap(_cells, group)), _ALIGN, _WIDTHS)
 
 
-def _line(scenario: Scenario, figures: Figures) -> str:
+def _cells(scenario: Scenario, figures: Figures) -> tuple[str, ...]:
     return (
-        f"{scenario.title:30} {scenario.failure_rate:5.0%} {figures.years:6,} {_hours(figures.stale_hours_a_year):>13}"
-        f" {figures.smallest / HOUR:11.2f} {figures.mints / figures.years:11,.0f}"
-        f"{'  promised' if scenario.promised else ''}"
+        scenario.title,
+        f"{scenario.failure_rate:.0%}",
+        f"{figures.years:,}",
+        _hours(figures.stale_hours_a_year),
+        f"{figures.smallest / HOUR:.2f}",
+        f"{figures.mints / figures.years:,.0f}",
+        "promised" if scenario.promised else "",
     )
 
 

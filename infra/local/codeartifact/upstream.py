@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
-import requests
-from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedRepoVersionError
-from requests.adapters import HTTPAdapter
-from requests.auth import HTTPBasicAuth
-from urllib3 import Retry
-
+from infra.cli.index_client import IndexClient, IndexClientError
 from infra.local.codeartifact.errors import CodeArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import requests
     from pypi_simple import DistributionPackage
 
     from infra.cli.pip_settings import PipSettings
@@ -34,58 +29,45 @@ class UpstreamError(CodeArtifactError):
     status = HTTPStatus.BAD_GATEWAY
 
 
-class Upstream(PyPISimple):
+class Upstream:
     """Read the public index that pip is set up with; a context manager that closes its connections."""
 
     def __init__(self, settings: PipSettings) -> None:
-        super().__init__(settings.index_url, auth=self._authenticate if settings.credentials else None)
-        self.s.verify = settings.ca_bundle or True
-        retries = Retry(2, backoff_factor=0.25, status_forcelist=[500, 502, 503])
-        for scheme in ("http://", "https://"):
-            self.s.mount(scheme, HTTPAdapter(pool_maxsize=16, max_retries=retries))
-        self._settings = settings
+        self._client = IndexClient(settings.index_url, settings.credentials, settings.ca_bundle, settings.timeout)
         self._pages: dict[str, tuple[float, list[DistributionPackage]]] = {}
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def files(self, project: str) -> list[DistributionPackage] | None:
         """Return the files of a project, by its normalized name; None if the index does not know it."""
-        kept_until, files = self._pages.get(project, (0.0, []))
+        kept_until, kept = self._pages.get(project, (0.0, []))
         if time.monotonic() < kept_until:
-            return files
-        with self._expecting(project), suppress(NoSuchProjectError):
-            files = self.get_project_page(project, timeout=self._settings.timeout).packages
+            return kept
+        with self._as_upstream_error(project):
+            files = self._client.files(project)
+        if files is not None:
             self._pages[project] = (time.monotonic() + PAGE_SECONDS, files)
-            return files
-        return None
+        return files
 
     def open(self, file: DistributionPackage) -> requests.Response:
         """Open a file for streaming; the caller closes it."""
-        headers = {"Accept-Encoding": "identity"}  # the bytes must be those that were hashed
-        with self._expecting(file.filename):
-            response = self.s.get(file.url, stream=True, timeout=self._settings.timeout, headers=headers)
-            if not response.ok:
-                response.close()
-            response.raise_for_status()
-        return response
-
-    def _authenticate(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Send the index's credentials to the index only, not to the host that its file links name."""
-        if urlsplit(request.url or "").netloc != urlsplit(self.endpoint).netloc:
-            return request
-        return HTTPBasicAuth(*(self._settings.credentials or ()))(request)
+        with self._as_upstream_error(file.filename):
+            return self._client.open(file.url)
 
     @contextmanager
-    def _expecting(self, what: str) -> Iterator[None]:
-        """Raise one error, which names the index, for all that can go wrong with it."""
+    def _as_upstream_error(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (requests.RequestException, ValueError, UnsupportedRepoVersionError) as error:
-            where = self._settings.index_url
-            log.warning("index-url %s gave no usable answer for %s: %s", where, what, error)
+        except IndexClientError as error:
+            where = self._client.url
+            log.warning("index-url %s gave no usable answer for %s: %s", where, what, error.__cause__)
             raise UpstreamError(
                 f"The package index that pip on this machine is set up with (index-url {where}) gave no usable "
-                f"answer for {what} ({type(error).__name__}): check the network and `pip config list`."
+                f"answer for {what} ({error.reason}): check the network and `pip config list`."
             ) from error

@@ -338,7 +338,7 @@ def test_an_index_that_does_not_answer_gives_no_verdict(root: Path, settings: Se
 
 def test_an_index_that_is_no_url_gives_no_verdict(root: Path, settings: Settings, checked: Checked) -> None:
     checked()
-    with pytest.raises(CannotCheckError, match="set PREFLIGHT_INDEX_URL"):
+    with pytest.raises(CannotCheckError, match="correct or unset PREFLIGHT_INDEX_URL"):
         check(root / "requirements" / "requirements.txt", replace(settings, source="nonsense"))
 
 

@@ -151,7 +151,7 @@ def test_a_repository_that_is_not_there_gives_no_verdict(
     root: Path, service: tuple[Service, str], settings: Settings
 ) -> None:
     service[0].state.delete_repository("data", "python")
-    with pytest.raises(CannotCheckError, match="The repository python of the domain data is not there: run `make dep"):
+    with pytest.raises(CannotCheckError, match="The repository python of the domain data does not exist: run `make d"):
         check(requirements(root, "tiny"), settings)
 
 

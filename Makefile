@@ -14,10 +14,10 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release requirements plugins rollback destroy lock clean
+.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release release-requirements release-plugins rollback destroy lock clean
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: path tools ## Install the tools and Airflow below this folder; the other verbs do what they need of it
 	@$(RUN) infra.setup airflow $(AIRFLOW_VERSION)
@@ -135,11 +135,11 @@ refresh: tools ## Let the Lambda refresh the index-url now, if it is due
 release: tools ## Check, upload and set all that is new, and tell what pip made of it (FORCE=1: unchecked)
 	@$(RUN) infra.deploy release --requirements $(REQUIREMENTS) $(if $(FORCE),--force) $(if $(IF_DEPLOYED),--if-deployed)
 
-requirements: tools ## The same with requirements.txt only (FORCE=1: unchecked)
-	@$(RUN) infra.deploy requirements --requirements $(REQUIREMENTS) $(if $(FORCE),--force)
+release-requirements: tools ## Release requirements.txt only (FORCE=1: skip the check)
+	@$(RUN) infra.deploy release-requirements --requirements $(REQUIREMENTS) $(if $(FORCE),--force)
 
-plugins: tools ## The same with plugins.zip and the Lambda's copy of its code only
-	@$(RUN) infra.deploy plugins
+release-plugins: tools ## Release plugins.zip and the Lambda's copy of its code only
+	@$(RUN) infra.deploy release-plugins
 
 rollback: tools ## Set the last release again that worked; once more: the one before it that did
 	@$(RUN) infra.deploy rollback

@@ -1,4 +1,4 @@
-"""Deploy the stacks to AWS and look after them: `python -m infra.deploy VERB`."""
+"""Deploy, update, inspect and delete the stacks: `python -m infra.deploy VERB`."""
 
 from __future__ import annotations
 
@@ -37,58 +37,69 @@ if TYPE_CHECKING:
     Verb = Callable[[Aws, Settings, Mapping[str, Template], argparse.Namespace], None]
 
 
-def _release(aws: Aws, settings: Settings, templates: Mapping[str, Template], arguments: argparse.Namespace) -> None:
-    """Release everything; without an environment that is an error, or left to deploy."""
+def _release_all(aws: Aws, settings: Settings, templates: Mapping[str, Template], given: argparse.Namespace) -> None:
+    """Release everything; without an environment, fail, or do nothing if the option says so."""
     try:
         deployed = Deployed.read(aws, settings, templates)
     except NotDeployedError as error:
-        if not arguments.if_deployed:
+        if not given.if_deployed:
             raise
         say(f"nothing is released: {error}")
         return
-    release_all(deployed, arguments.requirements, force=arguments.force)
+    release_all(deployed, given.requirements, force=given.force)
+
+
+def _release_requirements(
+    aws: Aws, settings: Settings, templates: Mapping[str, Template], given: argparse.Namespace
+) -> None:
+    release_requirements(Deployed.read(aws, settings, templates), given.requirements, force=given.force)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    file, force = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    shipped = ROOT / "requirements" / "requirements.txt"
+    file.add_argument("--requirements", type=Path, default=shipped, help=f"the file (default: {shipped})")
+    force.add_argument("--force", action="store_true", help="skip the check, and release even if nothing changed")
 
-    def add(name: str, does: str, verb: Verb) -> argparse.ArgumentParser:
-        added = verbs.add_parser(name, help=does, description=does)
+    def add(name: str, does: str, verb: Verb, *options: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=does, description=does, parents=options)
         added.set_defaults(run=verb)
         return added
 
-    with_file = [
-        add("deploy", "bring up all stacks", lambda aws, settings, templates, given: deploy(
-            aws, settings, templates, given.requirements
-        )),
-        add("release", "check, upload and set all that is new, by one update", _release),
-        add("requirements", "check, upload and set requirements.txt", lambda aws, settings, templates, given: (
-            release_requirements(Deployed.read(aws, settings, templates), given.requirements, force=given.force)
-        )),
-    ]  # fmt: skip
-    for verb in with_file:
-        file = ROOT / "requirements" / "requirements.txt"
-        verb.add_argument("--requirements", type=Path, default=file, help=f"the file (default: {file})")
-    for verb in with_file[1:]:
-        verb.add_argument("--force", action="store_true", help="without the check, and even if nothing changed")
-    with_file[1].add_argument("--if-deployed", action="store_true", help="do nothing where there is no environment yet")
-    add("plugins", "build, upload and set plugins.zip", lambda aws, settings, templates, _: release_plugins(
-        Deployed.read(aws, settings, templates)
-    ))  # fmt: skip
-    add("rollback", "set the last release again that worked", lambda aws, settings, templates, _: roll_back(
-        Deployed.read(aws, settings, templates)
-    ))  # fmt: skip
-    add("status", "show what is there", lambda aws, settings, _, __: status(aws, settings))
-    add("refresh", "let the Lambda refresh the index-url", lambda aws, settings, _, __: refresh(aws, settings))
-    add("destroy", "delete everything", lambda aws, settings, _, given: destroy(
-        aws, settings, confirmed=given.yes
-    )).add_argument("--yes", action="store_true", help="without asking")  # fmt: skip
+    add(
+        "deploy",
+        "create or update all stacks",
+        lambda aws, settings, templates, given: deploy(aws, settings, templates, given.requirements),
+        file,
+    )
+    add("release", "check, upload and set all changed files with one update", _release_all, file, force).add_argument(
+        "--if-deployed", action="store_true", help="do nothing if there is no environment yet"
+    )
+    add("release-requirements", "check, upload and set requirements.txt", _release_requirements, file, force)
+    add(
+        "release-plugins",
+        "build, upload and set plugins.zip",
+        lambda aws, settings, templates, _: release_plugins(Deployed.read(aws, settings, templates)),
+    )
+    add(
+        "rollback",
+        "set the last release that worked again",
+        lambda aws, settings, templates, _: roll_back(Deployed.read(aws, settings, templates)),
+    )
+    add("status", "show the stacks, the environment and the index-url", lambda aws, settings, *_: status(aws, settings))
+    add("refresh", "run the Lambda refresher now", lambda aws, settings, *_: refresh(aws, settings))
+    add(
+        "destroy",
+        "delete everything",
+        lambda aws, settings, _, given: destroy(aws, settings, confirmed=given.yes),
+    ).add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
 
 def main() -> int:
-    """Run one verb and give the exit status."""
+    """Run one verb and return the exit status."""
     arguments = _parser().parse_args()
 
     def command() -> None:
@@ -98,7 +109,7 @@ def main() -> int:
         announce(aws, os.environ, templates)
         arguments.run(aws, settings, templates, arguments)
 
-    again = f"Stopped here; what AWS has begun goes on. `make {arguments.verb}` again takes it up."
+    again = f"Stopped here; AWS continues what it has begun. `make {arguments.verb}` again continues from there."
     return run(command, interrupted=again)
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from infra.cli.aws import Aws
 
 
-def tell_unconfirmed(aws: Aws, topic_arn: str, email: str) -> None:
+def print_unconfirmed(aws: Aws, topic_arn: str, email: str) -> None:
     """Print what is missing before alarms are mailed, if anything is.
 
     :param aws: the runner.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infra import ROOT
 from infra.build import build
 from infra.cli.console import say
-from infra.deploy.alarms import tell_unconfirmed
+from infra.deploy.alarms import print_unconfirmed
 from infra.deploy.parameters import fill
 from infra.deploy.release_history import released
 from infra.deploy.stacks import STILLBORN, deploy_stack, outputs, parameters_of, settle
@@ -50,7 +50,7 @@ def deploy(
     with released_and_judged(aws, settings, earlier["BucketName"], release, released(earlier)):
         changed |= _deploy(aws, settings, "mwaa", templates["mwaa"], earlier)
     if email := settings.parameters.get("AlarmEmail"):
-        tell_unconfirmed(aws, earlier["AlarmTopicArn"], email)
+        print_unconfirmed(aws, earlier["AlarmTopicArn"], email)
     say(f"Airflow UI: {web_address(earlier['WebserverUrl'])}")
     say("deployed" if changed else "nothing changed: the stacks and all uploaded files are as they were")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from infra.cli.settings import Settings
     from infra.cli.templates import Template
 
+_REQUIREMENTS = "requirements.txt"
 _STRATEGY = "WorkerReplacementStrategy"
 # The stacks that a release updates, in this order: the Lambda's copy of the protocol is never older than the plugin's.
 _STACKS = ("refresher", "mwaa")
@@ -112,46 +113,39 @@ class Deployed:
 
 
 def release_all(deployed: Deployed, requirements: Path, *, force: bool, root: Path = ROOT) -> None:
-    """Check requirements.txt, build, upload all that is new, and bring it by one update of the environment.
+    """Check requirements.txt, build, upload all changed files, and set them with one update of the environment.
 
     :param deployed: the stacks.
-    :param requirements: what is uploaded as requirements.txt.
-    :param force: without the check, and even if nothing changed.
+    :param requirements: the file to upload as requirements.txt.
+    :param force: skip the check, and release even if nothing changed.
     :param root: the project's directory.
-    :raises CommandError: when the check finds a problem, or the release failed.
+    :raises CommandError: if the check finds a problem, or the release failed.
     """
-    _check(requirements, force=force)
-    build(root)
-    require_versioned(deployed.aws, deployed.bucket)
-    _release(deployed, tuple(PARTS), requirements, root, force=("requirements.txt",) if force else ())
-    # Last: DAGs may import what the release brings, and those of a release that failed would find nothing.
+    _release(deployed, tuple(PARTS), requirements, root, force=force)
+    # Last: DAGs may import what the release installs, and would fail if the release failed.
     upload_dags(deployed.aws, deployed.bucket, root / "dags")
 
 
 def release_requirements(deployed: Deployed, requirements: Path, *, force: bool, root: Path = ROOT) -> None:
-    """Check requirements.txt and bring it, and nothing else.
+    """Check, upload and set requirements.txt, and nothing else.
 
     :param deployed: the stacks.
-    :param requirements: what is uploaded as requirements.txt.
-    :param force: without the check, and even if nothing changed.
+    :param requirements: the file to upload as requirements.txt.
+    :param force: skip the check, and release even if nothing changed.
     :param root: the project's directory.
-    :raises CommandError: when the check finds a problem, or the release failed.
+    :raises CommandError: if the check finds a problem, or the release failed.
     """
-    _check(requirements, force=force)
-    require_versioned(deployed.aws, deployed.bucket)
-    _release(deployed, ("requirements.txt",), requirements, root, force=("requirements.txt",) if force else ())
+    _release(deployed, (_REQUIREMENTS,), requirements, root, force=force)
 
 
 def release_plugins(deployed: Deployed, *, root: Path = ROOT) -> None:
-    """Build and bring plugins.zip, and refresher.zip, which holds a part of the same code.
+    """Build, upload and set plugins.zip, and refresher.zip, which contains part of the same code.
 
     :param deployed: the stacks.
     :param root: the project's directory.
-    :raises CommandError: when the release failed.
+    :raises CommandError: if the release failed.
     """
-    build(root)
-    require_versioned(deployed.aws, deployed.bucket)
-    _release(deployed, ("plugins.zip", REFRESHER_KEY), root / "requirements" / "requirements.txt", root)
+    _release(deployed, ("plugins.zip", REFRESHER_KEY), root / "requirements" / _REQUIREMENTS, root)
 
 
 def roll_back(deployed: Deployed) -> None:
@@ -179,21 +173,27 @@ def roll_back(deployed: Deployed) -> None:
     say("The files here are still those of the later release: correct them before the next `make release`.")
 
 
-def _check(requirements: Path, *, force: bool) -> None:
-    if force:
-        return
+def _release(deployed: Deployed, keys: tuple[str, ...], requirements: Path, root: Path, *, force: bool = False) -> None:
+    """Check and build what is among these files, upload those that changed, and set their versions.
+
+    :param keys: of PARTS.
+    :param force: skip the check, and make a new version of requirements.txt even if it is unchanged.
+    """
+    if _REQUIREMENTS in keys and not force:
+        _check(requirements)
+    if keys != (_REQUIREMENTS,):
+        build(root)
+    require_versioned(deployed.aws, deployed.bucket)
+    always = (_REQUIREMENTS,) if force else ()
+    uploaded = upload_parts(deployed.aws, deployed.bucket, keys, requirements, root, always=always)
+    versions = released({PARTS[key]: each.version_id for key, each in uploaded.items()})
+    if versions.items() <= deployed.release.items():
+        say("nothing changed: the environment has these versions already")
+    deployed.set(versions)
+
+
+def _check(requirements: Path) -> None:
     report = check(requirements, read_settings(env_file(os.environ), os.environ))
     say(str(report))
     if report.problems:
-        raise ReleaseError(f"Nothing was uploaded: correct {requirements}, or FORCE=1 if you know better.")
-
-
-def _release(
-    deployed: Deployed, keys: tuple[str, ...], requirements: Path, root: Path, *, force: tuple[str, ...] = ()
-) -> None:
-    """Upload these files where they changed, and set their versions."""
-    uploaded = upload_parts(deployed.aws, deployed.bucket, keys, requirements, root, always=force)
-    versions = released({PARTS[key]: each.version_id for key, each in uploaded.items()})
-    if versions.items() <= deployed.release.items():
-        say("nothing changed: the environment has this already")
-    deployed.set(versions)
+        raise ReleaseError(f"Nothing was uploaded: correct {requirements}, or skip the check with FORCE=1.")

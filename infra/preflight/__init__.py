@@ -7,6 +7,6 @@ report.problems  # empty: pip will install it
 from infra.preflight.checks import check
 from infra.preflight.problems import CannotCheckError, Problem
 from infra.preflight.report import Report
-from infra.preflight.settings import Repository, Settings, read_settings
+from infra.preflight.settings import PreflightSettings, Repository, read_settings
 
-__all__ = ["CannotCheckError", "Problem", "Report", "Repository", "Settings", "check", "read_settings"]
+__all__ = ["CannotCheckError", "PreflightSettings", "Problem", "Report", "Repository", "check", "read_settings"]

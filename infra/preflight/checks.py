@@ -23,12 +23,12 @@ from infra.preflight.settings import Repository
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.preflight.settings import Settings
+    from infra.preflight.settings import PreflightSettings
 
 AIRFLOW = "apache-airflow"
 
 
-def check(requirements: Path, settings: Settings) -> Report:
+def check(requirements: Path, settings: PreflightSettings) -> Report:
     """Resolve a requirements.txt as the containers will, and judge it.
 
     :param requirements: the file.

@@ -35,7 +35,7 @@ class Repository:
 
 
 @dataclass(frozen=True)
-class Settings:
+class PreflightSettings:
     """Say what is checked against what.
 
     :param airflow_version: such as 3.0.6.
@@ -59,7 +59,7 @@ class Settings:
         return self.root / ".local" / "preflight"
 
 
-def read_settings(env_file: Path, environ: Mapping[str, str]) -> Settings:
+def read_settings(env_file: Path, environ: Mapping[str, str]) -> PreflightSettings:
     """Read the settings; with PREFLIGHT_INDEX_URL those of AWS are not needed.
 
     :param env_file: the .env file, which may be missing.
@@ -79,4 +79,4 @@ def read_settings(env_file: Path, environ: Mapping[str, str]) -> Settings:
         raise SettingsError([f'AIRFLOW_VERSION is "{airflow}" but {rule}: change it in .env or in the environment.'])
     constraints = values.get("PREFLIGHT_CONSTRAINTS")
     ca_bundle = next((values[name] for name in _CA_BUNDLES if name in values), None)
-    return Settings(airflow, source, Path(constraints) if constraints else None, ca_bundle)
+    return PreflightSettings(airflow, source, Path(constraints) if constraints else None, ca_bundle)

@@ -174,7 +174,7 @@ class _Releases(_LocalProof):
     def force_it_through(self) -> None:
         self.title("Force: pip fails on the containers, and the verdict says so, twice")
         for _ in range(2):
-            expect(self._fails("requirements", "FORCE=1"), "a failed installation counts as a success")
+            expect(self._fails("release-requirements", "FORCE=1"), "a failed installation counts as a success")
             expect(not self._importable(), "the packages are there although pip failed")
         expect(self.site.told("pip failed"), "the failed installation is not named")
 

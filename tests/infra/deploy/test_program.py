@@ -35,7 +35,7 @@ def test_a_release_without_an_environment_fails_unless_a_pipeline_leaves_it_to_d
 
 
 @pytest.mark.parametrize(
-    "arguments", [("plugins", "--yes"), ("destroy", "--force"), ("rollback", "--requirements", "x")]
+    "arguments", [("release-plugins", "--yes"), ("destroy", "--force"), ("rollback", "--requirements", "x")]
 )
 def test_an_option_belongs_to_its_verb(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
     ended = run(environ, *arguments)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.preflight import Report, Settings, check
+from infra.preflight import PreflightSettings, Report, check
 from tests.infra.local.codeartifact.support import serve_folder
 from tests.infra.preflight.support import NOWHERE, Shelf
 
@@ -33,13 +33,13 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(shelf: Shelf, root: Path) -> Settings:
+def settings(shelf: Shelf, root: Path) -> PreflightSettings:
     """Check against the index, without the internet."""
-    return Settings("3.0.6", shelf.url, root=root, official_url=NOWHERE)
+    return PreflightSettings("3.0.6", shelf.url, root=root, official_url=NOWHERE)
 
 
 @pytest.fixture
-def checked(root: Path, settings: Settings) -> Callable[..., Report]:
+def checked(root: Path, settings: PreflightSettings) -> Callable[..., Report]:
     """Check a file that begins as the shipped one does."""
 
     def checked(*lines: str, head: str = "-r ${AIRFLOW_HOME}/dags/codeartifact.txt") -> Report:

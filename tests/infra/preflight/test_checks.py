@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.preflight import CannotCheckError, Report, Settings, check
+from infra.preflight import CannotCheckError, PreflightSettings, Report, check
 from tests.infra.preflight.support import wheel
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FOREIGN = "cp312-cp312-macosx_14_0_arm64"
 FITTING = "cp312-cp312-manylinux_2_28_x86_64"
 
 
-def constrain(settings: Settings, *lines: str) -> Settings:
+def constrain(settings: PreflightSettings, *lines: str) -> PreflightSettings:
     """Take these for Airflow's constraints."""
     path = settings.root / "airflow.txt"
     path.write_text("\n".join(["# Airflow's", *lines, ""]))
@@ -69,7 +69,7 @@ def test_the_best_wheel_for_the_image_is_the_one_that_is_weighed(shelf: Shelf, c
 
 @pytest.mark.parametrize(("airflow", "python"), [("2.10.3", "cp311"), ("2.11.2", "cp312"), ("3.3.1", "cp312")])
 def test_the_python_is_that_of_the_airflow_version(
-    shelf: Shelf, root: Path, settings: Settings, airflow: str, python: str
+    shelf: Shelf, root: Path, settings: PreflightSettings, airflow: str, python: str
 ) -> None:
     for each in ("cp311", "cp312"):
         shelf.wheel("tiny", "1.0", tag=f"{each}-{each}-manylinux2014_x86_64")
@@ -111,7 +111,7 @@ def test_without_an_index_the_wheels_in_plugins_are_all_there_is(root: Path, che
 
 
 def test_constraints_of_ones_own_leave_only_what_mwaa_always_applies(
-    shelf: Shelf, root: Path, settings: Settings
+    shelf: Shelf, root: Path, settings: PreflightSettings
 ) -> None:
     for name in ("flask", "tiny"):
         for version in ("1.0", "2.0", "3.0"):
@@ -165,7 +165,7 @@ def test_lines_that_cannot_be_installed_together_are_both_named(shelf: Shelf, ch
     assert "tiny" in sentence
 
 
-def test_an_excluding_constraint_is_named_with_its_line(shelf: Shelf, settings: Settings, root: Path) -> None:
+def test_an_excluding_constraint_is_named_with_its_line(shelf: Shelf, settings: PreflightSettings, root: Path) -> None:
     shelf.wheel("tiny", "1.0")
     shelf.wheel("tiny", "2.0")
     path = root / "requirements.txt"
@@ -183,7 +183,9 @@ def test_an_excluding_constraint_of_ones_own_is_named_with_its_file(shelf: Shelf
     assert f"tiny<2 (line 3 of {root / 'dags' / 'own.txt'})" in sentence
 
 
-def test_a_constraint_that_excludes_what_a_package_needs_is_named(shelf: Shelf, root: Path, settings: Settings) -> None:
+def test_a_constraint_that_excludes_what_a_package_needs_is_named(
+    shelf: Shelf, root: Path, settings: PreflightSettings
+) -> None:
     shelf.wheel("tiny", "1.0", "helper>=2")
     shelf.wheel("helper", "1.0")
     shelf.wheel("helper", "2.0")
@@ -197,7 +199,9 @@ def test_a_constraint_that_excludes_what_a_package_needs_is_named(shelf: Shelf, 
     )
 
 
-def test_a_pinned_version_that_the_index_does_not_have_is_named(shelf: Shelf, root: Path, settings: Settings) -> None:
+def test_a_pinned_version_that_the_index_does_not_have_is_named(
+    shelf: Shelf, root: Path, settings: PreflightSettings
+) -> None:
     shelf.wheel("tiny", "2.0")
     path = root / "requirements.txt"
     path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
@@ -205,7 +209,9 @@ def test_a_pinned_version_that_the_index_does_not_have_is_named(shelf: Shelf, ro
     assert sentence.startswith("tiny==1.0 (line 2 of airflow.txt) allows only a version that the index does not have")
 
 
-def test_a_pre_release_is_not_taken_to_get_around_a_constraint(shelf: Shelf, root: Path, settings: Settings) -> None:
+def test_a_pre_release_is_not_taken_to_get_around_a_constraint(
+    shelf: Shelf, root: Path, settings: PreflightSettings
+) -> None:
     """Pip would not either; uv alone would."""
     shelf.wheel("tiny", "1.0", "helper>=2")
     shelf.wheel("tiny", "2.0a1")
@@ -306,7 +312,9 @@ def test_a_yanked_version_that_a_line_pins_is_named(shelf: Shelf, checked: Check
     assert only(checked("tiny==1.0"), 2) == "tiny 1.0 is yanked (broken): choose another version."
 
 
-def test_a_yanked_version_that_a_constraint_pins_is_noted(shelf: Shelf, root: Path, settings: Settings) -> None:
+def test_a_yanked_version_that_a_constraint_pins_is_noted(
+    shelf: Shelf, root: Path, settings: PreflightSettings
+) -> None:
     shelf.wheel("tiny", "1.0", attributes='data-yanked="broken"')
     path = root / "requirements.txt"
     path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
@@ -330,20 +338,22 @@ def test_what_would_take_longer_than_mwaa_allows_is_named(
 # --- No verdict
 
 
-def test_an_index_that_does_not_answer_gives_no_verdict(root: Path, settings: Settings, checked: Checked) -> None:
+def test_an_index_that_does_not_answer_gives_no_verdict(
+    root: Path, settings: PreflightSettings, checked: Checked
+) -> None:
     checked()
     with pytest.raises(CannotCheckError, match=r"gives no usable answer .*check the network to it"):
         check(root / "requirements" / "requirements.txt", replace(settings, source="http://127.0.0.1:9/simple/"))
 
 
-def test_an_index_that_is_no_url_gives_no_verdict(root: Path, settings: Settings, checked: Checked) -> None:
+def test_an_index_that_is_no_url_gives_no_verdict(root: Path, settings: PreflightSettings, checked: Checked) -> None:
     checked()
     with pytest.raises(CannotCheckError, match="correct or unset PREFLIGHT_INDEX_URL"):
         check(root / "requirements" / "requirements.txt", replace(settings, source="nonsense"))
 
 
 def test_the_password_of_an_index_is_in_no_output(
-    shelf: Shelf, root: Path, settings: Settings, checked: Checked, caplog: pytest.LogCaptureFixture
+    shelf: Shelf, root: Path, settings: PreflightSettings, checked: Checked, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     shelf.wheel("tiny", "1.0")

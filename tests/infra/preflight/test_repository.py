@@ -18,7 +18,7 @@ from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.index import index
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from infra.preflight import CannotCheckError, Repository, Settings, check
+from infra.preflight import CannotCheckError, PreflightSettings, Repository, check
 from tests.infra.local.codeartifact.support import OWNER, serve
 from tests.infra.preflight.support import NOWHERE, wheel
 
@@ -71,7 +71,7 @@ def service(tmp_path: Path, shelf: Shelf) -> Iterator[tuple[Service, str]]:
 
 
 @pytest.fixture
-def settings(service: tuple[Service, str], root: Path) -> Settings:
+def settings(service: tuple[Service, str], root: Path) -> PreflightSettings:
     environ = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(root),
@@ -79,7 +79,9 @@ def settings(service: tuple[Service, str], root: Path) -> Settings:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_ENDPOINT_URL": service[1],
     }
-    return Settings("3.0.6", Repository(Aws("eu-west-1", environ), "data", "python"), root=root, official_url=NOWHERE)
+    return PreflightSettings(
+        "3.0.6", Repository(Aws("eu-west-1", environ), "data", "python"), root=root, official_url=NOWHERE
+    )
 
 
 def requirements(root: Path, *lines: str) -> Path:
@@ -101,7 +103,7 @@ def publish(service: tuple[Service, str], name: str, version: str) -> None:
 
 
 def test_in_house_packages_are_told_from_those_of_upstream(
-    shelf: Shelf, root: Path, service: tuple[Service, str], settings: Settings
+    shelf: Shelf, root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     shelf.wheel("tiny", "1.0")
     publish(service, "our_own", "2.0")
@@ -113,7 +115,11 @@ def test_in_house_packages_are_told_from_those_of_upstream(
 
 
 def test_the_token_is_in_no_process_list_no_file_and_no_output(
-    shelf: Shelf, root: Path, service: tuple[Service, str], settings: Settings, capfd: pytest.CaptureFixture[str]
+    shelf: Shelf,
+    root: Path,
+    service: tuple[Service, str],
+    settings: PreflightSettings,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     shelf.wheel("tiny", "1.0")
     report = check(requirements(root, "tiny", "gone"), settings)
@@ -129,7 +135,7 @@ def test_the_token_is_in_no_process_list_no_file_and_no_output(
 
 
 def test_a_check_leaves_the_repository_as_it_was_but_for_what_upstream_gave(
-    shelf: Shelf, root: Path, service: tuple[Service, str], settings: Settings
+    shelf: Shelf, root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     shelf.wheel("tiny", "1.0")
     check(requirements(root, "tiny"), settings)
@@ -138,7 +144,7 @@ def test_a_check_leaves_the_repository_as_it_was_but_for_what_upstream_gave(
 
 
 def test_where_origins_may_not_be_read_the_check_goes_on_and_says_so(
-    shelf: Shelf, root: Path, service: tuple[Service, str], settings: Settings
+    shelf: Shelf, root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     shelf.wheel("tiny", "1.0")
     service[0].refused = frozenset({"/v1/packages"})
@@ -148,7 +154,7 @@ def test_where_origins_may_not_be_read_the_check_goes_on_and_says_so(
 
 
 def test_a_repository_that_is_not_there_gives_no_verdict(
-    root: Path, service: tuple[Service, str], settings: Settings
+    root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     service[0].state.delete_repository("data", "python")
     with pytest.raises(CannotCheckError, match="The repository python of the domain data does not exist: run `make d"):
@@ -156,7 +162,7 @@ def test_a_repository_that_is_not_there_gives_no_verdict(
 
 
 def test_credentials_that_may_not_mint_give_no_verdict(
-    root: Path, service: tuple[Service, str], settings: Settings
+    root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     service[0].refused = frozenset({"/v1/authorization-token"})
     with pytest.raises(CannotCheckError, match="AWS denied GetAuthorizationToken") as raised:

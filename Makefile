@@ -1,8 +1,8 @@
-# Every verb of the project; `make help` lists them.
+# All verbs of the project; `make help` lists them.
 
 AIRFLOW_VERSION ?= 3.3.1
 REQUIREMENTS ?= requirements/requirements.txt
-# The first Python that is new enough; the environments are made with it.
+# The first Python on PATH that is new enough; .venv is created with it.
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11 python3.13,\
 	$(shell $(python) -c 'import sys; print("$(python)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
 
@@ -14,78 +14,78 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release release-requirements release-plugins rollback destroy lock clean
+.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate generate check format build preflight deploy publish status refresh release release-requirements release-plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: path tools ## Install the tools and Airflow below this folder; the other verbs do what they need of it
+setup: path tools ## Install the tools and Airflow in this folder; the other verbs do the part that they need
 	@$(RUN) infra.setup airflow $(AIRFLOW_VERSION)
 
 tools: .venv/bin/uv
 	@$(RUN) infra.setup tools
 
-# Containers run below this folder, and their requirements.txt names files as ${AIRFLOW_HOME}/…
+# The local containers are in this folder, and their requirements.txt names files as ${AIRFLOW_HOME}/…
 path:
 	@case "$(CURDIR)" in *[[:space:]]*) \
-		echo "The path of this folder holds a space ($(CURDIR)), and pip cannot follow such a path from a requirements" \
-			"file: move the folder to where no name on the way holds one" >&2; exit 1;; esac
+		echo "The path of this folder contains a space ($(CURDIR)), and pip cannot follow such a path from a" \
+			"requirements file: move the folder to a path without spaces" >&2; exit 1;; esac
 
 .venv/bin/uv:
-	@test -w . || { echo "This folder cannot be written ($(CURDIR)): copy it to where you may write, or become its owner" >&2; exit 1; }
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or name it (make PYTHON=/path/to/python3.11 …)" >&2; exit 1; }
-	@echo "setup: making .venv with $(PYTHON)"
+	@test -w . || { echo "This folder is not writable ($(CURDIR)): copy it to a folder that you may write to, or change its owner" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or give its path (make PYTHON=/path/to/python3.11 …)" >&2; exit 1; }
+	@echo "setup: creating .venv with $(PYTHON)"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements/dev.txt)" || \
-		{ echo "Could not install uv, see above; if no index answered, check the one that pip is set up with (pip config list)" >&2; exit 1; }
+		{ echo "Could not install uv, see above; if no index answered, check the index that pip uses (pip config list)" >&2; exit 1; }
 
-local: setup ## Run all of it on this machine: stacks, Lambda, Airflow; stay until Ctrl-C
+local: setup ## Run everything on this machine: stacks, Lambda, Airflow; until Ctrl-C
 	@$(RUN) infra.local
 
-demo: setup ## Prove the main job on this machine, step by step, and end
+demo: setup ## Prove the main function on this machine, step by step
 	@$(RUN) infra.local demo
 
-demo-celery: setup ## The demo with Celery over SQS, on PostgreSQL, as MWAA runs tasks (needs PostgreSQL's programs)
+demo-celery: setup ## Run the demo with Celery over SQS and PostgreSQL, as MWAA runs tasks (needs PostgreSQL installed)
 	@LOCAL_EXECUTOR=celery $(RUN) infra.local demo
 
-acceptance: tools ## Prove the project on real AWS under a temporary name, for about 1.30 USD; asks first (YES=1: does not)
+acceptance: tools ## Prove the project on real AWS under a temporary name, for about 1.30 USD; asks first (YES=1: does not ask)
 	@$(RUN) infra.acceptance $(if $(YES),--yes)
 
-acceptance-local: setup ## Take the steps of the acceptance on this machine
+acceptance-local: setup ## Run the steps of the acceptance on this machine
 	@$(RUN) infra.local acceptance
 
-demo-releases: setup ## Prove requirements, plugins and rollback on this machine, step by step, and end
+demo-releases: setup ## Prove the releases and rollback on this machine, step by step
 	@$(RUN) infra.local releases
 
-test: setup ## Run the tests, the demo among them (TESTARGS='-k faults': some of them)
+test: setup ## Run the tests, the demo included (TESTARGS='-k faults': some of them)
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-airflow test-tools
 
-# What takes its time is marked so, and left to this.
-test-long: setup ## Run the tests that `make test` has no time for
+# Slow tests have the marker `long`.
+test-long: setup ## Run the slow tests, which `make test` skips
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-airflow test-tools WHICH=long
 
-# Pytest's status 5 says that TESTARGS selects no test here: there may be some in the other half.
 WHICH := not long
-test-tools:
-	$(RUN) pytest tests --ignore=tests/airflow --ignore=tests/browser -m "$(WHICH)" $(XDIST) $(TESTARGS) \
-		$(if $(TESTARGS),|| test $$? -eq 5)
+# pytest exits with 5 if TESTARGS selects no test in this half; the other half may have some.
+OR_NONE := $(if $(TESTARGS),|| test $$? -eq 5)
 
-test-airflow:
-	$(AIRFLOW) -m pytest tests/airflow -m "$(WHICH)" -o filterwarnings=default $(TESTARGS) \
-		$(if $(TESTARGS),|| test $$? -eq 5)
+test-tools: ## Run the half of the tests that needs no Airflow; run `make setup` first
+	$(RUN) pytest tests --ignore=tests/airflow --ignore=tests/browser -m "$(WHICH)" $(XDIST) $(TESTARGS) $(OR_NONE)
 
-# What is in WITHOUT is tested elsewhere: `make test` and `make test-long` have one of the versions.
-test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.3.1: but this one)
+test-airflow: ## Run the tests on AIRFLOW_VERSION; run `make setup` first
+	$(AIRFLOW) -m pytest tests/airflow -m "$(WHICH)" -o filterwarnings=default $(TESTARGS) $(OR_NONE)
+
+# WITHOUT names versions that are tested elsewhere: `make test` and `make test-long` test one of them.
+test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.3.1: except this one)
 	@$(RUN) infra.lab.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
 
-# The default version, one of Airflow 2, and the one whose navigation has no pages of plugins.
+# The default version, one Airflow 2, and the version whose navigation shows no plugin pages.
 BROWSER_VERSIONS := 3.3.1 2.10.3 3.0.6
 
-test-browser: path tools ## Look at the status page with Chromium on three versions (SCREENSHOTS=folder: keep the pictures)
+test-browser: path tools ## Test the status page with Chromium on three versions (SCREENSHOTS=folder: keep the pictures)
 	@for version in $(BROWSER_VERSIONS); do \
 		$(RUN) infra.setup airflow $$version && AIRFLOW_VERSION=$$version $(RUN) pytest tests/browser || exit 1; done
 
-screenshots: path tools ## Take the pictures in docs/ anew
+screenshots: path tools ## Retake the pictures in docs/
 	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.3.1
 
 bench: path tools ## Measure what the plugin and the refresh DAG cost Airflow, on every version
@@ -94,11 +94,11 @@ bench: path tools ## Measure what the plugin and the refresh DAG cost Airflow, o
 simulate: tools ## Simulate years of operation, and draw the picture in docs/
 	@$(RUN) infra.lab.simulation
 
-docs: tools ## Write docs/faults.md and docs/simulation.svg anew
+generate: tools ## Write docs/faults.md and docs/simulation.svg again
 	@$(RUN) tests.faults
 	@$(RUN) infra.lab.simulation
 
-mutate: setup ## Remove everything from the templates, one thing at a time: does a check notice? (SAMPLE=12: some of it)
+mutate: setup ## Remove each element from the templates in turn: does a check notice? (SAMPLE=12: 12 of them)
 	@$(RUN) infra.lab.mutation --sample $(or $(SAMPLE),0) --only "$(ONLY)"
 
 check: setup ## Check style, types and templates
@@ -110,29 +110,29 @@ check: setup ## Check style, types and templates
 	.venv/bin/zizmor --offline --quiet --min-severity medium .github/workflows
 	.venv/bin/cfn-lint --non-zero-exit-code informational --include-checks I -- infra/cloudformation/*.yaml
 
-format: tools ## Put the code into its one format
+format: tools ## Format the code
 	$(RUN) ruff check --fix $(CODE)
 	$(RUN) ruff format $(CODE)
 
-build: tools ## Build build/plugins.zip and build/refresher.zip, the same bytes everywhere
+build: tools ## Build build/plugins.zip and build/refresher.zip; the same sources give the same bytes
 	@$(RUN) infra.build
 
-preflight: tools ## Check in seconds what pip would do with REQUIREMENTS on the containers
+preflight: tools ## Check in seconds what pip would do with REQUIREMENTS in the containers
 	@$(RUN) infra.preflight $(REQUIREMENTS)
 
-deploy: tools ## Deploy to AWS what .env describes; safe to repeat
+deploy: tools ## Deploy the environment that .env describes to AWS; safe to repeat
 	@$(RUN) infra.deploy deploy --requirements $(REQUIREMENTS)
 
 publish: tools ## Publish an in-house package (DIST=path of a wheel, an sdist or a source tree)
 	@$(RUN) infra.publish "$(DIST)"
 
-status: tools ## Tell how the stacks, the environment and the index-url are
+status: tools ## Show the state of the stacks, the environment and the index-url
 	@$(RUN) infra.deploy status
 
-refresh: tools ## Let the Lambda refresh the index-url now, if it is due
+refresh: tools ## Run the Lambda refresher now; it refreshes the index-url if it is due
 	@$(RUN) infra.deploy refresh
 
-release: tools ## Check, upload and set all that is new, and tell what pip made of it (FORCE=1: unchecked)
+release: tools ## Check, upload and set all changed files, and report pip's result (FORCE=1: skip the check)
 	@$(RUN) infra.deploy release --requirements $(REQUIREMENTS) $(if $(FORCE),--force) $(if $(IF_DEPLOYED),--if-deployed)
 
 release-requirements: tools ## Release requirements.txt only (FORCE=1: skip the check)
@@ -141,27 +141,34 @@ release-requirements: tools ## Release requirements.txt only (FORCE=1: skip the 
 release-plugins: tools ## Release plugins.zip and the Lambda's copy of its code only
 	@$(RUN) infra.deploy release-plugins
 
-rollback: tools ## Set the last release again that worked; once more: the one before it that did
+rollback: tools ## Set the last release that worked again; repeated: the one before it
 	@$(RUN) infra.deploy rollback
 
-destroy: tools ## Delete all that deploy made, after asking (YES=1: without)
+destroy: tools ## Delete everything that deploy created, after asking (YES=1: without asking)
 	@$(RUN) infra.deploy destroy $(if $(YES),--yes)
 
-# MWAA_CONSTRAINTS names a folder with VERSION/*constraints.txt, taken from MWAA's public image sources.
-LOCKED := $(if $(MWAA_CONSTRAINTS),$(if $(filter file,$(origin AIRFLOW_VERSION)),$(notdir $(wildcard $(MWAA_CONSTRAINTS)/*)),$(AIRFLOW_VERSION)))
+# MWAA_CONSTRAINTS names a folder with VERSION/*constraints.txt, copied from MWAA's public image sources.
+# `make lock` pins all versions in it, or only AIRFLOW_VERSION if the user sets one.
+ifdef MWAA_CONSTRAINTS
+ifeq ($(origin AIRFLOW_VERSION),file)
+LOCKED := $(notdir $(wildcard $(MWAA_CONSTRAINTS)/*))
+else
+LOCKED := $(AIRFLOW_VERSION)
+endif
+endif
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
-lock: tools $(LOCKED:%=lock-%) ## Pin all requirements anew, or AIRFLOW_VERSION's (needs MWAA_CONSTRAINTS)
-	@test -n "$(LOCKED)" || { echo "MWAA_CONSTRAINTS is not set: name a folder with VERSION/*constraints.txt" >&2; exit 1; }
+lock: tools $(LOCKED:%=lock-%) ## Pin all requirements again, or AIRFLOW_VERSION's only (needs MWAA_CONSTRAINTS)
+	@test -n "$(LOCKED)" || { echo "MWAA_CONSTRAINTS is not set: set it to a folder with VERSION/*constraints.txt" >&2; exit 1; }
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
 
-# numpy left Python 3.11 before Airflow did: there the image's pin cannot hold.
+# numpy dropped Python 3.11 before Airflow did, so the image's pin cannot apply there.
 lock-%: tools
 	@mkdir -p build
 	sed -E 's/^numpy==.*/&; python_version >= "3.12"/' $(MWAA_CONSTRAINTS)/$*/*constraints.txt >build/constraints-$*.txt
 	echo numpy | $(COMPILE) --constraints build/constraints-$*.txt requirements/airflow-test.in - \
 		--output-file requirements/constraints-$*.txt
 
-clean: ## Remove everything that was built or installed below this folder
+clean: ## Remove everything that was built or installed in this folder
 	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Write docs/faults.md from the rows that the tests run: `make docs`."""
+"""Write docs/faults.md from the rows that the tests run: `make generate`."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_after_a_fault_the_file_holds(scene: Scene, row: Row, caplog: pytest.Log
 
 
 def test_the_page_says_what_the_rows_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "docs/faults.md is out of date: run make docs"
+    assert PAGE.read_text(encoding="utf-8") == page(), "docs/faults.md is out of date: run make generate"
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:

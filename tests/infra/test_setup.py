@@ -158,7 +158,7 @@ def test_a_folder_whose_path_holds_a_space_is_refused_before_anything_is_install
     shutil.copy(ROOT / "Makefile", folder)
     ended = make(folder, verb)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"The path of this folder holds a space ({folder}), and pip cannot ")
+    assert ended.stderr.startswith(f"The path of this folder contains a space ({folder}), and pip cannot ")
     assert not (folder / ".venv").exists()
 
 
@@ -172,4 +172,4 @@ def test_a_folder_that_cannot_be_written_is_refused_with_the_fix() -> None:
         folder.chmod(0o700)
         shutil.rmtree(folder)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"This folder cannot be written ({folder}): copy it to where you may write")
+    assert ended.stderr.startswith(f"This folder is not writable ({folder}): copy it to a folder that you may write to")

@@ -72,7 +72,7 @@ def trouble_with(files: list[DistributionPackage], container: Container, *, exac
         return None
     if any(file.package_type == "sdist" for file in live):
         sentence = (
-            "is there as source only, which the container would have to build: publish a wheel of it to the "
+            "is available as source only, which the container would have to build: publish a wheel of it to the "
             "repository, or choose a version that has one"
         )
         return Trouble(sentence, source_only=True)

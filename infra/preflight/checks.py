@@ -19,6 +19,7 @@ from infra.preflight.repository import open_repository
 from infra.preflight.requirements_file import RequirementsFile, read
 from infra.preflight.resolver import Package, Resolved, Resolver, Unsolvable
 from infra.preflight.settings import Repository
+from infra.preflight.source_only import built_from_source, line_that_brings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,26 +82,26 @@ def _resolve(report: Report, found: RequirementsFile, constraints: Constraints, 
     ]
     airflow = constraints.pins if found.airflow_constraints else constraints.essential
     diagnosis = Diagnosis(resolver, found.requirements, [*own, *airflow], _image(found, resolver.container))
-    result = diagnosis.resolve(diagnosis.lines, diagnosis.pins)
+    result = diagnosis.resolve(diagnosis.lines)
     if isinstance(result, Unsolvable):
         report.problems += diagnosis.explain(result)
         return
     report.rows = [Row(package, "") for package in _sized(result, resolver.index) if package.name != AIRFLOW]
-    report.problems += diagnosis.built_from_source(result)
+    report.problems += built_from_source(diagnosis, result)
     problems, notes = hashes.judge(found, [row.package for row in report.rows], resolver.index, resolver.container)
     report.problems += problems
     report.notes += notes
     for name, reason in result.yanked.items():
         version = result.packages[name].version
         withdrawn = f"{name} {version} is yanked ({reason})"
-        if name in diagnosis.by_name and not any(pin.name == name for pin in diagnosis.pins):
-            line = diagnosis.line_that_brings(name)
+        if name in diagnosis.by_name and not diagnosis.pins_of(name):
+            line = line_that_brings(diagnosis, name)
             report.problems.append(line.problem(f"{withdrawn}: choose another version."))
         else:
             report.notes.append(f"{withdrawn}, but pinned by a constraint or by what needs it, so pip takes it.")
     if sentence := too_large(report):
         heaviest = max(report.rows, key=lambda row: row.package.size or 0).package.name
-        report.problems.append(diagnosis.line_that_brings(heaviest).problem(sentence))
+        report.problems.append(line_that_brings(diagnosis, heaviest).problem(sentence))
 
 
 def _image(found: RequirementsFile, container: Container) -> tuple[tuple[str, Version], ...]:

@@ -132,19 +132,29 @@ class Resolver:
         return result if chosen & set(finals) else other
 
     def attempt(
-        self, requirements: list[str], constraints: list[str], stubs: Sequence[Stub] = ()
+        self,
+        requirements: list[str],
+        constraints: list[str],
+        stubs: Sequence[Stub] = (),
+        seconds: float = _TIMEOUT_SECONDS,
     ) -> Resolved | Unsolvable:
-        """Resolve requirements with final versions, and the pre-releases that they name; quicker where that fails.
+        """Resolve requirements by one run of uv, with final versions and the pre-releases that the lines name.
 
         :param requirements: lines.
         :param constraints: lines.
         :param stubs: as for resolve.
-        :raises CannotCheckError: if uv fails to find out.
+        :param seconds: after which uv is stopped (default: 540).
+        :raises CannotCheckError: if uv fails or takes longer.
         """
-        return self._run(requirements, constraints, stubs, "allow" if self.pre else "explicit")
+        return self._run(requirements, constraints, stubs, "allow" if self.pre else "explicit", seconds)
 
     def _run(
-        self, requirements: list[str], constraints: list[str], stubs: Sequence[Stub], prerelease: str
+        self,
+        requirements: list[str],
+        constraints: list[str],
+        stubs: Sequence[Stub],
+        prerelease: str,
+        seconds: float = _TIMEOUT_SECONDS,
     ) -> Resolved | Unsolvable:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -169,12 +179,12 @@ class Resolver:
                     env=self._environ(),
                     capture_output=True,
                     encoding="utf-8",
-                    timeout=_TIMEOUT_SECONDS,
+                    timeout=seconds,
                     check=False,
                 )
             except subprocess.TimeoutExpired:
                 raise CannotCheckError(
-                    f"The resolver found no end within {_TIMEOUT_SECONDS} s: pin more of the requirements."
+                    f"uv did not finish within {seconds:.0f} s: pin more requirements, so that it has fewer to try."
                 ) from None
             return self._result(ended, set(stubs))
 

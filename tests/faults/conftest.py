@@ -7,19 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.support import Scene
-from tests.plugins.mwaa_codeartifact.conftest import (
-    _no_settings_of_this_machine,
-    aws,
-    bucket,
-    clients,
-    clock,
-    closed_port,
-    s3,
-    s3_app,
-    session,
-    target,
-    unversioned_bucket,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,28 +17,19 @@ if TYPE_CHECKING:
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
 
-__all__ = [
-    "_no_settings_of_this_machine",
-    "aws",
-    "bucket",
-    "clients",
-    "clock",
-    "closed_port",
-    "s3",
-    "s3_app",
-    "session",
-    "target",
-    "unversioned_bucket",
-]
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(no_aws_settings: None) -> None:
+    pass
 
 
 @pytest.fixture
 def scene(
-    aws: Aws,
+    recorded_aws: Aws,
     bucket: Bucket,
     target: Target,
     clients: Clients,
-    session: boto3.Session,
+    local_session: boto3.Session,
     closed_port: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Scene]:
@@ -59,6 +37,6 @@ def scene(
     short_sleep = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 20))
     monkeypatch.setattr("botocore.endpoint.time", short_sleep)
     monkeypatch.setattr("mwaa_codeartifact.core.connections._RETRIES.backoff_factor", 0.01)
-    scene = Scene(aws, bucket, target, clients, session, closed_port, monkeypatch)
+    scene = Scene(recorded_aws, bucket, target, clients, local_session, closed_port, monkeypatch)
     yield scene
     scene.close()

@@ -175,7 +175,7 @@ def _disturb(aws: Aws) -> None:
 
 
 def test_threads_publish_one_version_a_round(
-    aws: Aws, bucket: S3Bucket, target: Target, clients: Clients, clock: Clock
+    recorded_aws: Aws, bucket: S3Bucket, target: Target, clients: Clients, clock: Clock
 ) -> None:
     def run(_: int) -> str:
         return refresh(target, refresher="dag", min_remaining=timedelta(hours=8), clients=clients, now=clock).state
@@ -183,21 +183,23 @@ def test_threads_publish_one_version_a_round(
     states: list[str] = []
     with ThreadPoolExecutor(REFRESHERS) as pool:
         for clock.time in ROUNDS:
-            _disturb(aws)
+            _disturb(recorded_aws)
             states += pool.map(run, range(REFRESHERS))
     _assert_one_version_a_round(bucket, states)
 
 
-def test_processes_publish_one_version_a_round(aws: Aws, bucket: S3Bucket, target: Target, clock: Clock) -> None:
+def test_processes_publish_one_version_a_round(
+    recorded_aws: Aws, bucket: S3Bucket, target: Target, clock: Clock
+) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, states = context.Barrier(REFRESHERS + 1), context.Queue()
-    arguments = (target, aws.url, ROUNDS, barrier, states)
+    arguments = (target, recorded_aws.url, ROUNDS, barrier, states)
     processes = [context.Process(target=take_part, args=arguments, daemon=True) for _ in range(REFRESHERS)]
     for process in processes:
         process.start()
     try:
         for clock.time in ROUNDS:
-            _disturb(aws)
+            _disturb(recorded_aws)
             barrier.wait(60)
             barrier.wait(60)
         seen = [states.get(timeout=10) for _ in range(REFRESHERS * len(ROUNDS))]

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
-from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -25,6 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from infra.local.codeartifact.store import CALLER
+from infra.local.moto import conditional_writes
 from infra.local.moto.policy import Question, decide
 from infra.local.moto.requested import question_of, service_of
 
@@ -125,7 +124,6 @@ class Iam:
 
     def __init__(self, administrator: str, region: str) -> None:
         self.calls: set[Call] = set()
-        self._writing = threading.Lock()
         policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
         _IAM.create_user(region, administrator)
         _IAM.put_user_policy(administrator, "everything", policy)
@@ -160,8 +158,7 @@ class Iam:
             if not caller.may(action, resource, context):
                 return caller.refused(action).response(request)(environ, start_response)
             environ["wsgi.input"].seek(0)  # the form has been read to learn the action
-            # S3 decides a conditional write at one moment; moto looks first and writes later.
-            with self._writing if action == "s3:PutObject" else nullcontext():
+            with conditional_writes.one_at_a_time(writes=action == "s3:PutObject"):
                 response: Response = Response.from_app(app, environ)
             # S3 tells only those who may list a bucket that an object is not in it.
             hidden = response.status_code == HTTPStatus.NOT_FOUND and action.startswith("s3:GetObject")

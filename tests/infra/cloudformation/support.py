@@ -55,11 +55,13 @@ class Stack:
     """Evaluate a template with parameters: what is left are the resources that CloudFormation would make.
 
     :param stack: which template.
+    :param region: where the stack is.
     :param parameters: values; defaults need not be given.
     """
 
-    def __init__(self, stack: str, **parameters: str) -> None:
+    def __init__(self, stack: str, region: str = REGION, **parameters: str) -> None:
         template = expand(stack, parameters)
+        self._pseudo = PSEUDO | {"AWS::Region": region}
         self._values: dict[str, Any] = {
             name: given.split(",") if parameter["Type"] == "CommaDelimitedList" else given
             for name, parameter in template["Parameters"].items()
@@ -103,7 +105,7 @@ class Stack:
     def _call(self, function: str, argument: Any, node: dict[str, Any]) -> Any:  # noqa: C901, PLR0911  (a table of functions)
         match function:
             case "Ref":
-                return (PSEUDO | self._values).get(argument, node)
+                return (self._pseudo | self._values).get(argument, node)
             case "Condition":
                 return self._resolve(self._conditions[argument])
             case "Fn::If":
@@ -129,7 +131,7 @@ class Stack:
         return {function: arguments}
 
     def _substitute(self, text: str) -> str:
-        for name, value in (PSEUDO | self._values).items():
+        for name, value in (self._pseudo | self._values).items():
             text = text.replace("${" + name + "}", str(value))
         return text
 

@@ -9,7 +9,6 @@ import pytest
 from infra import ROOT
 from infra.build import build
 from tests.infra.refresher.support import CloudFormation, Function, cloudformation, settings_for
-from tests.plugins.mwaa_codeartifact.conftest import aws, bucket, s3, s3_app, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,12 +16,15 @@ if TYPE_CHECKING:
 
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
 
-__all__ = ["aws", "bucket", "s3", "s3_app", "session"]
+
+@pytest.fixture
+def aws(recorded_aws: Aws) -> Aws:
+    return recorded_aws
 
 
 @pytest.fixture
 def clock() -> Callable[[], datetime]:
-    """Let CodeArtifact go by the real clock, as the function does."""
+    """Return the real clock for CodeArtifact: the function uses it too."""
     return lambda: datetime.now(UTC)
 
 
@@ -42,7 +44,7 @@ def function(refresher_zip: Path, aws: Aws, bucket: Bucket, tmp_path: Path) -> F
     folder = tmp_path / "function"
     with zipfile.ZipFile(refresher_zip) as package:
         package.extractall(folder)
-    return Function(folder, aws, settings_for(bucket.uri))
+    return Function(folder, aws, settings_for(bucket.name))
 
 
 @pytest.fixture

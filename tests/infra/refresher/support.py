@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from infra.local.moto import lambda_process, lambda_runtime
+from tests.infra.cloudformation.support import Stack
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, assert_no_token
 
 if TYPE_CHECKING:
@@ -84,17 +85,12 @@ class Function:
         return Invocation(failed, result, metrics, process.stderr)
 
 
-def settings_for(destination: str) -> dict[str, str]:
-    """Give the settings as the template sets them."""
-    return {
-        "CODEARTIFACT_DOMAIN": DOMAIN,
-        "CODEARTIFACT_DOMAIN_OWNER": OWNER,
-        "CODEARTIFACT_REPOSITORY": REPOSITORY,
-        "CODEARTIFACT_REGION": REGION,
-        "CODEARTIFACT_DESTINATION": destination,
-        "CODEARTIFACT_MIN_REMAINING_HOURS": "9",
-        "ENVIRONMENT_NAME": "test",
-    }
+def settings_for(bucket: str) -> dict[str, str]:
+    """Return the function's environment variables as the template sets them for this bucket and the tests' domain."""
+    names = {"EnvironmentName": "test", "DomainName": DOMAIN, "DomainOwner": OWNER, "RepositoryName": REPOSITORY}
+    stack = Stack("refresher", REGION, BucketName=bucket, **names)
+    variables: dict[str, str] = stack.resources["Refresher"]["Properties"]["Environment"]["Variables"]
+    return variables
 
 
 @dataclass

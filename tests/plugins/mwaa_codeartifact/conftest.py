@@ -1,109 +1,18 @@
 from __future__ import annotations
 
-import socket
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto.moto_server.werkzeug_app import create_backend_app
-
-from infra.cli.pip_settings import PipSettings
-from infra.local.codeartifact.store import CodeArtifact
-from infra.local.codeartifact.upstream import Upstream
-from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients
-from mwaa_codeartifact.core.target import Target
-from tests.plugins.mwaa_codeartifact.core.support import (
-    DOMAIN,
-    OWNER,
-    REGION,
-    REPOSITORY,
-    Aws,
-    Bucket,
-    Clock,
-    make_bucket,
-    no_settings_of_this_machine,
-    s3_client,
-    serve,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from _typeshed.wsgi import WSGIApplication
-    from types_boto3_s3 import S3Client
+    from tests.plugins.mwaa_codeartifact.core.support import Aws
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_this_machine() -> Iterator[None]:
-    with no_settings_of_this_machine():
-        yield
-
-
-@pytest.fixture(scope="session")
-def session() -> boto3.Session:
-    return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
-
-
-@pytest.fixture(scope="session")
-def s3_app() -> WSGIApplication:
-    app: WSGIApplication = create_backend_app("s3")
-    return app
-
-
-@pytest.fixture(scope="session")
-def s3(session: boto3.Session, s3_app: WSGIApplication) -> Iterator[S3Client]:
-    with s3_client(session, s3_app) as client:
-        yield client
+def _no_settings_of_this_machine(no_aws_settings: None) -> None:
+    pass
 
 
 @pytest.fixture
-def bucket(s3: S3Client) -> Bucket:
-    return make_bucket(s3)
-
-
-@pytest.fixture
-def unversioned_bucket(s3: S3Client) -> Bucket:
-    return make_bucket(s3, versioned=False)
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """Give a port on which nobody listens, held so that nobody else takes it."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def aws(clock: Clock, s3_app: WSGIApplication, tmp_path: Path) -> Iterator[Aws]:
-    """Serve the target's repository, the same of another domain, and S3."""
-    state = CodeArtifact(now=clock, packages_dir=tmp_path / "packages")
-    for domain in (DOMAIN, "other"):
-        state.create_domain(domain, OWNER, REGION)
-        state.create_repository(domain, REPOSITORY)
-    # No repository has an external connection: the public index is never asked.
-    with Upstream(PipSettings("http://127.0.0.1:9/simple/")) as upstream:
-        aws = Aws(state, upstream, s3_app)
-        with serve(aws) as aws.url:
-            yield aws
-
-
-@pytest.fixture
-def clients(session: boto3.Session, aws: Aws) -> Iterator[Clients]:
-    with (
-        closing(session.client("codeartifact", endpoint_url=aws.url, config=CLIENT_CONFIG)) as codeartifact,
-        closing(session.client("s3", endpoint_url=aws.url, config=CLIENT_CONFIG)) as s3,
-    ):
-        yield Clients(codeartifact, s3)
-
-
-@pytest.fixture
-def target(bucket: Bucket) -> Target:
-    return Target(domain=DOMAIN, domain_owner=OWNER, repository=REPOSITORY, region=REGION, destination=bucket.uri)
+def aws(recorded_aws: Aws) -> Aws:
+    return recorded_aws

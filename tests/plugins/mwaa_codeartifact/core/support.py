@@ -10,7 +10,7 @@ import threading
 import traceback
 import uuid
 from collections import defaultdict, deque
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.index import index
+from infra.local.moto.conditional_writes import one_at_a_time
 from mwaa_codeartifact.core.codeartifact import _WRONG_TOKEN
 
 if TYPE_CHECKING:
@@ -146,7 +147,6 @@ class Aws:
         self.url = ""
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._s3 = s3_app
-        self._put_lock = threading.Lock()
         self._control_plane = control_plane(state, lambda: self.url)
         self._index = index(state, upstream)
 
@@ -173,8 +173,7 @@ class Aws:
         self.seen.append(Seen(step, request.path, request.args.to_dict(), dict(request.headers), body))
 
         def forward() -> Response:
-            # S3 decides a conditional write at one moment; moto looks first and writes later.
-            with self._put_lock if step == "put" else nullcontext():
+            with one_at_a_time(writes=step == "put"):
                 return Response.from_app(app, environ)
 
         faults = self._faults[step]

@@ -154,12 +154,12 @@ def test_expired_credentials_are_told_to_the_reader_of_a_bare_400_to_the_head(
 
 
 def test_aws_out_of_reach_names_the_vpc_endpoint(
-    target: Target, session: boto3.Session, closed_port: int, clock: Clock
+    target: Target, local_session: boto3.Session, closed_port: int, clock: Clock
 ) -> None:
     url = f"http://127.0.0.1:{closed_port}"
     with (
-        closing(session.client("codeartifact", endpoint_url=url, config=ONE_TRY)) as codeartifact,
-        closing(session.client("s3", endpoint_url=url, config=ONE_TRY)) as s3,
+        closing(local_session.client("codeartifact", endpoint_url=url, config=ONE_TRY)) as codeartifact,
+        closing(local_session.client("s3", endpoint_url=url, config=ONE_TRY)) as s3,
     ):
         error = _failure(target, Clients(codeartifact, s3), clock)
     assert "AWS could not be reached: check the VPC endpoint of the service and the region" in str(error)

@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)
 RUN := .venv/bin/python -m
 AIRFLOW := .local/airflow-$(AIRFLOW_VERSION)/bin/python
-CODE := plugins dags infra tests
+CODE := plugins dags infra examples tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -104,8 +104,8 @@ mutate: setup ## Remove everything from the templates, one thing at a time: does
 check: setup ## Check style, types and templates
 	$(RUN) ruff check $(CODE)
 	$(RUN) ruff format --check $(CODE)
-	$(RUN) mypy --python-executable $(AIRFLOW) plugins dags tests/airflow
-	$(RUN) mypy infra tests --exclude tests/airflow
+	$(RUN) mypy --python-executable $(AIRFLOW) plugins dags examples/dags tests/airflow
+	$(RUN) mypy infra examples tests --exclude '(tests/airflow|examples/dags)/'
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	.venv/bin/zizmor --offline --quiet --min-severity medium .github/workflows
 	.venv/bin/cfn-lint --non-zero-exit-code informational --include-checks I -- infra/cloudformation/*.yaml

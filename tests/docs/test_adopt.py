@@ -60,11 +60,15 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_refresher_stack_writes_the_line_into_a_bucket_that_was_there(server: Server, project: Path) -> None:
+def test_the_refresher_stack_replaces_the_line_of_the_cdk_sample_in_a_bucket_that_was_there(
+    server: Server, project: Path
+) -> None:
     bucket = f"theirs-{uuid.uuid4().hex[:8]}"
     s3 = server.client("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    by_the_sample = b"--index-url https://aws:old@example.org/simple/"  # without metadata
+    s3.put_object(Bucket=bucket, Key="dags/codeartifact.txt", Body=by_the_sample)
     given = {**server.environ, "ENVIRONMENT": f"e-{bucket}", "BUCKET": bucket}
     printed = run("refresher.sh", project, **given)
     metadata = json.loads(printed[printed.rindex("{") :])

@@ -107,7 +107,10 @@ check: setup ## Check style, types and templates
 	$(RUN) mypy --python-executable $(AIRFLOW) plugins dags examples/dags tests/airflow
 	$(RUN) mypy infra examples tests --exclude '(tests/airflow|examples/dags)/'
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	.venv/bin/zizmor --offline --quiet --min-severity medium .github/workflows
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv/bin/zizmor --offline --quiet --min-severity medium .github
 	.venv/bin/cfn-lint --non-zero-exit-code informational --include-checks I -- infra/cloudformation/*.yaml
 
 format: tools ## Put the code into its one format

@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)
 RUN := .venv/bin/python -m
 AIRFLOW := .local/airflow-$(AIRFLOW_VERSION)/bin/python
-CODE := plugins dags infra tests
+CODE := plugins dags infra examples tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -104,10 +104,13 @@ mutate: setup ## Remove each element from the templates in turn: does a check no
 check: setup ## Check style, types and templates
 	$(RUN) ruff check $(CODE)
 	$(RUN) ruff format --check $(CODE)
-	$(RUN) mypy --python-executable $(AIRFLOW) plugins dags tests/airflow
-	$(RUN) mypy infra tests --exclude tests/airflow
+	$(RUN) mypy --python-executable $(AIRFLOW) plugins dags examples/dags tests/airflow
+	$(RUN) mypy infra examples tests --exclude '(tests/airflow|examples/dags)/'
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	.venv/bin/zizmor --offline --quiet --min-severity medium .github/workflows
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv/bin/zizmor --offline --quiet --min-severity medium .github
 	.venv/bin/cfn-lint --non-zero-exit-code informational --include-checks I -- infra/cloudformation/*.yaml
 
 format: tools ## Format the code

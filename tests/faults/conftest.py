@@ -11,9 +11,9 @@ from tests.plugins.mwaa_codeartifact.conftest import (
     _no_settings_of_this_machine,
     aws,
     bucket,
-    clients,
     clock,
     closed_port,
+    connections,
     s3,
     s3_app,
     session,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
 
@@ -34,9 +34,9 @@ __all__ = [
     "_no_settings_of_this_machine",
     "aws",
     "bucket",
-    "clients",
     "clock",
     "closed_port",
+    "connections",
     "s3",
     "s3_app",
     "session",
@@ -50,7 +50,7 @@ def scene(
     aws: Aws,
     bucket: Bucket,
     target: Target,
-    clients: Clients,
+    connections: BotoConnections,
     session: boto3.Session,
     closed_port: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -59,6 +59,6 @@ def scene(
     short_sleep = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 20))
     monkeypatch.setattr("botocore.endpoint.time", short_sleep)
     monkeypatch.setattr("mwaa_codeartifact.core.connections._RETRIES.backoff_factor", 0.01)
-    scene = Scene(aws, bucket, target, clients, session, closed_port, monkeypatch)
+    scene = Scene(aws, bucket, target, connections, session, closed_port, monkeypatch)
     yield scene
     scene.close()

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from infra.local.moto import lambda_process, lambda_runtime
+from mwaa_codeartifact.core.policy import LAMBDA_MIN_REMAINING, in_hours
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, assert_no_token
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def settings_for(destination: str) -> dict[str, str]:
         "CODEARTIFACT_REPOSITORY": REPOSITORY,
         "CODEARTIFACT_REGION": REGION,
         "CODEARTIFACT_DESTINATION": destination,
-        "CODEARTIFACT_MIN_REMAINING_HOURS": "9",
+        "CODEARTIFACT_MIN_REMAINING_HOURS": in_hours(LAMBDA_MIN_REMAINING),
         "ENVIRONMENT_NAME": "test",
     }
 

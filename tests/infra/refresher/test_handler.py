@@ -267,7 +267,7 @@ def test_all_missing_settings_are_told_in_one_sentence_that_names_the_variables(
     invocation = function(TICK, changes=dict.fromkeys(names))
     assert (invocation.status, invocation.result["errorType"]) == (1, "ConfigError")
     message = invocation.result["errorMessage"]
-    assert message.startswith("Could not read the settings (5 to mend): CODEARTIFACT_DOMAIN is not set: give ")
+    assert message.startswith("Could not read the settings (5 problems): CODEARTIFACT_DOMAIN is not set: give ")
     assert all(f"{name} is not set: give " in message for name in names)
     assert aws.seen == []
 
@@ -290,7 +290,7 @@ def test_a_missing_environment_name_is_told_before_anything_is_asked_of_aws(func
 def test_a_malformed_minimum_is_one_sentence_that_names_the_variable(function: Function, aws: Aws) -> None:
     invocation = function(TICK, changes={"CODEARTIFACT_MIN_REMAINING_HOURS": "soon"})
     assert invocation.result["errorMessage"] == (
-        "Could not read the settings (1 to mend): "
+        "Could not read the settings (1 problem): "
         "CODEARTIFACT_MIN_REMAINING_HOURS is 'soon': give a number of hours from 0 to 12"
     )
     assert aws.seen == []

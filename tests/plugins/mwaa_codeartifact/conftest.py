@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
@@ -11,13 +12,14 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients
+from mwaa_codeartifact.core.connections import BotoConnections
 from mwaa_codeartifact.core.target import Target
 from tests.plugins.mwaa_codeartifact.core.support import (
     DOMAIN,
     OWNER,
     REGION,
     REPOSITORY,
+    TARGET_REPOSITORY,
     Aws,
     Bucket,
     Clock,
@@ -96,14 +98,11 @@ def aws(clock: Clock, s3_app: WSGIApplication, tmp_path: Path) -> Iterator[Aws]:
 
 
 @pytest.fixture
-def clients(session: boto3.Session, aws: Aws) -> Iterator[Clients]:
-    with (
-        closing(session.client("codeartifact", endpoint_url=aws.url, config=CLIENT_CONFIG)) as codeartifact,
-        closing(session.client("s3", endpoint_url=aws.url, config=CLIENT_CONFIG)) as s3,
-    ):
-        yield Clients(codeartifact, s3)
+def connections(session: boto3.Session, aws: Aws) -> Iterator[BotoConnections]:
+    with closing(BotoConnections(partial(session.client, endpoint_url=aws.url))) as connections:
+        yield connections
 
 
 @pytest.fixture
 def target(bucket: Bucket) -> Target:
-    return Target(domain=DOMAIN, domain_owner=OWNER, repository=REPOSITORY, region=REGION, destination=bucket.uri)
+    return Target(repository=TARGET_REPOSITORY, destination=bucket.uri)

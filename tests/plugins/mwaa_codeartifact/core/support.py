@@ -22,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.index import index
 from mwaa_codeartifact.core.codeartifact import _WRONG_TOKEN
+from mwaa_codeartifact.core.target import Domain, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 OWNER, DOMAIN, REPOSITORY = "123456789012", "data", "python"
 REGION: Final = "eu-west-1"
 REPOSITORY_ID = f"{REGION}/{OWNER}/{DOMAIN}/{REPOSITORY}"
+TARGET_REPOSITORY = Repository(domain=Domain(region=REGION, owner=OWNER, name=DOMAIN), name=REPOSITORY)
 KEY = "dags/codeartifact.txt"
 START = datetime(2030, 1, 1, tzinfo=UTC)
 STALE = START + timedelta(hours=2)

@@ -97,3 +97,8 @@ def test_times_are_written_in_utc_to_the_second() -> None:
 @pytest.mark.parametrize("endpoint", [ENDPOINT, ENDPOINT.rstrip("/")])
 def test_the_simple_index_is_below_the_endpoint(endpoint: str) -> None:
     assert simple_url(endpoint) == f"{ENDPOINT}simple/"
+
+
+@pytest.mark.parametrize("seconds", [3600, 0, -1])
+def test_what_remains_is_the_time_to_the_expiry_and_negative_after_it(seconds: int) -> None:
+    assert FACTS.remaining(START - timedelta(seconds=seconds)) == timedelta(seconds=seconds)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.refresh import RefreshResult
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
@@ -53,10 +53,10 @@ IN_12_HOURS = START + 12 * HOUR
 
 
 @pytest.fixture
-def run(target: Target, clients: Clients, clock: Clock) -> Run:
+def run(target: Target, connections: BotoConnections, clock: Clock) -> Run:
     def run(hours: float = 8, target: Target = target, conceal: Callable[[str], object] = id) -> RefreshResult:
         return refresh(
-            target, refresher="lambda", min_remaining=hours * HOUR, clients=clients, now=clock, conceal=conceal
+            target, refresher="lambda", min_remaining=hours * HOUR, connections=connections, now=clock, conceal=conceal
         )
 
     return run
@@ -364,7 +364,7 @@ def _late(forward: Callable[[], Response], clock: Clock) -> Response:
 def test_a_shorter_token_life_than_asked_for_is_warned_of(run: Run, aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
     aws.state.token_life_limit = HOUR
     assert run().state == "published"
-    assert "The token lives only 1:00:00 although 12 hours were asked for" in caplog.messages
+    assert "The token is valid for only 1:00:00 although 12 hours were requested" in caplog.messages
 
 
 # Written by hand
@@ -376,9 +376,7 @@ def test_a_hand_written_file_is_replaced_where_its_version_is_kept(
     bucket.write(BY_HAND)
     assert run().state == "published"
     assert bucket.versions() == [bucket.read(), BY_HAND]
-    assert (
-        f"{bucket.uri} was not written by a refresher: it counts as stale, its content is kept aside" in caplog.messages
-    )
+    assert f"{bucket.uri} was not written by a refresher: it counts as stale; a copy of it is kept" in caplog.messages
 
 
 def test_a_hand_written_file_that_no_version_would_keep_is_refused_untouched(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from mwaa_codeartifact.core.index_url import LineFacts
 from mwaa_codeartifact.status.history import Version
 from mwaa_codeartifact.status.timeline import timeline
-from tests.plugins.mwaa_codeartifact.core.support import REPOSITORY_ID, START
+from tests.plugins.mwaa_codeartifact.core.support import REPOSITORY_ID, START, TARGET_REPOSITORY
 
 HOUR = timedelta(hours=1)
 Drawn = list[tuple[str, float, float, str | None]]
@@ -36,7 +36,7 @@ def by_hand(hours: float) -> Version:
 
 def drawn(*versions: Version) -> Drawn:
     """Draw spans as kind, from and to in hours from now, and the refresher or else the reason."""
-    spans = timeline(list(versions), repository=REPOSITORY_ID, now=START)
+    spans = timeline(list(versions), repository=TARGET_REPOSITORY, now=START)
     return [
         (span.kind, (span.begins_at - START) / HOUR, (span.ends_at - START) / HOUR, span.refreshed_by or span.reason)
         for span in spans

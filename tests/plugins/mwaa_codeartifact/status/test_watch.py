@@ -25,7 +25,7 @@ from tests.plugins.mwaa_codeartifact.status.documented_states import documented_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
 
@@ -47,8 +47,8 @@ def publish(bucket: Bucket, hours: float, life: float = 12, **changes: str) -> N
 
 
 @pytest.fixture
-def watch(target: Target, clients: Clients) -> Watch:
-    return Watch(target, clients.s3, monotonic=Monotonic())
+def watch(target: Target, connections: BotoConnections) -> Watch:
+    return Watch(target, connections.s3, monotonic=Monotonic())
 
 
 def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_reads_the_body(
@@ -70,8 +70,8 @@ def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_read
     assert len({head.query["versionId"] for head in heads}) == 2
 
 
-def test_a_version_is_asked_for_once(aws: Aws, bucket: Bucket, target: Target, clients: Clients) -> None:
-    watch = Watch(target, clients.s3, seconds=0)
+def test_a_version_is_asked_for_once(aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections) -> None:
+    watch = Watch(target, connections.s3, seconds=0)
     publish(bucket, -1)
     watch.status()
     watch.status()
@@ -90,9 +90,11 @@ def test_a_hundred_who_look_at_once_cost_one_round_of_calls(aws: Aws, bucket: Bu
     assert aws.steps == ["head", "get", "head"]
 
 
-def test_an_answer_holds_for_five_seconds(aws: Aws, bucket: Bucket, target: Target, clients: Clients) -> None:
+def test_an_answer_holds_for_five_seconds(
+    aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections
+) -> None:
     monotonic = Monotonic()
-    watch = Watch(target, clients.s3, monotonic=monotonic)
+    watch = Watch(target, connections.s3, monotonic=monotonic)
     assert watch.status().verdict == "stale"
     publish(bucket, 0)
     monotonic.seconds = 4.9
@@ -164,19 +166,19 @@ def test_a_file_whose_name_begins_alike_plays_no_part(bucket: Bucket, watch: Wat
 
 
 def test_a_bucket_without_versions_shows_what_stands_now(
-    unversioned_bucket: Bucket, target: Target, clients: Clients
+    unversioned_bucket: Bucket, target: Target, connections: BotoConnections
 ) -> None:
-    watch = Watch(replace(target, destination=unversioned_bucket.uri), clients.s3, seconds=0)
+    watch = Watch(replace(target, destination=unversioned_bucket.uri), connections.s3, seconds=0)
     for refresher in ("lambda", "dag"):
         publish(unversioned_bucket, -0.1, refreshed_by=refresher)
         assert watch.status().timeline[-1].refreshed_by == refresher
 
 
 def test_a_file_on_disk_shows_the_line_that_stands_now(
-    tmp_path: Path, aws: Aws, target: Target, clients: Clients
+    tmp_path: Path, aws: Aws, target: Target, connections: BotoConnections
 ) -> None:
     path = tmp_path / "codeartifact.txt"
-    watch = Watch(replace(target, destination=path.as_uri()), clients.s3, seconds=0)
+    watch = Watch(replace(target, destination=path.as_uri()), connections.s3, seconds=0)
     assert watch.status().verdict == "stale"
     now = datetime.now(UTC)
     facts = line_metadata(now + 11 * HOUR, refreshed_at=(now - HOUR).isoformat(timespec="seconds"))
@@ -184,12 +186,12 @@ def test_a_file_on_disk_shows_the_line_that_stands_now(
     status = watch.status()
     assert status.verdict == "alive"
     assert [span.kind for span in status.timeline] == ["no record", "line"]
-    assert "only the line that stands there now" in status.timeline_problem
+    assert "only the current line is shown" in status.timeline_problem
     assert aws.seen == []
 
 
-def test_a_status_holds_no_token(aws: Aws, clock: Clock, target: Target, clients: Clients) -> None:
-    refresh(target, refresher="dag", min_remaining=HOUR, clients=clients, now=clock)
-    status = Watch(target, clients.s3, now=clock).status()
+def test_a_status_holds_no_token(aws: Aws, clock: Clock, target: Target, connections: BotoConnections) -> None:
+    refresh(target, refresher="dag", min_remaining=HOUR, connections=connections, now=clock)
+    status = Watch(target, connections.s3, now=clock).status()
     assert status.verdict == "alive"
     assert_no_token(aws.state, status, status.as_dict(clock()))

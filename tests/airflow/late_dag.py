@@ -11,16 +11,15 @@ class LateSensor(CodeArtifactIndexUrlFreshSensor):
     """Find nothing and defer; only then the line is published."""
 
     def execute(self, context: Any) -> Any:
-        from mwaa_codeartifact.core.target import Target  # noqa: PLC0415  (a parse of this file must stay cheap)
-        from mwaa_codeartifact.hooks import CodeArtifactHook  # noqa: PLC0415  (as above)
-        from mwaa_codeartifact.settings import setting_name, settings_of  # noqa: PLC0415  (as above)
+        from mwaa_codeartifact.hooks import CodeArtifactHook  # noqa: PLC0415  (a parse of this file must stay cheap)
+        from mwaa_codeartifact.settings import settings_of, target_from  # noqa: PLC0415  (as above)
 
         try:
             return super().execute(context)
         except BaseException as error:
             self.log.info("late: %s", type(error).__name__)
-            target = Target.from_settings(settings_of(self), named=setting_name)
-            hook = CodeArtifactHook(aws_conn_id=None, region_name=target.region)
+            target = target_from(settings_of(self))
+            hook = CodeArtifactHook(aws_conn_id=None, region_name=target.repository.domain.region)
             hook.refresh_index_url(target, min_remaining=timedelta(0))
             raise
 

@@ -120,7 +120,7 @@ def test_each_service_is_asked_in_its_own_region(
     canned_aws.gives_token("canary", verdict=401)
     elsewhere = target(configured, region="eu-central-1")
     with pytest.raises(TokenRejectedError):
-        CodeArtifactHook(aws_conn_id=None, region_name=elsewhere.region).refresh_index_url(
+        CodeArtifactHook(aws_conn_id=None, region_name=elsewhere.repository.domain.region).refresh_index_url(
             elsewhere, min_remaining=HOUR
         )
     signed_for = [headers["Authorization"] for _, headers in canned_aws.requests[:3]]

@@ -134,7 +134,7 @@ def test_a_bad_setting_fails_for_good_before_any_aws_call(
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
     with pytest.raises(AirflowFailException) as caught:
         refresh()
-    assert str(caught.value).startswith("Could not read the settings (1 to mend): ")
+    assert str(caught.value).startswith("Could not read the settings (1 problem): ")
     assert sentence in str(caught.value)
     assert canned_aws.requests == []
 
@@ -142,7 +142,7 @@ def test_a_bad_setting_fails_for_good_before_any_aws_call(
 def test_without_any_setting_one_sentence_names_all_of_them() -> None:
     with pytest.raises(AirflowFailException) as caught:
         refresh()
-    assert str(caught.value).startswith("Could not read the settings (5 to mend): ")
+    assert str(caught.value).startswith("Could not read the settings (5 problems): ")
     for option in ("domain", "domain_owner", "repository", "region", "destination"):
         assert f"[codeartifact] {option} is not set" in str(caught.value)
 

@@ -144,7 +144,7 @@ UNDER_WAY = {"dag_run__state": "running", "dag_run__end_date": None, "dag__next_
         ("failed", "falling back", {"dag_run__state": "failed"}, "last run failed"),
         ("retrying", "falling back", UNDER_WAY | {"task_instance__state": "up_for_retry"}, "waits for its next try"),
         ("no success", "falling back", {"dag_run__end_date": AGO[3]}, "no run of the refresh DAG has succeeded since"),
-        ("overdue", "falling back", {"dag__next_dagrun_create_after": AGO[1]}, "see that the scheduler is running"),
+        ("overdue", "falling back", {"dag__next_dagrun_create_after": AGO[1]}, "check that the scheduler is running"),
         (
             "not scheduled",
             "falling back",
@@ -271,7 +271,7 @@ def test_the_task_leads_to_the_repository_to_the_object_and_to_the_page(viewer: 
 
 def test_the_tasks_log_tells_in_one_line_what_happened(home: AirflowHome) -> None:
     logs = "".join(path.read_text() for path in (home.path / "logs").rglob("attempt=*.log"))
-    facts = r"by dag, token [0-9a-f]{12} lives until \S+Z; seconds taken: \{'head': [\d.]+, 'mint'"
+    facts = r"by dag, token [0-9a-f]{12} is valid until \S+Z; seconds taken: \{'head': [\d.]+, 'mint'"
     assert re.search(rf"index-url s3://{BUCKET}/dags/codeartifact.txt published: {facts}", logs), logs
 
 

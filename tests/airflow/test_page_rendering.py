@@ -73,7 +73,7 @@ def test_an_s3_that_is_broken_is_one_sentence_and_503_to_monitors(
 @pytest.mark.usefixtures("database")
 def test_settings_that_are_missing_are_named() -> None:
     text = " ".join(Text(render.page().body).texts)
-    assert "Could not read the settings (5 to mend): [codeartifact] domain is not set" in text
+    assert "Could not read the settings (5 problems): [codeartifact] domain is not set" in text
     assert "No index-url file is configured" in text
     assert state_told_to_monitors() == "settings missing"
 
@@ -82,14 +82,14 @@ def test_settings_that_are_missing_are_named() -> None:
 def test_whatever_else_fails_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "no address at all")
     text = " ".join(Text(render.facts().body).texts)
-    assert "The status could not be asked for (ValueError): the web server's log says more." in text
+    assert "The status could not be read (ValueError): see the web server's log." in text
     assert state_told_to_monitors() == "internal error"
 
 
 @pytest.mark.usefixtures("configured")
 def test_a_database_without_the_dag_is_told() -> None:
     text = " ".join(Text(render.facts().body).texts)
-    assert "Airflow has no refresh DAG: see that its file is in dags/ and has no import error." in text
+    assert "Airflow has no refresh DAG: check that its file is in dags/ and has no import error." in text
     assert "none : Airflow has no DAG refresh_codeartifact_index_url" in text
     assert json.loads(render.status_json().body)["dag"]["exists"] is False
 
@@ -104,12 +104,12 @@ def test_a_database_that_does_not_answer_leaves_the_verdict_to_the_line(
     monkeypatch.setattr("airflow.utils.session.create_session", fail)
     aws.put_line(bucket, life=timedelta(hours=11.5))
     page, monitors = " ".join(Text(render.facts().body).texts), json.loads(render.status_json().body)
-    assert "Airflow's database could not be asked (ConnectionError)." in page
-    assert "and how the DAG is now is not known here" in page
+    assert "Airflow's database could not be read (ConnectionError)." in page
+    assert "and the state of the DAG is not known here" in page
     (target,) = monitors["targets"]
     assert (target["verdict"], target["reason"]) == ("falling back", "refreshed by another")
     assert target["dag_keeps_it"] is None
-    problem = "Airflow's database could not be asked (ConnectionError)."
+    problem = "Airflow's database could not be read (ConnectionError)."
     assert monitors["dag"] == {"dag_id": REFRESH_DAG, "problem": problem}
 
 

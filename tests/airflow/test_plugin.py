@@ -96,7 +96,9 @@ def test_no_module_of_the_package_is_executed_as_a_plugin(modules: dict[str, Any
 
 
 @pytest.mark.parametrize("file", [PLUGIN, *DAG_FILES])
-@pytest.mark.parametrize("heavy", ["boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.core"])
+@pytest.mark.parametrize(
+    "heavy", ["boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.core.connections"]
+)
 def test_loading_a_file_imports_nothing_that_only_a_running_task_needs(
     file: str, heavy: str, modules: dict[str, Any]
 ) -> None:

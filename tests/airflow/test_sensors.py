@@ -166,7 +166,7 @@ def test_importing_it_loads_nothing_that_only_a_running_task_needs_and_airflow_d
     code = """
 import sys
 from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
-heavy = ("boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.core", "mwaa_codeartifact.hooks")
+heavy = ("boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.hooks")
 print([name for name in sys.modules if name.startswith(heavy)])
 print(CodeArtifactIndexUrlFreshSensor(task_id="fresh").deferrable)
 """

@@ -1,4 +1,4 @@
-"""A DAG for tests, whose line comes late; copied into the DAGs folder of an airflow of a test's own."""
+"""A DAG for tests whose line is published late; copied into the DAGs folder of a test's own airflow."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
 
 
 class LateSensor(CodeArtifactIndexUrlFreshSensor):
-    """Find nothing and defer; only then the line is published."""
+    """A sensor that finds no line and defers; only then the line is published."""
 
     def execute(self, context: Any) -> Any:
         from mwaa_codeartifact.hooks import CodeArtifactHook  # noqa: PLC0415  (a parse of this file must stay cheap)

@@ -27,7 +27,7 @@ def parse() -> Any:
 
 
 def cron(timetable: Any) -> str:
-    """Give a schedule's cron expression, which Airflow 3.1 has renamed."""
+    """Return a schedule's cron expression, which Airflow 3.1 has renamed."""
     return str(timetable.expression if hasattr(timetable, "expression") else timetable.summary)
 
 
@@ -88,7 +88,7 @@ def test_all_tries_of_a_run_end_before_the_status_page_misses_its_success(refres
 
 def test_it_goes_before_all_other_tasks(refresh_task: Any) -> None:
     assert refresh_task.priority_weight > 1_000
-    # Absolute: the weight counts as it is, and is not summed up over other tasks.
+    # Absolute: the weights of other tasks are not added.
     rule = refresh_task.weight_rule
     assert rule == "absolute" or type(rule).__name__ == "_AbsolutePriorityWeightStrategy"  # by name since Airflow 3.1
 

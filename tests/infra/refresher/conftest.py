@@ -22,7 +22,7 @@ __all__ = ["aws", "bucket", "s3", "s3_app", "session"]
 
 @pytest.fixture
 def clock() -> Callable[[], datetime]:
-    """Let CodeArtifact go by the real clock, as the function does."""
+    """Return the real clock, which the function uses as well."""
     return lambda: datetime.now(UTC)
 
 

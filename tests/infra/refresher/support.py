@@ -1,4 +1,4 @@
-"""The function as deployed, in a process of its own, and what takes its answers to CloudFormation."""
+"""The function as deployed, in its own process, and a server for its responses to CloudFormation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/test-refresher/0
 
 @dataclass(frozen=True)
 class Invocation:
-    """What one invocation left behind."""
+    """The result and output of one invocation."""
 
     status: int
     result: Any
@@ -86,7 +86,7 @@ class Function:
 
 
 def settings_for(destination: str) -> dict[str, str]:
-    """Give the settings as the template sets them."""
+    """Return the settings that the template sets."""
     return {
         "CODEARTIFACT_DOMAIN": DOMAIN,
         "CODEARTIFACT_DOMAIN_OWNER": OWNER,
@@ -100,9 +100,9 @@ def settings_for(destination: str) -> dict[str, str]:
 
 @dataclass
 class CloudFormation:
-    """Send custom resource requests and take the answers to them.
+    """CloudFormation's side: it makes custom resource requests and receives the responses.
 
-    :param statuses: of the next answers' responses (default: 200 to all).
+    :param statuses: HTTP statuses for the next responses (default: always 200).
     """
 
     url: str = ""
@@ -125,7 +125,7 @@ class CloudFormation:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """Give the only answer."""
+        """The only response."""
         (body,) = self.bodies
         answer: dict[str, Any] = json.loads(body)
         return answer
@@ -133,7 +133,7 @@ class CloudFormation:
 
 @contextmanager
 def cloudformation() -> Iterator[CloudFormation]:
-    """Take answers over HTTP."""
+    """Receive responses over HTTP."""
     taker = CloudFormation()
 
     class Handler(BaseHTTPRequestHandler):

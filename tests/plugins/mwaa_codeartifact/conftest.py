@@ -72,7 +72,7 @@ def unversioned_bucket(s3: S3Client) -> Bucket:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """Give a port on which nobody listens, held so that nobody else takes it."""
+    """Return a port without a listener, held so that no other process takes it."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
@@ -90,7 +90,7 @@ def aws(clock: Clock, s3_app: WSGIApplication, tmp_path: Path) -> Iterator[Aws]:
     for domain in (DOMAIN, "other"):
         state.create_domain(domain, OWNER, REGION)
         state.create_repository(domain, REPOSITORY)
-    # No repository has an external connection: the public index is never asked.
+    # No repository has an external connection, so there is no request to the public index.
     with Upstream(PipSettings("http://127.0.0.1:9/simple/")) as upstream:
         aws = Aws(state, upstream, s3_app)
         with serve(aws) as aws.url:

@@ -81,7 +81,7 @@ GOOD, REJECTED, NOTHING_PROVED = "good", "TokenRejectedError [401]", "VerifyErro
 @pytest.mark.parametrize(
     ("scene", "verdict", "requests"),
     [
-        # Where a bad token gets 401, any answer to a good one tells it from a bad one.
+        # If a bad token gets 401, any other response shows that a token is good.
         (("401", "nothing", "good"), GOOD, ["verify", "control"]),
         (("401", PROBE, "good"), GOOD, ["verify"]),
         (("401", "pip", "good"), GOOD, ["verify", "control"]),
@@ -89,7 +89,7 @@ GOOD, REJECTED, NOTHING_PROVED = "good", "TokenRejectedError [401]", "VerifyErro
         (("401", PROBE, "expired"), REJECTED, ["verify"]),
         (("401", "nothing", "wrong"), REJECTED, ["verify"]),
         (("401", PROBE, "wrong"), REJECTED, ["verify"]),
-        # Where it gets 404, only a name that is there does.
+        # If it gets 404, only the page of an existing package shows that.
         (("404", "nothing", "good"), NOTHING_PROVED, ["verify", "control", "verify"]),
         (("404", PROBE, "good"), GOOD, ["verify"]),
         (("404", "pip", "good"), GOOD, ["verify", "control", "verify"]),
@@ -128,7 +128,9 @@ def _verdict(connections: BotoConnections, endpoint: str, token: Token) -> str:
     return GOOD
 
 
-def test_what_proves_nothing_is_told_with_what_to_do(connections: BotoConnections, aws: Aws, endpoint: str) -> None:
+def test_the_error_for_an_inconclusive_verification_contains_the_fix(
+    connections: BotoConnections, aws: Aws, endpoint: str
+) -> None:
     aws.state.hides_from_bad_tokens = True
     with pytest.raises(VerifyError) as caught:
         verify(connections.http_get, endpoint, _minted(aws))

@@ -1,4 +1,4 @@
-"""What people read when AWS says no: one sentence with the action, setting or place to look at."""
+"""The error for each refusal by AWS: one sentence with the action, setting or place to check."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_rejected_token_is_a_failed_verification() -> None:
     assert issubclass(TokenRejectedError, VerifyError)
 
 
-def test_an_error_says_what_was_attempted_on_what_why_and_its_code() -> None:
+def test_an_error_contains_attempt_subject_reason_and_code() -> None:
     error = MintError("mint a token", REPOSITORY_ID, "the reason", code="Code")
     assert (str(error), error.code) == (f"Could not mint a token ({REPOSITORY_ID}): the reason [Code]", "Code")
     assert str(MintError("mint a token", REPOSITORY_ID, "the reason")).endswith(": the reason")
@@ -81,7 +81,7 @@ def test_access_denied_to_the_put_names_the_action_to_allow(
     assert str(error) == f"Could not publish the index-url ({target.destination}): {reason} [AccessDenied]"
 
 
-def test_what_boto3_raised_is_kept_without_its_frames_which_hold_requests(
+def test_the_cause_is_kept_without_its_frames_which_contain_requests(
     target: Target, connections: BotoConnections, clock: Clock, aws: Aws
 ) -> None:
     aws.at("put", answer(403, "AccessDenied"))
@@ -139,17 +139,17 @@ def test_without_credentials_it_says_where_they_come_from(target: Target, aws: A
 
 
 @pytest.mark.parametrize(("step", "code"), [("mint", "ExpiredTokenException"), ("put", "ExpiredToken")])
-def test_expired_credentials_are_told_as_such(
+def test_the_error_for_expired_credentials_names_them(
     target: Target, connections: BotoConnections, clock: Clock, aws: Aws, step: str, code: str
 ) -> None:
     aws.at(step, answer(400, code))
     assert "the AWS credentials have expired: renew them" in str(_failure(target, connections, clock))
 
 
-def test_expired_credentials_are_told_to_the_reader_of_a_bare_400_to_the_head(
+def test_the_error_for_a_bare_400_to_the_head_names_expired_credentials(
     target: Target, connections: BotoConnections, clock: Clock, aws: Aws
 ) -> None:
-    # An answer to a HEAD has no body: S3 cannot name ExpiredToken. botocore asks for the bucket's region in between.
+    # A response to a HEAD has no body, so S3 cannot name ExpiredToken. In between botocore requests the bucket's region.
     aws.at("head", *[answer(400, x_amz_bucket_region=REGION)] * 2)
     assert "the AWS credentials have expired" in str(_failure(target, connections, clock))
 
@@ -163,7 +163,7 @@ def test_aws_out_of_reach_names_the_vpc_endpoint(
     assert "AWS could not be reached: check the VPC endpoint of the service and the region" in str(error)
 
 
-def test_a_service_that_is_down_is_asked_3_times_and_told_in_one_line(
+def test_a_service_that_is_down_gets_3_requests_and_is_one_line(
     target: Target, connections: BotoConnections, clock: Clock, aws: Aws, bucket: Bucket
 ) -> None:
     aws.at("mint", *[answer(503, "ServiceUnavailableException")] * 3)

@@ -112,7 +112,7 @@ def test_a_setting_that_is_not_set_is_named_with_its_meaning(setting: str, value
     assert str(caught.value) == f"Could not read the settings (1 problem): {expected}"
 
 
-def test_all_bad_settings_are_told_at_once() -> None:
+def test_all_bad_settings_are_in_one_error() -> None:
     with pytest.raises(ConfigError) as caught:
         Target.from_settings({"domain": "Data", "region": "eu-west-1"}, named=_environment_name)
     prefix, _, problems = str(caught.value).partition(": ")
@@ -125,7 +125,7 @@ def test_all_bad_settings_are_told_at_once() -> None:
     ]
 
 
-def test_settings_of_somebody_else_are_ignored() -> None:
+def test_unknown_settings_are_ignored() -> None:
     assert Target.from_settings(GOOD | {"min_remaining_hours": "8"}) == Target.from_settings(GOOD)
 
 

@@ -1,4 +1,4 @@
-"""The verdict, its reason and its sentence, from what stands at the destination and what Airflow knows of the DAG."""
+"""Verdict, reason and sentence for each state of the destination and of the DAG."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.plugins.mwaa_codeartifact.status.documented_states import Row, docume
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 TARGET = Target(repository=TARGET_REPOSITORY, destination="s3://bucket/dags/c.txt")
 DOCUMENTED = documented_states()
-# States in which nothing could be judged: the tests of the watch and of the page have these.
+# States without a judgement: the tests of the watch and of the page have these.
 NOTHING_SEEN = {"settings missing", "package missing", "destination not reached", "internal error"}
 
 
@@ -48,7 +48,7 @@ WELL = DagState(
 FAILED = replace(WELL, last_run_state="failed", last_run_ended_at=START - MINUTE)
 RUNNING = replace(WELL, running_since=START - MINUTE, next_run_at=None)
 
-# The state's name in docs/status-page.md, what stands there, what Airflow knows, and what the sentence says.
+# The state's name in docs/status-page.md, the stored file, the DAG's state, and a part of the sentence.
 STATES = [
     ("no file", None, WELL, "There is no index-url file: pip cannot install with it; trigger the refresh DAG"),
     ("no file", None, None, "trigger the refresh DAG"),
@@ -138,7 +138,7 @@ def test_every_documented_state_has_a_test() -> None:
 @pytest.mark.parametrize(
     ("state", "dag"), [(state, dag) for state, stored, dag, _ in STATES if stored is GOOD_LINE and dag is not None]
 )
-def test_what_is_at_risk_falls_back_once_another_refresher_has_stepped_in(state: str, dag: DagState) -> None:
+def test_a_line_at_risk_is_falling_back_once_another_refresher_has_stepped_in(state: str, dag: DagState) -> None:
     found = judge(TARGET, line(11 * HOUR, by="lambda"), dag, START)
     expected = DOCUMENTED[state].verdict
     assert (found.reason, found.verdict) == (state, "falling back" if expected == "at risk" else expected)
@@ -161,7 +161,7 @@ def status(verdict: Any, stored: StoredFile | None) -> Status:
         (status("unknown", None), None),
     ],
 )
-def test_what_remains_is_zero_where_pip_cannot_use_the_line_and_nothing_where_nobody_knows(
+def test_the_remaining_lifetime_is_zero_for_an_unusable_line_and_none_for_an_unknown_one(
     found: Status, remaining: timedelta | None
 ) -> None:
     assert found.remaining(START) == remaining

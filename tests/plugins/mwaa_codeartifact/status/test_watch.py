@@ -1,4 +1,4 @@
-"""What the destination is asked for a status, over HTTP, and what comes of the answers."""
+"""The requests to the destination for a status, over HTTP, and the status that follows from the responses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Monotonic:
 
 
 def publish(bucket: Bucket, hours: float, life: float = 12, **changes: str) -> None:
-    """Publish with metadata of so many hours from now."""
+    """Publish a line with an expiry in so many hours."""
     refreshed_at = datetime.now(UTC) + hours * HOUR
     facts = {"refreshed_at": refreshed_at.isoformat(timespec="seconds")} | changes
     bucket.write(OTHER_LINE, line_metadata(refreshed_at + life * HOUR, **facts))
@@ -82,7 +82,7 @@ def test_a_version_is_asked_for_once(aws: Aws, bucket: Bucket, target: Target, c
     assert aws.steps == ["head", "get", "head"]
 
 
-def test_a_hundred_who_look_at_once_cost_one_round_of_calls(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+def test_a_hundred_readers_at_once_cost_one_round_of_calls(aws: Aws, bucket: Bucket, watch: Watch) -> None:
     publish(bucket, 0)
     with ThreadPoolExecutor(100) as people:
         found = list(people.map(lambda _: watch.status(), range(100)))
@@ -104,7 +104,7 @@ def test_an_answer_holds_for_five_seconds(
     assert aws.steps.count("get") == 2
 
 
-def test_what_airflow_says_of_the_dag_counts_at_once(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+def test_a_new_state_of_the_dag_counts_at_once(aws: Aws, bucket: Bucket, watch: Watch) -> None:
     publish(bucket, 0)
     next_run_at = datetime.now(UTC) + HOUR
     found = [watch.status(DagState(is_paused=paused, next_run_at=next_run_at)) for paused in (False, True, False)]
@@ -125,7 +125,7 @@ def test_an_s3_that_is_broken_makes_it_unknown_in_one_sentence_and_is_left_alone
     assert aws.steps == ["head"]
 
 
-def test_without_the_right_to_list_versions_the_verdict_stands_and_the_timeline_says_why(
+def test_without_permission_to_list_versions_there_is_a_verdict_and_the_timeline_gives_the_reason(
     aws: Aws, bucket: Bucket, watch: Watch
 ) -> None:
     publish(bucket, 0)
@@ -165,7 +165,7 @@ def test_a_file_whose_name_begins_alike_plays_no_part(bucket: Bucket, watch: Wat
     assert [span.kind for span in watch.status().timeline] == ["no record", "line"]
 
 
-def test_a_bucket_without_versions_shows_what_stands_now(
+def test_a_bucket_without_versions_shows_the_current_line(
     unversioned_bucket: Bucket, target: Target, connections: BotoConnections
 ) -> None:
     watch = Watch(replace(target, destination=unversioned_bucket.uri), connections.s3, seconds=0)
@@ -174,7 +174,7 @@ def test_a_bucket_without_versions_shows_what_stands_now(
         assert watch.status().timeline[-1].refreshed_by == refresher
 
 
-def test_a_file_on_disk_shows_the_line_that_stands_now(
+def test_a_file_on_disk_shows_the_current_line(
     tmp_path: Path, aws: Aws, target: Target, connections: BotoConnections
 ) -> None:
     path = tmp_path / "codeartifact.txt"

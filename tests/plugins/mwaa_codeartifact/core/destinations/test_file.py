@@ -154,7 +154,7 @@ def test_a_file_that_others_could_read_is_replaced_by_one_that_they_cannot(
     assert _mode(path) == 0o600
 
 
-def test_what_lies_beside_the_file_holds_no_secret(
+def test_the_files_next_to_it_contain_no_secret(
     file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, folder: Path, path: Path
 ) -> None:
     _refresh(file_target, connections, clock)
@@ -185,7 +185,7 @@ def test_a_reader_sees_one_whole_line_or_the_other_at_every_moment(destination: 
     assert seen <= {short.render(), long.render()}
 
 
-def test_a_full_disk_leaves_the_old_line_and_nothing_beside_it(
+def test_a_full_disk_leaves_the_old_line_and_no_other_file(
     destination: FileDestination, folder: Path, path: Path
 ) -> None:
     old = _line(START).render()
@@ -219,7 +219,7 @@ def test_a_writer_waits_for_the_lock(destination: FileDestination, path: Path) -
     assert path.read_bytes() == _line(START).render()
 
 
-def test_of_many_first_writers_one_wins_and_the_others_are_told(destination: FileDestination, path: Path) -> None:
+def test_of_many_first_writers_one_wins_and_the_others_get_a_conflict(destination: FileDestination, path: Path) -> None:
     def write(number: int) -> str:
         line = _line(START + number * HOUR)
         try:
@@ -248,7 +248,7 @@ def test_a_file_that_changed_since_it_was_seen_is_not_replaced(
     assert (path.read_bytes() if path.exists() else None) == by_now
 
 
-# What is there already
+# Existing files
 
 
 @pytest.mark.parametrize("body", [BY_HAND, b"", b"\xff\xfe\n"])

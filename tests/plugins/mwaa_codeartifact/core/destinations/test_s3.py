@@ -1,4 +1,4 @@
-"""The exact requests to S3, also from a botocore that does not know PutObject's IfMatch."""
+"""The exact requests to S3, also from a botocore without PutObject's IfMatch."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _stored(etag: str) -> StoredFile:
 # HEAD
 
 
-def test_where_nothing_stands_there_is_nothing(destination: S3Destination) -> None:
+def test_a_head_without_an_object_returns_none(destination: S3Destination) -> None:
     assert destination.head() is None
 
 
@@ -125,7 +125,7 @@ def test_bytes_type_and_metadata_go_over_the_wire(destination: S3Destination, aw
     assert {name: sent[f"x-amz-meta-{name}"] for name in METADATA} == METADATA
 
 
-def test_a_put_where_something_stands_by_now_is_a_conflict(
+def test_a_first_put_is_a_conflict_if_there_is_an_object_by_now(
     destination: S3Destination, bucket: Bucket, aws: Aws
 ) -> None:
     aws.at("put", after(lambda: bucket.write(BY_HAND)))
@@ -141,7 +141,7 @@ def test_a_put_over_something_else_than_was_seen_is_a_conflict(destination: S3De
     assert bucket.read() == BY_HAND
 
 
-def test_a_put_over_what_is_gone_by_now_is_a_conflict(destination: S3Destination) -> None:
+def test_a_put_over_an_object_that_was_deleted_is_a_conflict(destination: S3Destination) -> None:
     with pytest.raises(ConflictError):
         destination.put(FILE, replacing=_stored('"gone"'))
     assert destination.head() is None
@@ -160,7 +160,7 @@ def test_a_missing_bucket_is_no_conflict(connections: BotoConnections) -> None:
         S3Destination(connections.s3, "no-such-bucket", KEY).put(FILE, replacing=None)
 
 
-# A botocore that does not know PutObject's IfMatch (before 1.35.69)
+# A botocore without PutObject's IfMatch (before 1.35.69)
 
 
 class _OldLoader(Loader):
@@ -190,7 +190,7 @@ def test_an_old_botocore_sends_if_match_too(old_s3: S3Client, bucket: Bucket, aw
     assert bucket.read() == FILE.render()
 
 
-def test_an_old_botocore_never_replaces_what_was_not_seen(old_s3: S3Client, bucket: Bucket) -> None:
+def test_an_old_botocore_never_replaces_content_that_was_not_read(old_s3: S3Client, bucket: Bucket) -> None:
     bucket.write(BY_HAND)
     with pytest.raises(ConflictError):
         S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_stored('"another"'))

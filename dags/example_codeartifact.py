@@ -1,6 +1,6 @@
-"""Use a package that was installed from CodeArtifact in an Airflow task, and show from where it came."""
+"""Example: use a package from CodeArtifact in an Airflow task, and print where it was installed."""
 
-# Airflow passes over a file in which the words "airflow" and "dag" do not both occur (core.dag_discovery_safe_mode).
+# Airflow skips a file that does not contain both words, "airflow" and "dag" (core.dag_discovery_safe_mode).
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from mwaa_codeartifact.compat_tasks import task
 
 with DAG(
     "example_codeartifact",
-    description="Print a numpy array, and from where numpy was imported",
+    description="Print a numpy array, and the path of numpy",
     schedule=None,
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -18,7 +18,7 @@ with DAG(
 
     @task
     def print_array() -> dict[str, str]:
-        """Import numpy where it is used: a parse of this file must not depend on the package."""
+        """Print an array. The import is here because the parse of this file must not depend on the package."""
         import numpy as np
 
         array = np.arange(6).reshape(2, 3)

@@ -1,6 +1,6 @@
 """Register the plugin with Airflow.
 
-Every Airflow process executes this file, so it imports nothing else: what Airflow asks for is imported when it asks.
+Every Airflow process executes this file, so it imports nothing else; the rest is imported on use.
 Hooks, operators and sensors need no registration: the plugins folder is on the import path,
 ``from mwaa_codeartifact.operators import CodeArtifactRefreshIndexUrlOperator``.
 """
@@ -12,25 +12,25 @@ from airflow import __version__
 from airflow.plugins_manager import AirflowPlugin
 
 _NAME = "CodeArtifact index-url"
-# Airflow's navigation cuts what is longer.
+# Airflow's navigation cuts longer names.
 _SHORT_NAME = "index-url"
 _PAGE = "/codeartifact"
 
 
 async def status_page(scope: Any, receive: Any, send: Any) -> None:
-    """Serve the status page on Airflow 3 (ASGI); what it needs is imported at the first request."""
+    """Serve the status page on Airflow 3 (ASGI); its modules are imported at the first request."""
     from asyncio import to_thread
     from importlib import import_module
 
-    # In a thread: meanwhile the server goes on serving.
+    # In a thread, so that the server is not blocked.
     page = await to_thread(import_module, "mwaa_codeartifact.ui.fastapi_app")
     await page.app(scope, receive, send)
 
 
 class SlashAtTheEnd:
-    """Lead from the page's address without its slash to the page, which is mounted below the slash (ASGI).
+    """Redirect from the page's address without the final slash to the page (ASGI middleware).
 
-    Everything else, and whether somebody may see the page, is left to the application.
+    The application handles all other requests, and checks who may see the page.
 
     :param app: Airflow's API server.
     """
@@ -39,20 +39,20 @@ class SlashAtTheEnd:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer, or hand on."""
-        # Behind a proxy the path may hold the prefix under which Airflow is reached, or not.
+        """Redirect, or pass the request to the application."""
+        # Behind a proxy, the path may include the prefix of Airflow's address, or not.
         if scope["type"] != "http" or scope["path"] not in {_PAGE, scope.get("root_path", "") + _PAGE}:
             await self._app(scope, receive, send)
             return
         query = scope.get("query_string") or b""
-        # Relative, so that it holds below every prefix.
+        # Relative, so that it is correct below every prefix.
         location = _PAGE.lstrip("/").encode() + b"/" + (b"?" + query if query else b"")
         await send({"type": "http.response.start", "status": 307, "headers": [(b"location", location)]})
         await send({"type": "http.response.body", "body": b""})
 
 
 class MwaaCodeArtifactPlugin(AirflowPlugin):
-    """Add the status page and the operator's links; show up in ``airflow plugins`` and under Admin → Plugins."""
+    """The plugin: the status page and the operator's links; listed by ``airflow plugins`` and under Admin → Plugins."""
 
     name = "mwaa_codeartifact"
     # Airflow 3.
@@ -66,7 +66,7 @@ class MwaaCodeArtifactPlugin(AirflowPlugin):
 
     @cached_property
     def appbuilder_views(self) -> list[Any]:  # type: ignore[override]  # Airflow only reads it
-        """Return the view of Airflow 2; on Airflow 3 without the FAB provider any would end the API server."""
+        """Return the view for Airflow 2; on Airflow 3 without the FAB provider any view would stop the API server."""
         if not __version__.startswith("2."):
             return []
         from mwaa_codeartifact.ui.flask_view import StatusPage
@@ -75,7 +75,7 @@ class MwaaCodeArtifactPlugin(AirflowPlugin):
 
     @cached_property
     def operator_extra_links(self) -> list[Any]:  # type: ignore[override]  # the same
-        """Return the links' classes for Airflow 2, which drops them without these; Airflow 3 reads the operator."""
+        """Return the links for Airflow 2, which shows only registered ones; Airflow 3 reads them from the operator."""
         if not __version__.startswith("2."):
             return []
         from mwaa_codeartifact.links import LINKS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
@@ -16,13 +17,14 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.store import CodeArtifact
 from infra.local.codeartifact.upstream import Upstream
-from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients
+from mwaa_codeartifact.core.connections import BotoConnections
 from mwaa_codeartifact.core.target import Target
 from tests.plugins.mwaa_codeartifact.core.support import (
     DOMAIN,
     OWNER,
     REGION,
     REPOSITORY,
+    TARGET_REPOSITORY,
     Aws,
     Bucket,
     Clock,
@@ -101,16 +103,11 @@ def recorded_aws(clock: Clock, s3_app: WSGIApplication, tmp_path: Path) -> Itera
 
 
 @pytest.fixture
-def clients(local_session: boto3.Session, recorded_aws: Aws) -> Iterator[Clients]:
-    with (
-        closing(
-            local_session.client("codeartifact", endpoint_url=recorded_aws.url, config=CLIENT_CONFIG)
-        ) as codeartifact,
-        closing(local_session.client("s3", endpoint_url=recorded_aws.url, config=CLIENT_CONFIG)) as s3,
-    ):
-        yield Clients(codeartifact, s3)
+def connections(local_session: boto3.Session, recorded_aws: Aws) -> Iterator[BotoConnections]:
+    with closing(BotoConnections(partial(local_session.client, endpoint_url=recorded_aws.url))) as connections:
+        yield connections
 
 
 @pytest.fixture
 def target(bucket: Bucket) -> Target:
-    return Target(domain=DOMAIN, domain_owner=OWNER, repository=REPOSITORY, region=REGION, destination=bucket.uri)
+    return Target(repository=TARGET_REPOSITORY, destination=bucket.uri)

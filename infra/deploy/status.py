@@ -13,9 +13,9 @@ from infra.deploy import release_history
 from infra.deploy.refresh_dag import refresh_dag
 from infra.deploy.stacks import describe
 from infra.deploy.upload import INDEX_URL_KEY
-from mwaa_codeartifact.core.destinations import Standing
+from mwaa_codeartifact.core.destinations import StoredFile
 from mwaa_codeartifact.core.index_url import LineFacts, format_time
-from mwaa_codeartifact.core.target import Target
+from mwaa_codeartifact.core.target import Domain, Repository, Target
 from mwaa_codeartifact.status.verdict import USABLE, Judgement, judge
 
 if TYPE_CHECKING:
@@ -108,11 +108,9 @@ def _target(region: str, bucket: str, outputs: dict[str, str]) -> Target | None:
     """Build the target that the stacks have deployed; None before there is a repository."""
     if not {"DomainName", "DomainOwner", "RepositoryName"} <= outputs.keys():
         return None
+    domain = Domain(region=region, owner=outputs["DomainOwner"], name=outputs["DomainName"])
     return Target(
-        domain=outputs["DomainName"],
-        domain_owner=outputs["DomainOwner"],
-        repository=outputs["RepositoryName"],
-        region=region,
+        repository=Repository(domain=domain, name=outputs["RepositoryName"]),
         destination=outputs.get("IndexUrlDestination", f"s3://{bucket}/{INDEX_URL_KEY}"),
     )
 
@@ -136,7 +134,7 @@ def _index_url(aws: Aws, environment: str, bucket: str, target: Target | None, v
     return "\n  ".join(lines)
 
 
-def _standing(aws: Aws, bucket: str) -> Standing | None:
+def _standing(aws: Aws, bucket: str) -> StoredFile | None:
     """HEAD the file: nobody needs the secret to see how it is."""
     try:
         answer = aws.call("s3api", "head-object", "--bucket", bucket, "--key", INDEX_URL_KEY)
@@ -145,11 +143,11 @@ def _standing(aws: Aws, bucket: str) -> Standing | None:
             raise
         return None
     facts = LineFacts.from_metadata(answer["Metadata"])
-    return Standing(answer["ETag"], facts, recoverable="VersionId" in answer, version_id=answer.get("VersionId"))
+    return StoredFile(answer["ETag"], facts, recoverable="VersionId" in answer, version_id=answer.get("VersionId"))
 
 
 def _facts(facts: LineFacts, now: datetime) -> str:
-    hours = (facts.token_expires_at - now) / timedelta(hours=1)
+    hours = facts.remaining(now) / timedelta(hours=1)
     return (
         f"{f'{hours:.1f} h left' if hours > 0 else 'EXPIRED'}, token-expires-at {format_time(facts.token_expires_at)}, "
         f"refreshed-at {format_time(facts.refreshed_at)}, refreshed-by {facts.refreshed_by}"

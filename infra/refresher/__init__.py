@@ -1,1 +1,1 @@
-"""The fallback refresher: a Lambda function that is also the bootstrap custom resource."""
+"""The fallback refresher: a Lambda function that is also the custom resource for the bootstrap."""

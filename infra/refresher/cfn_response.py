@@ -1,7 +1,7 @@
-"""Answer a CloudFormation custom resource request, whatever happens.
+"""Send the response to a CloudFormation custom resource request, whatever happens.
 
-Without an answer a stack waits an hour; so there is one on success, on an exception, and shortly before the function's
-time is up. Source: CloudFormation user guide, custom resource response objects.
+Without a response a stack waits for an hour. So there is one on success, on an exception, and shortly before the
+function's timeout. Source: CloudFormation user guide, custom resource response objects.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import urllib3
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Enough to send the answer, with one retry, before Lambda stops the process.
+# Enough to send the response, with one retry, before Lambda stops the process.
 _RESERVE_SECONDS = 10
-# An answer may have 4,096 bytes, and JSON may take two for one.
+# A response may have 4,096 bytes, and JSON may need two bytes for one.
 _REASON_BYTES = 1024
 
 log = logging.getLogger(__name__)
 
 
 def answer(event: dict[str, Any], context: Any, act: Callable[[dict[str, Any]], tuple[str, dict[str, str]]]) -> None:
-    """Do what is requested and answer exactly once.
+    """Process a request and send exactly one response.
 
     :param event: the request.
     :param context: the Lambda context.
-    :param act: does it, and returns physical resource id and attributes.
+    :param act: processes the request and returns physical resource id and attributes.
     """
     once = threading.Lock()
 
@@ -37,7 +37,7 @@ def answer(event: dict[str, Any], context: Any, act: Callable[[dict[str, Any]], 
         if once.acquire(blocking=False):
             _put(event, status, physical_resource_id, f"{reason} See {context.log_stream_name}".strip(), data or {})
 
-    # A failed Create must still give an id; with that of the old resource, a failed Update deletes nothing.
+    # A failed Create needs an id as well; with the old resource's id, a failed Update deletes nothing.
     known_id = event.get("PhysicalResourceId") or context.log_stream_name
     seconds = context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
     watchdog = threading.Timer(max(seconds, 0), send, ("FAILED", known_id, "The function's time is up."))
@@ -68,7 +68,7 @@ def _put(event: dict[str, Any], status: str, physical_resource_id: str, reason: 
         },
         ensure_ascii=False,
     )
-    log.info("%s %s answered with %s", event["RequestType"], event["LogicalResourceId"], status)
+    log.info("%s %s: sent the response %s", event["RequestType"], event["LogicalResourceId"], status)
     with urllib3.PoolManager() as pool:
         # The URL is presigned for a PUT without content type.
         pool.request(

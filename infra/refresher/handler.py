@@ -1,6 +1,6 @@
-"""The Lambda refresher: bootstraps the index-url file as a custom resource, and refreshes it on a schedule.
+"""The Lambda refresher: it bootstraps the index-url file as a custom resource, and refreshes it on a schedule.
 
-On the schedule it raises what goes wrong, so that AWS retries and counts it. CloudFormation always gets an answer.
+On the schedule it raises its errors, so that AWS retries and counts them. CloudFormation always gets a response.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from infra.refresher import cfn_response, metrics
-from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients
+from mwaa_codeartifact.core.connections import BotoConnections
 from mwaa_codeartifact.core.destinations import facts_for
 from mwaa_codeartifact.core.errors import CodeArtifactError, ConfigError
 from mwaa_codeartifact.core.refresh import refresh
-from mwaa_codeartifact.core.target import Target, min_remaining_from_hours
+from mwaa_codeartifact.core.target import min_remaining_from_hours, read_target
 
 if TYPE_CHECKING:
     from mwaa_codeartifact.core.index_url import LineFacts
@@ -27,26 +27,21 @@ if TYPE_CHECKING:
 logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger(__name__)
 
-# How long a Create tries, which is cheaper than rolling the stack back. The function has 5 minutes, and CloudFormation
-# gets its answer 10 s before their end in any case.
+# For how long a Create tries, which is cheaper than a rollback of the stack. The function has 5 minutes, and
+# CloudFormation gets its response 10 s before they end in any case.
 PATIENCE_SECONDS = 120.0
 PAUSE_SECONDS = 5.0
 
-_SETTINGS = {
-    "domain": "CODEARTIFACT_DOMAIN",
-    "domain_owner": "CODEARTIFACT_DOMAIN_OWNER",
-    "repository": "CODEARTIFACT_REPOSITORY",
-    "region": "CODEARTIFACT_REGION",
-    "destination": "CODEARTIFACT_DESTINATION",
-}
+_MIN_REMAINING = "CODEARTIFACT_MIN_REMAINING_HOURS"
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
-    """Answer CloudFormation, or refresh for the schedule.
+    """Respond to CloudFormation, or refresh on the schedule.
 
-    :param event: a custom resource request, or anything else, which counts as the schedule's tick.
+    :param event: a custom resource request; any other event counts as one of the schedule.
     :param context: the Lambda context.
-    :raises CodeArtifactError: when a scheduled refresh failed; the old line still stands.
+    :returns: the result of a scheduled refresh, without the token.
+    :raises CodeArtifactError: if a scheduled refresh failed; the old line is unchanged.
     """
     if "ResponseURL" in event:
         cfn_response.answer(event, context, bootstrap)
@@ -55,10 +50,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
 
 
 def bootstrap(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """Publish the first line on Create and Update; leave the file alone on Delete.
+    """Publish the first line on Create and Update; do nothing on Delete.
 
+    :param event: the custom resource request.
     :returns: physical resource id and attributes.
-    :raises CodeArtifactError: when it failed, on Create only after what may pass has been tried for two minutes.
+    :raises CodeArtifactError: if the refresh failed; on Create, errors that may disappear are retried for two minutes.
     """
     if event["RequestType"] == "Delete":
         return event["PhysicalResourceId"], {}
@@ -68,7 +64,7 @@ def bootstrap(event: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 class _StillError(CodeArtifactError):
-    """An error that might have passed, and has not."""
+    """An error that might have disappeared, but has not."""
 
     def __init__(self, error: CodeArtifactError, seconds: float) -> None:
         Exception.__init__(self, f"{error}, still after {seconds:.0f} seconds of trying")
@@ -76,9 +72,9 @@ class _StillError(CodeArtifactError):
 
 
 def _refresh_patiently(patience: float) -> dict[str, Any]:
-    """Refresh, and again while the error is one that may pass: role, repository and token are seconds old.
+    """Refresh, and retry errors that may disappear: role, repository and token are only seconds old.
 
-    :param patience: for how long it is begun again (s).
+    :param patience: for how long it retries (s).
     """
     started = time.monotonic()
     while True:
@@ -95,37 +91,36 @@ def _refresh_patiently(patience: float) -> dict[str, Any]:
 
 
 def refresh_index_url(*, steps_in: bool) -> dict[str, Any]:
-    """Refresh the function's target, and tell CloudWatch how fresh it is.
+    """Refresh the function's target, and emit the metrics of its line.
 
     :param steps_in: whether a publish means that the DAG has missed its runs.
-    :raises CodeArtifactError: when it failed; the old line still stands.
+    :returns: the result, without the token.
+    :raises CodeArtifactError: if the refresh failed; the old line is unchanged.
     """
-    target = Target.from_settings(
-        {option: os.environ.get(variable) for option, variable in _SETTINGS.items()}, named=_SETTINGS.__getitem__
-    )
-    min_remaining = min_remaining_from_hours(
-        os.environ.get("CODEARTIFACT_MIN_REMAINING_HOURS", ""), named="CODEARTIFACT_MIN_REMAINING_HOURS"
-    )
+    target = read_target(lambda name: os.environ.get(_variable(name)), named=_variable)
+    min_remaining = min_remaining_from_hours(os.environ.get(_MIN_REMAINING, ""), named=_MIN_REMAINING)
     if not os.environ.get("ENVIRONMENT_NAME"):
         raise ConfigError(["ENVIRONMENT_NAME is not set: give the name of the MWAA environment"])
-    clients = Clients(
-        codeartifact=boto3.client("codeartifact", region_name=target.region, config=CLIENT_CONFIG),
-        s3=boto3.client("s3", config=CLIENT_CONFIG),
-    )
+    connections = BotoConnections(boto3.client)
     try:
-        result = refresh(target, refresher="lambda", min_remaining=min_remaining, clients=clients)
+        result = refresh(target, refresher="lambda", min_remaining=min_remaining, connections=connections)
     except CodeArtifactError:
         with suppress(CodeArtifactError):
-            facts = facts_for(target, clients.destination(target.destination).head())
+            facts = facts_for(target, connections.destination(target).head())
             if facts:
-                _tell(facts, published=False, steps_in=steps_in)
+                _emit_metrics(facts, published=False, steps_in=steps_in)
         raise
-    _tell(result.facts, published=result.state == "published", steps_in=steps_in)
+    _emit_metrics(result.facts, published=result.state == "published", steps_in=steps_in)
     return result.as_dict()
 
 
-def _tell(facts: LineFacts, *, published: bool, steps_in: bool) -> None:
-    remaining = facts.token_expires_at - datetime.now(UTC)
+def _variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"CODEARTIFACT_{name.upper()}"
+
+
+def _emit_metrics(facts: LineFacts, *, published: bool, steps_in: bool) -> None:
+    remaining = facts.remaining(datetime.now(UTC))
     metrics.emit(
         os.environ["ENVIRONMENT_NAME"],
         RemainingLifetime=(remaining.total_seconds(), "Seconds"),

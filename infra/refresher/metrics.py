@@ -1,4 +1,4 @@
-"""CloudWatch metrics in the embedded metric format: a line in the log, no permission and no endpoint of their own.
+"""CloudWatch metrics in the embedded metric format: log lines, which need no permission and no endpoint.
 
 Source: CloudWatch user guide, "Specification: Embedded metric format".
 """
@@ -15,7 +15,7 @@ NAMESPACE = "MwaaCodeArtifact"
 def emit(environment_name: str, **metrics: tuple[float, str]) -> None:
     """Write one line of metrics to standard output.
 
-    :param environment_name: the dimension by which environments are told apart.
+    :param environment_name: value of the metrics' dimension.
     :param metrics: name to value and CloudWatch unit.
     """
     definition = {

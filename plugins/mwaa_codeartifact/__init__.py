@@ -1,1 +1,1 @@
-"""Keep the CodeArtifact index-url of an Amazon MWAA environment alive."""
+"""Keep the CodeArtifact index-url of an Amazon MWAA environment valid."""

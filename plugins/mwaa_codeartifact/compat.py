@@ -1,4 +1,4 @@
-"""Import from where each supported Airflow, 2.10 to 3.3, keeps it without a deprecation warning."""
+"""The names whose place differs between the supported versions of Airflow, 2.10 to 3.3; no import is deprecated."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -42,7 +42,7 @@ __all__ = [
 
 
 def stats() -> Any:
-    """Give what emits Airflow's metrics; a function, because only a running task should pay for its import."""
+    """Return the object that emits Airflow's metrics; a function, because only a running task should import it."""
     try:
         from airflow.sdk.observability.stats import Stats
     except ImportError:  # Airflow 2 and 3.0
@@ -51,9 +51,9 @@ def stats() -> Any:
 
 
 def returned_by(ti_key: Any) -> Any:
-    """Give what a task instance returned, where the web server asks (Airflow 2); None elsewhere.
+    """Return the return value of a task instance in Airflow 2's web server; None in Airflow 3.
 
-    :param ti_key: names the task instance.
+    :param ti_key: key of the task instance.
     """
     if find_spec("airflow.sdk"):
         return None

@@ -1,4 +1,4 @@
-"""The same for DAGs with Python tasks: apart, because importing these costs what a DAG without them should not pay."""
+"""The same names for DAGs with Python tasks; a separate module, because these imports are slow."""
 
 try:
     from airflow.providers.standard.operators.python import PythonVirtualenvOperator

@@ -1,4 +1,4 @@
-"""Airflow's connection to CodeArtifact."""
+"""Airflow's hook for CodeArtifact."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from botocore.config import Config
 
-from mwaa_codeartifact.compat import mask_secret, stats
-from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients, http_get
-from mwaa_codeartifact.core.destinations import Standing, facts_for
+from mwaa_codeartifact import metrics
+from mwaa_codeartifact.compat import mask_secret
+from mwaa_codeartifact.core.connections import CLIENT_CONFIG, BotoConnections, http_get
+from mwaa_codeartifact.core.destinations import StoredFile
 from mwaa_codeartifact.core.errors import CodeArtifactError
+from mwaa_codeartifact.core.policy import is_fresh, usable_lifetime
 from mwaa_codeartifact.core.refresh import RefreshResult, refresh
-from mwaa_codeartifact.core.target import Target
-from mwaa_codeartifact.settings import setting_name
+from mwaa_codeartifact.settings import target_from
 from mwaa_codeartifact.status.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mwaa_codeartifact.core.destinations import Destination
     from mwaa_codeartifact.core.index_url import LineFacts
-
-# What Airflow's metrics of the index-url begin with.
-METRICS = "codeartifact.index_url"
+    from mwaa_codeartifact.core.target import Target
+    from mwaa_codeartifact.status.verdict import Verdict
 
 
 class CodeArtifactHook(AwsBaseHook):
@@ -40,83 +39,104 @@ class CodeArtifactHook(AwsBaseHook):
 
     @property
     def config(self) -> Config:
-        """Bound the retries and waits of what the hook's caller, or else the connection, asks for."""
+        """The configuration of the caller or the connection, over this project's bounds on retries and timeouts."""
         return CLIENT_CONFIG.merge(super().config)
 
     def refresh_index_url(self, target: Target, *, min_remaining: timedelta) -> RefreshResult:
-        """Make sure that a line with enough life left stands at the target's destination.
+        """Make sure that the target's destination has a line with enough remaining lifetime.
 
-        :param target: what to refresh.
-        :param min_remaining: a line with at least this much life left is left alone.
-        :raises CodeArtifactError: when it failed; the old line still stands.
+        :param target: the target.
+        :param min_remaining: a line with at least this remaining lifetime is not replaced.
+        :returns: the result, without the token.
+        :raises CodeArtifactError: if the refresh failed; the old line is unchanged.
         """
+        connections = self._connections()
         try:
             result = refresh(
-                target, refresher="dag", min_remaining=min_remaining, clients=self._clients(), conceal=mask_secret
+                target, refresher="dag", min_remaining=min_remaining, connections=connections, conceal=mask_secret
             )
         except CodeArtifactError:
-            stats().incr(f"{METRICS}.refreshes.failed")
-            stats().incr(f"{METRICS}.verdicts.{self._verdict(target)}")
+            metrics.count_refresh("failed", _verdict(target, connections))
             raise
-        remaining = result.facts.token_expires_at - datetime.now(UTC)
-        stats().incr(f"{METRICS}.refreshes.{result.state}")
-        stats().incr(f"{METRICS}.verdicts.{self._verdict(target, result.facts)}")
-        stats().gauge(f"{METRICS}.remaining_seconds", int(remaining.total_seconds()))
+        now = datetime.now(UTC)
+        stored = StoredFile("", result.facts, recoverable=True)
+        metrics.count_refresh(result.state, judge(target, stored, None, now).verdict)
+        metrics.set_remaining(result.facts.remaining(now))
         return result
 
-    def _verdict(self, target: Target, facts: LineFacts | None = None) -> str:
-        """Return the verdict of the status page as a metric's name has it, such as ``at_risk``.
-
-        :param target: whose line.
-        :param facts: of the line that stands there (default: the destination is asked).
-        """
-        try:
-            seen = Standing("", facts, recoverable=True) if facts else self._destination(target).head()
-        except CodeArtifactError:
-            return "unknown"
-        return judge(target, seen, None, datetime.now(UTC)).verdict.replace(" ", "_")
-
     def remaining_lifetime(self, target: Target) -> timedelta:
-        """Tell by a HEAD how long pip can use the line at the target's destination; zero when it cannot.
+        """Return for how long pip can use the line at the target's destination, from a HEAD; zero if it cannot.
 
-        :param target: whose line.
-        :raises CodeArtifactError: when that cannot be told.
+        :param target: the target.
+        :raises CodeArtifactError: if the destination could not be read.
         """
-        facts = facts_for(target, self._destination(target).head())
-        return max(facts.token_expires_at - datetime.now(UTC), timedelta(0)) if facts else timedelta(0)
+        return usable_lifetime(self.line_facts(target), target.repository, datetime.now(UTC))
 
-    def _destination(self, target: Target) -> Destination:
-        return self._clients().destination(target.destination)
+    def line_facts(self, target: Target) -> LineFacts | None:
+        """Return the facts of the line at the target's destination, from a HEAD; None if no refresher wrote it.
 
-    def _clients(self) -> Clients:
-        s3 = AwsBaseHook(client_type="s3", aws_conn_id=self.aws_conn_id, verify=self.verify, config=self.config)
-        return Clients(
-            codeartifact=self.get_conn(), s3=s3.get_conn(), http_get=partial(http_get, ca_bundle=self.verify)
-        )
+        :param target: the target.
+        :raises CodeArtifactError: if the destination could not be read.
+        """
+        stored = self._connections().destination(target).head()
+        return stored.facts if stored else None
+
+    def _connections(self) -> BotoConnections:
+        return BotoConnections(self._make_client, config=self.config, http_get=partial(http_get, ca_bundle=self.verify))
+
+    def _make_client(self, service: str, *, region_name: str | None, config: Config) -> Any:
+        return AwsBaseHook(
+            client_type=service,
+            aws_conn_id=self.aws_conn_id,
+            region_name=region_name,
+            verify=self.verify,
+            config=config,
+        ).get_conn()
 
 
-def is_fresh(
+def hook_for(
+    target: Target,
     *,
-    settings: Mapping[str, str],
-    min_remaining_seconds: float,
     aws_conn_id: str | None,
     verify: bool | str | None,
     botocore_config: dict[str, Any] | None,
-) -> bool:
-    """Tell whether pip can use a line for long enough; what sensor and trigger have in common.
+) -> CodeArtifactHook:
+    """Return the hook for a target and the AWS arguments of an operator or sensor.
+
+    :param target: the target; its domain's region is the hook's.
+    :param aws_conn_id: see the operator.
+    :param verify: see the operator.
+    :param botocore_config: see the operator.
+    """
+    return CodeArtifactHook(
+        aws_conn_id=aws_conn_id,
+        region_name=target.repository.domain.region,
+        verify=verify,
+        config=Config(**botocore_config) if botocore_config else None,
+    )
+
+
+def is_line_fresh(*, settings: Mapping[str, str], min_remaining_seconds: float, **aws: Any) -> bool:
+    """Return whether pip can use the line for long enough; shared by sensor and trigger.
 
     :param settings: of the target.
-    :param min_remaining_seconds: remaining lifetime that is enough.
-    :param aws_conn_id: see the sensor.
-    :param verify: see the sensor.
-    :param botocore_config: see the sensor.
-    :raises ConfigError: for a setting that is missing or malformed.
-    :raises CodeArtifactError: when the destination could not be asked.
+    :param min_remaining_seconds: the remaining lifetime that is enough.
+    :param aws: the AWS arguments, see :func:`hook_for`.
+    :raises ConfigError: if a setting is missing or malformed.
+    :raises CodeArtifactError: if the destination could not be read.
     """
-    target = Target.from_settings(settings, named=setting_name)
-    config = Config(**botocore_config) if botocore_config else None
-    hook = CodeArtifactHook(aws_conn_id=aws_conn_id, region_name=target.region, verify=verify, config=config)
-    remaining = hook.remaining_lifetime(target)
-    enough = timedelta(seconds=min_remaining_seconds)
+    target, enough = target_from(settings), timedelta(seconds=min_remaining_seconds)
+    hook = hook_for(target, **aws)
+    facts, now = hook.line_facts(target), datetime.now(UTC)
+    remaining = usable_lifetime(facts, target.repository, now)
     hook.log.info("index-url %s: pip can use it for %s, enough is %s", target.destination, remaining, enough)
-    return remaining >= enough
+    return is_fresh(facts, target.repository, min_remaining=enough, now=now)
+
+
+def _verdict(target: Target, connections: BotoConnections) -> Verdict:
+    """Return the verdict of the status page on the line at the destination."""
+    try:
+        stored = connections.destination(target).head()
+    except CodeArtifactError:
+        return "unknown"
+    return judge(target, stored, None, datetime.now(UTC)).verdict

@@ -1,12 +1,14 @@
-"""Links from a task to the AWS console and to the status page; they cost nothing to import."""
+"""Links from a task to the AWS console and to the status page; cheap to import."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from mwaa_codeartifact.compat import BaseOperatorLink, returned_by
+from mwaa_codeartifact.core.destinations import S3Location
+from mwaa_codeartifact.core.target import Repository
 from mwaa_codeartifact.settings import STATUS_PAGE, settings_of
 
 if TYPE_CHECKING:
@@ -20,25 +22,25 @@ log = logging.getLogger(__name__)
 
 
 class _ConsoleLink(BaseOperatorLink):
-    """Lead to the place in the AWS console that a task's settings name."""
+    """A link to a page of the AWS console about a task's target."""
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Give the address; empty where there is none.
+        """Return the address; empty if there is none.
 
-        :param operator: the task; on Airflow 2 as the web server has it, with its templates not rendered.
-        :param ti_key: names the task instance.
+        :param operator: the task; on Airflow 2 the web server's copy, with unrendered templates.
+        :param ti_key: key of the task instance.
         """
         try:
             settings = settings_of(operator)
             if any("{{" in value for value in settings.values()):
                 settings |= _settings_in(returned_by(ti_key) or {})
             return self.address(settings)
-        except Exception:  # Airflow 3.0 runs this when a task ends, and would let it fail
+        except Exception:  # Airflow 3.0 runs this when a task ends, and an error would fail the task
             log.exception("There is no link %s", self.name)
             return ""
 
     def address(self, settings: Mapping[str, str]) -> str:
-        """Give the address; empty where there is none.
+        """Return the address; empty if there is none.
 
         :param settings: of the target.
         """
@@ -46,13 +48,13 @@ class _ConsoleLink(BaseOperatorLink):
 
 
 class RepositoryLink(_ConsoleLink):
-    """Lead to the CodeArtifact repository."""
+    """A link to the CodeArtifact repository."""
 
     name = "CodeArtifact repository"
 
     def address(self, settings: Mapping[str, str]) -> str:
-        """Give the repository's address."""
-        names = [quote(settings[option], safe="") for option in ("domain_owner", "domain", "repository")]
+        """Return the repository's address; empty if a setting is missing."""
+        names = [quote(settings[name], safe="") for name in ("domain_owner", "domain", "repository")]
         if not all(names):
             return ""
         path = "/codesuite/codeartifact/d/{}/{}/r/{}".format(*names)
@@ -60,25 +62,25 @@ class RepositoryLink(_ConsoleLink):
 
 
 class IndexUrlFileLink(_ConsoleLink):
-    """Lead to the index-url file in S3."""
+    """A link to the index-url file in S3."""
 
     name = "index-url file in S3"
 
     def address(self, settings: Mapping[str, str]) -> str:
-        """Give the object's address; a file outside AWS has none."""
-        place = urlsplit(settings["destination"])
-        if place.scheme != "s3":
+        """Return the object's address; empty for a file outside AWS."""
+        location = S3Location.parse(settings["destination"])
+        if not location:
             return ""
-        return _console(settings["region"], f"/s3/object/{place.netloc}", prefix=place.path.lstrip("/"))
+        return _console(settings["region"], f"/s3/object/{location.bucket}", prefix=location.key)
 
 
 class StatusPageLink(BaseOperatorLink):
-    """Lead to the status page of this Airflow."""
+    """A link to the status page of this Airflow."""
 
     name = "index-url status"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002  (Airflow's signature)
-        """Give the address, the same for every task."""
+        """Return the address, the same for every task."""
         return STATUS_PAGE
 
 
@@ -93,10 +95,14 @@ def _console(region: str, path: str, **parameters: str) -> str:
 
 
 def _settings_in(result: Mapping[str, Any]) -> dict[str, str]:
-    """Read the target's settings out of what a refresh returned: see ``RefreshResult``."""
+    """Return the target's settings from the result of a refresh, see ``RefreshResult``."""
     if not result:
         return {}
-    names = ("region", "domain_owner", "domain", "repository")
-    return dict(zip(names, result["facts"]["repository"].split("/"), strict=True)) | {
-        "destination": result["destination"]
+    repository = Repository.parse(result["facts"]["repository"])
+    return {
+        "domain": repository.domain.name,
+        "domain_owner": repository.domain.owner,
+        "repository": repository.name,
+        "region": repository.domain.region,
+        "destination": result["destination"],
     }

@@ -1,4 +1,4 @@
-"""The Python packages that a plain Airflow lacks and MWAA has: say which one to install where it is missing."""
+"""The Python packages that MWAA has and a plain Airflow lacks: show which one to install."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The provider, and what it depends on.
+# The provider and its dependencies.
 _OF_THE_PROVIDER = ("airflow.providers.amazon", "boto3", "botocore", "urllib3")
 
 
@@ -18,10 +18,10 @@ class MissingPackageError(Exception):
 
 @contextmanager
 def needs_amazon_provider(raising: type[Exception] = MissingPackageError) -> Iterator[None]:
-    """Raise one clear sentence where an import fails because the Amazon provider is not installed.
+    """Raise an error with one clear sentence if an import fails because the Amazon provider is not installed.
 
     :param raising: the error (default: MissingPackageError).
-    :raises MissingPackageError: naming the package to install; or ``raising``.
+    :raises MissingPackageError: naming the package to install; or the class in ``raising``.
     """
     try:
         yield

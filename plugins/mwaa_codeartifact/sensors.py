@@ -1,23 +1,21 @@
-"""Sensors for DAGs that need a live index-url; importing them costs little."""
+"""The sensor for DAGs that need a fresh index-url; cheap to import."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.configuration import conf
 
+from mwaa_codeartifact.base import CodeArtifactBaseOperator
 from mwaa_codeartifact.compat import AirflowException, AirflowFailException, BaseSensorOperator
-from mwaa_codeartifact.links import LINKS
+from mwaa_codeartifact.core.policy import SENSOR_MIN_REMAINING
 from mwaa_codeartifact.packages import needs_amazon_provider
 from mwaa_codeartifact.settings import settings_of
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-
-class CodeArtifactIndexUrlFreshSensor(BaseSensorOperator):
-    """Wait until the index-url file holds a line that pip can use for long enough; looks by HEAD, reads no secret.
+class CodeArtifactIndexUrlFreshSensor(CodeArtifactBaseOperator, BaseSensorOperator):
+    """Wait until the index-url file has a line that pip can use for long enough; a HEAD, which reads no secret.
 
     A setting that is not given is read from Airflow's ``[codeartifact]`` section when the task runs.
 
@@ -33,49 +31,23 @@ class CodeArtifactIndexUrlFreshSensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer (default: ``[operators] default_deferrable``).
     """
 
-    template_fields: Sequence[str] = (
-        "domain",
-        "domain_owner",
-        "repository",
-        "region_name",
-        "destination",
-        "aws_conn_id",
-    )
-    operator_extra_links = tuple(link() for link in LINKS)
-    ui_color = "#c5e4d3"
-
-    def __init__(  # noqa: PLR0913  (a sensor's arguments are its interface, all keyword-only)
+    def __init__(
         self,
         *,
-        domain: str | None = None,
-        domain_owner: str | None = None,
-        repository: str | None = None,
-        region_name: str | None = None,
-        destination: str | None = None,
-        min_remaining: timedelta = timedelta(minutes=30),
-        aws_conn_id: str | None = "aws_default",
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
+        min_remaining: timedelta = SENSOR_MIN_REMAINING,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.domain = domain
-        self.domain_owner = domain_owner
-        self.repository = repository
-        self.region_name = region_name
-        self.destination = destination
         self.min_remaining = min_remaining
-        self.aws_conn_id = aws_conn_id
-        self.verify = verify
-        self.botocore_config = botocore_config
         self.deferrable = deferrable
 
     def execute(self, context: Any) -> Any:
-        """Wait here, or hand over to the triggerer if there is anything to wait for.
+        """Wait in the worker, or, if deferrable and the line is not fresh yet, in the triggerer.
 
-        :raises AirflowFailException: for a setting or a missing package that no retry can fix.
-        :raises CodeArtifactError: when the destination could not be asked.
+        :param context: Airflow's context.
+        :raises AirflowFailException: if a setting or a package is missing, which no retry can fix.
+        :raises CodeArtifactError: if the destination could not be read.
         """
         if not self.deferrable:
             return super().execute(context)
@@ -83,39 +55,42 @@ class CodeArtifactIndexUrlFreshSensor(BaseSensorOperator):
             from mwaa_codeartifact.triggers import CodeArtifactIndexUrlFreshTrigger
 
             self.defer(
-                trigger=CodeArtifactIndexUrlFreshTrigger(poke_interval=self.poke_interval, **self._what_to_ask()),
+                trigger=CodeArtifactIndexUrlFreshTrigger(poke_interval=self.poke_interval, **self._check_arguments()),
                 method_name="execute_complete",
                 timeout=timedelta(seconds=self.timeout),
             )
         return None
 
     def poke(self, context: Any) -> bool:  # noqa: ARG002  (Airflow's signature)
-        """Look once."""
-        # Imported here: the Amazon provider costs seconds, which only a running task should pay.
+        """Check the line once.
+
+        :param context: Airflow's context.
+        """
         from mwaa_codeartifact.core.errors import ConfigError
 
         with needs_amazon_provider(AirflowFailException):
-            from mwaa_codeartifact.hooks import is_fresh
+            # Imported here: the Amazon provider takes seconds, which only a running task should spend.
+            from mwaa_codeartifact.hooks import is_line_fresh
 
         try:
-            return is_fresh(**self._what_to_ask())
+            return is_line_fresh(**self._check_arguments())
         except ConfigError as error:
             raise AirflowFailException(str(error)) from error
 
     def execute_complete(self, context: Any, event: dict[str, str]) -> None:  # noqa: ARG002  (Airflow's signature)
-        """Go on when the trigger has ended.
+        """Continue after the trigger's event.
 
-        :param event: how it did.
-        :raises AirflowException: when it could not look.
+        :param context: Airflow's context.
+        :param event: of the trigger.
+        :raises AirflowException: if the trigger could not read the destination.
         """
         if event["status"] != "fresh":
             raise AirflowException(event["message"])
 
-    def _what_to_ask(self) -> dict[str, Any]:
+    def _check_arguments(self) -> dict[str, Any]:
+        """Return the arguments of ``hooks.is_line_fresh``."""
         return {
             "settings": settings_of(self),
             "min_remaining_seconds": self.min_remaining.total_seconds(),
-            "aws_conn_id": self.aws_conn_id,
-            "verify": self.verify,
-            "botocore_config": self.botocore_config,
+            **self._aws_arguments,
         }

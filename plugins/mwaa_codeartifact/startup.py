@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -18,22 +18,22 @@ from urllib.parse import unquote, urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from mwaa_codeartifact.core.codeartifact import verify
-from mwaa_codeartifact.core.connections import Clients, http_get
-from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError, MintError, VerifyError
+from mwaa_codeartifact.core.connections import BotoConnections, http_get
+from mwaa_codeartifact.core.destinations import S3Location
+from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError, MintError, VerifyError, aws_errors
 from mwaa_codeartifact.core.index_url import LineFacts, Token, format_time
+from mwaa_codeartifact.core.policy import STARTUP_MIN_REMAINING, is_fresh
 from mwaa_codeartifact.core.refresh import refresh
-from mwaa_codeartifact.core.target import Target
+from mwaa_codeartifact.core.target import read_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mwaa_codeartifact.core.refresh import RefreshResult
+    from mwaa_codeartifact.core.target import Target
 
-# MWAA gives pip 9 minutes: the token must outlive them.
-_MIN_REMAINING = timedelta(minutes=10)
 # Both S3 and CodeArtifact may hang and yet it ends by itself, before the script's 17 s are over.
 _CLIENT_CONFIG = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 _http_get = partial(http_get, tries=2, patience=2)
@@ -50,9 +50,8 @@ def ensure_index_url(environ: Mapping[str, str]) -> str:
     """
     path = Path(environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
     try:
-        target = Target.from_settings(
-            {field.name: environ.get(f"AIRFLOW__CODEARTIFACT__{field.name.upper()}") for field in fields(Target)},
-            named="codeartifact.{}".format,
+        target = read_target(
+            lambda name: environ.get(f"AIRFLOW__CODEARTIFACT__{name.upper()}"), named="codeartifact.{}".format
         )
         return _look(path, target) or _mend(path, target)
     except (CodeArtifactError, OSError) as error:
@@ -66,7 +65,7 @@ def _look(path: Path, target: Target) -> str | None:
     facts = LineFacts.from_body(body)
     if not facts:
         return "index-url alive, the repository answers to it" if _answers(body) else None
-    if facts.repository == target.repository_id and facts.token_expires_at - datetime.now(UTC) >= _MIN_REMAINING:
+    if is_fresh(facts, target.repository, min_remaining=STARTUP_MIN_REMAINING, now=datetime.now(UTC)):
         return f"index-url alive, {_life(facts)}"
     return None
 
@@ -89,39 +88,32 @@ def _answers(body: str) -> bool:
 def _mend(path: Path, target: Target) -> str:
     """Run the protocol on S3 and fetch what stands there then; where S3 is of no use, run it on the copy alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    session = boto3.Session()
-    clients = Clients(
-        codeartifact=session.client("codeartifact", region_name=target.region, config=_CLIENT_CONFIG),
-        s3=session.client("s3", config=_CLIENT_CONFIG),
-        http_get=_http_get,
-    )
+    connections = BotoConnections(boto3.Session().client, config=_CLIENT_CONFIG, http_get=_http_get)
     try:
-        result = _refresh(target, clients)
-        _fetch(clients, target, path)
+        result = _refresh(target, connections)
+        _fetch(connections, target, path)
     except DestinationError as error:
-        result = _refresh(replace(target, destination=path.as_uri()), clients)
+        result = _refresh(replace(target, destination=path.as_uri()), connections)
         return f"index-url refreshed in this container only, {_life(result.facts)}: {error}"
     except (MintError, VerifyError):
         # What stands there may still have its last minutes; and where there is no file at all, pip does not even begin.
         with suppress(DestinationError):
-            _fetch(clients, target, path)
+            _fetch(connections, target, path)
         raise
     return f"index-url {'refreshed' if result.state == 'published' else 'fetched'}, {_life(result.facts)}"
 
 
-def _refresh(target: Target, clients: Clients) -> RefreshResult:
-    return refresh(target, refresher="startup", min_remaining=_MIN_REMAINING, clients=clients)
+def _refresh(target: Target, connections: BotoConnections) -> RefreshResult:
+    return refresh(target, refresher="startup", min_remaining=STARTUP_MIN_REMAINING, connections=connections)
 
 
-def _fetch(clients: Clients, target: Target, path: Path) -> None:
+def _fetch(connections: BotoConnections, target: Target, path: Path) -> None:
     """Do what the 30-second sync would do, now: copy the file from S3, mode 0600, replaced atomically."""
-    place = urlsplit(target.destination)
-    try:
-        body = clients.s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read()
-    except (BotoCoreError, ClientError) as error:
-        raise DestinationError.from_aws(
-            error, attempt="fetch the index-url", subject=target.destination, action="s3:GetObject"
-        ) from error
+    location = S3Location.parse(target.destination)
+    if not location:
+        raise DestinationError("fetch the index-url", target.destination, "give an s3:// URI as the destination")
+    with aws_errors(DestinationError, attempt="fetch the index-url", subject=target.destination, action="s3:GetObject"):
+        body = connections.s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read()
     with NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent, delete=False) as temporary:
         temporary.write(body)
     Path(temporary.name).replace(path)

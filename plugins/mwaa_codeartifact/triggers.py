@@ -1,4 +1,4 @@
-"""Triggers: what deferred sensors wait for, in the triggerer."""
+"""The trigger of deferred sensors, which runs in the triggerer."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ if TYPE_CHECKING:
 
 
 class CodeArtifactIndexUrlFreshTrigger(BaseTrigger):
-    """Fire when pip can use the line for long enough, or when S3 cannot be asked.
+    """Fire when pip can use the line for long enough, or when the destination cannot be read.
 
-    :param poke_interval: time between two looks, in seconds.
-    :param what_to_ask: arguments of ``hooks.is_fresh``.
+    :param poke_interval: time between two checks (s).
+    :param check: arguments of ``hooks.is_line_fresh``.
     """
 
-    def __init__(self, *, poke_interval: float, **what_to_ask: Any) -> None:
+    def __init__(self, *, poke_interval: float, **check: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3.0 has no type here
         self.poke_interval = poke_interval
-        self.what_to_ask = what_to_ask
+        self.check_arguments = check
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what the triggerer makes the trigger of."""
+        """Return the class and the arguments from which the triggerer makes this trigger."""
         name = f"{type(self).__module__}.{type(self).__name__}"
-        return name, {"poke_interval": self.poke_interval, **self.what_to_ask}
+        return name, {"poke_interval": self.poke_interval, **self.check_arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is something to tell; boto3 blocks, so each look is a thread's."""
-        event = await asyncio.to_thread(self._look)
+        """Check until there is an event; boto3 blocks, so each check runs in a thread."""
+        event = await asyncio.to_thread(self._check)
         while not event:
             await asyncio.sleep(self.poke_interval)
-            event = await asyncio.to_thread(self._look)
+            event = await asyncio.to_thread(self._check)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow 3.0 has no type here
 
-    def _look(self) -> dict[str, str] | None:
-        # Imported here, in the thread: the Amazon provider costs seconds, in which the triggerer would stand still.
+    def _check(self) -> dict[str, str] | None:
+        # Imported in the thread: the Amazon provider takes seconds, in which the triggerer would do nothing else.
         from mwaa_codeartifact.core.errors import CodeArtifactError
-        from mwaa_codeartifact.hooks import is_fresh
+        from mwaa_codeartifact.hooks import is_line_fresh
 
         try:
-            return {"status": "fresh", "message": ""} if is_fresh(**self.what_to_ask) else None
+            return {"status": "fresh", "message": ""} if is_line_fresh(**self.check_arguments) else None
         except CodeArtifactError as error:
             return {"status": "error", "message": str(error)}

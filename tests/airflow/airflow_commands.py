@@ -37,13 +37,13 @@ def run(environ: dict[str, str | None], arguments: list[str]) -> object:
 
 
 def start_airflow() -> None:
-    """Import Airflow, which reads the environment then."""
+    """Import Airflow, which reads the environment at that moment."""
     import_module("airflow.__main__")
     import_module("airflow.providers.amazon.aws.hooks.base_aws")  # once here instead of once in every task's process
     try:
         supervisor: Any = import_module("airflow.sdk.execution_time.supervisor")
         supervisor.run_task_in_process = run_as_a_worker_does
-        # As Airflow 3.3 does by itself: each takes seconds to make.
+        # Like Airflow 3.3: each takes seconds to make.
         supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
     except ImportError:
         dag: Any = import_module("airflow.models.dag")
@@ -59,7 +59,7 @@ def run_as_a_worker_of_airflow_2_does(*, ti: Any, **_: Any) -> None:
 
 
 def expect_that_it_ran(state: str) -> None:
-    """End the command; `dags test` would try again for ever."""
+    """End the command; `dags test` would retry for ever."""
     if state == "scheduled":
         raise SystemExit("no worker could run the task")
 
@@ -80,7 +80,7 @@ def run_as_a_worker_does(ti: Any, task: Any) -> Any:
             client=supervisor.InProcessTestSupervisor._api_client(task.dag),  # noqa: SLF001  (that of `dags test`)
             log_path=f"{ti.dag_id}/{ti.run_id}/attempt={ti.try_number}.log",
         )
-    except Exception:  # noqa: BLE001  (whatever it is, the state tells)
+    except Exception:  # noqa: BLE001  (the state shows every failure)
         traceback.print_exc()
     with create_session() as session:  # by its name: a task that is to be tried again gets a new id
         state = session.query(TaskInstance.state).filter_by(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id)
@@ -93,4 +93,4 @@ if __name__ == "__main__":
     for step in json.load(sys.stdin):
         code = run(*step)
         sys.stderr.flush()
-        print(f"{MARK} {code}", flush=True)  # noqa: T201  (read by who started it)
+        print(f"{MARK} {code}", flush=True)  # noqa: T201  (read by the process that started this one)

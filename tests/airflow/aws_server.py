@@ -18,7 +18,7 @@ def serve(folder: str, domain: str, owner: str, repository: str, region: str) ->
     with server_class(Path(folder), 0, 0, lambda *_: None) as server:
         server.codeartifact.create_domain(domain, owner, region)
         server.codeartifact.create_repository(domain, repository)  # not connected: no test needs the public index
-        print(json.dumps(server.environ), flush=True)  # noqa: T201  (the answer to who started it)
+        print(json.dumps(server.environ), flush=True)  # noqa: T201  (read by the process that started this one)
         sys.stdin.read()
 
 

@@ -1,4 +1,4 @@
-"""DAGs for tests: tasks around the operator that do what nobody should.
+"""DAGs for tests: tasks around the operator that make mistakes on purpose.
 
 Airflow copies of this file live in a test's own DAGs folder.
 """
@@ -12,7 +12,7 @@ from mwaa_codeartifact.operators import CodeArtifactRefreshIndexUrlOperator
 
 
 class CarelessOperator(CodeArtifactRefreshIndexUrlOperator):
-    """Refresh, then say the secret in every way that a task's log has."""
+    """An operator that refreshes, then writes the secret to the task's log in every possible way."""
 
     def execute(self, context: Any) -> dict[str, Any]:
         import boto3  # noqa: PLC0415  (a parse of this file must stay cheap)

@@ -1,4 +1,4 @@
-"""An Airflow of this run's own, and AWS beside it.
+"""A separate Airflow for this run, and AWS next to it.
 
 Airflow reads its environment when it is imported, so the environment is set here, before any test module is.
 """
@@ -39,14 +39,14 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def migration() -> Iterator[Future[object]]:
-    """Begin to migrate a database."""
+    """Start the migration of a database."""
     with ThreadPoolExecutor() as pool:
         yield pool.submit(_HOME.python, "-m", "airflow", "db", "migrate")
 
 
 @pytest.fixture(scope="session")
 def database(migration: Future[object]) -> Path:
-    """Migrate the database once; Airflow in this process uses it, Airflow in others a copy."""
+    """Migrate the database once; Airflow in this process uses it, in other processes a copy."""
     migration.result()
     return _HOME.path / "airflow.db"
 
@@ -98,7 +98,7 @@ def _s3(reached: dict[str, str]) -> S3Client:
 
 @pytest.fixture
 def bucket(aws: Aws) -> str:
-    """Make a versioned bucket of the test's own."""
+    """Make a versioned bucket for one test."""
     name = f"test-{uuid.uuid4()}"
     aws.bucket(name)
     return name
@@ -106,7 +106,7 @@ def bucket(aws: Aws) -> str:
 
 @pytest.fixture
 def configured(aws: Aws, bucket: str, database: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Set AWS and the whole ``[codeartifact]`` section up in this process; the destination."""
+    """Set up AWS and the whole ``[codeartifact]`` section in this process; return the destination."""
     assert database.exists()  # Airflow looks connections up there
     destination = f"s3://{bucket}/dags/codeartifact.txt"
     for name, value in (aws.environ | section(destination)).items():

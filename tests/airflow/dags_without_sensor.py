@@ -1,4 +1,4 @@
-"""An airflow dag that installs without waiting for a live line; copied into the DAGs folder of a test."""
+"""An airflow dag that installs without waiting for a fresh line; copied into the DAGs folder of a test."""
 
 from datetime import UTC, datetime
 from pathlib import Path

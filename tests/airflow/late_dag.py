@@ -1,4 +1,4 @@
-"""A DAG for tests, whose line comes late; copied into the DAGs folder of an airflow of a test's own."""
+"""A DAG for tests whose line is published late; copied into the DAGs folder of a test's own airflow."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,19 +8,18 @@ from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
 
 
 class LateSensor(CodeArtifactIndexUrlFreshSensor):
-    """Find nothing and defer; only then the line is published."""
+    """A sensor that finds no line and defers; only then the line is published."""
 
     def execute(self, context: Any) -> Any:
-        from mwaa_codeartifact.core.target import Target  # noqa: PLC0415  (a parse of this file must stay cheap)
-        from mwaa_codeartifact.hooks import CodeArtifactHook  # noqa: PLC0415  (as above)
-        from mwaa_codeartifact.settings import setting_name, settings_of  # noqa: PLC0415  (as above)
+        from mwaa_codeartifact.hooks import CodeArtifactHook  # noqa: PLC0415  (a parse of this file must stay cheap)
+        from mwaa_codeartifact.settings import settings_of, target_from  # noqa: PLC0415  (as above)
 
         try:
             return super().execute(context)
         except BaseException as error:
             self.log.info("late: %s", type(error).__name__)
-            target = Target.from_settings(settings_of(self), named=setting_name)
-            hook = CodeArtifactHook(aws_conn_id=None, region_name=target.region)
+            target = target_from(settings_of(self))
+            hook = CodeArtifactHook(aws_conn_id=None, region_name=target.repository.domain.region)
             hook.refresh_index_url(target, min_remaining=timedelta(0))
             raise
 

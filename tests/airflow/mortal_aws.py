@@ -1,4 +1,4 @@
-"""AWS whose CodeArtifact mints as short-lived tokens as it is told, and has an in-house package.
+"""An AWS whose CodeArtifact mints tokens of any lifetime, and has an in-house package.
 
 The program part runs with the interpreter of the project's tools: see ``aws_server.py``. It prints its environment
 variables, then takes one number of seconds a line: how long the tokens minted from then on live.
@@ -29,9 +29,9 @@ PACKAGE, VERSION = "in-house-package", "7.0"
 
 @dataclass(frozen=True)
 class MortalAws:
-    """Reach it.
+    """A client of it.
 
-    :param environ: the environment variables with which a process comes there.
+    :param environ: the environment variables with which a process reaches it.
     """
 
     environ: dict[str, str]
@@ -39,7 +39,7 @@ class MortalAws:
     answers: IO[str]
 
     def tokens_live(self, seconds: int) -> None:
-        """Let the tokens that are minted from now on live so long."""
+        """Set the lifetime of the tokens that are minted from now on."""
         self.orders.write(f"{seconds}\n")
         self.orders.flush()
         assert self.answers.readline() == f"{seconds}\n"
@@ -63,14 +63,14 @@ def served(root: Path, settings: dict[str, str]) -> Iterator[MortalAws]:
 
 
 def serve(folder: str, domain: str, owner: str, repository: str, region: str) -> None:
-    """Be that process."""
+    """Serve until standard input is closed."""
     server_class = import_module("infra.local.server").Server
     with server_class(Path(folder), 0, 0, lambda *_: None) as server:
         codeartifact = server.codeartifact
         codeartifact.create_domain(domain, owner, region)
         repository_ = codeartifact.create_repository(domain, repository)
         repository_.publish(PACKAGE, f"{PACKAGE.replace('-', '_')}-{VERSION}-py3-none-any.whl", _wheel())
-        print(json.dumps(server.environ), flush=True)  # noqa: T201  (the answer to who started it)
+        print(json.dumps(server.environ), flush=True)  # noqa: T201  (read by the process that started this one)
         for line in sys.stdin:
             codeartifact.token_life_limit = timedelta(seconds=int(line))
             print(line, end="", flush=True)  # noqa: T201  (the same)

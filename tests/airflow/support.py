@@ -1,4 +1,4 @@
-"""What the tests in this folder share: an Airflow of their own, AWS, and an AWS that answers what a test tells it."""
+"""Shared by the tests in this folder: their own Airflow, AWS, and an AWS with canned responses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEY = "dags/codeartifact.txt"
 
 
 def section(destination: str = "", **options: str) -> dict[str, str]:
-    """Give the environment variables that set the ``[codeartifact]`` section."""
+    """Return the environment variables that set the ``[codeartifact]`` section."""
     settings = {
         "domain": DOMAIN,
         "domain_owner": OWNER,
@@ -45,7 +45,7 @@ def section(destination: str = "", **options: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class AirflowHome:
-    """Hold an Airflow of its own, whose commands see nothing of this machine but its PATH.
+    """The home of a separate Airflow, whose commands use nothing of this machine but its PATH.
 
     :param path: AIRFLOW_HOME.
     :param dags: its DAGs folder.
@@ -72,19 +72,19 @@ class AirflowHome:
         }
 
     def install_plugins(self) -> None:
-        """Copy the plugins: what runs here must leave nothing in the tree."""
+        """Copy the plugins, so that no process writes into the source tree."""
         shutil.copytree(ROOT / "plugins", self.path / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run this interpreter there; it succeeds."""
-        answer = subprocess.run(  # noqa: PLW1510  (the return code is looked at with the output)
+        """Run this interpreter there and check that it succeeds."""
+        answer = subprocess.run(  # noqa: PLW1510  (the return code is checked with the output)
             [sys.executable, *arguments], env=self.environ, cwd=self.path, capture_output=True, text=True, timeout=120
         )
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer
 
     def commands(self, *steps: tuple[Mapping[str, str | None], list[str]]) -> list[tuple[str, str]]:
-        """Run Airflow commands in one process; for each, all that it printed, and its exit code."""
+        """Run Airflow commands in one process; return the output and exit code of each."""
         answer = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("airflow_commands.py"))],
             input=json.dumps(steps),
@@ -102,22 +102,22 @@ class AirflowHome:
         return list(zip(outputs, codes, strict=True))
 
     def query(self, sql: str, *parameters: str) -> list[Any]:
-        """Ask the metadata database."""
+        """Return the rows of a query of the metadata database."""
         with sqlite3.connect(self.path / "airflow.db") as database:
             rows = database.execute(sql, parameters).fetchall()
         database.close()
         return rows
 
     def files_with(self, text: str) -> list[str]:
-        """Name the files that hold a text, the database and every log among them."""
+        """Return the files that contain a text, including the database and every log."""
         return [str(path) for path in self.path.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
 @dataclass(frozen=True)
 class Aws:
-    """Reach the AWS of this run.
+    """The AWS of this run.
 
-    :param environ: the environment variables with which a process comes there.
+    :param environ: the environment variables with which a process reaches it.
     :param s3: a client.
     """
 
@@ -125,13 +125,13 @@ class Aws:
     s3: S3Client
 
     def bucket(self, name: str) -> str:
-        """Make a versioned bucket; the URI of its index-url file."""
+        """Make a versioned bucket and return the URI of its index-url file."""
         self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return f"s3://{name}/{KEY}"
 
     def put_line(self, bucket: str, *, life: timedelta, key: str = KEY) -> str:
-        """Publish as the Lambda does, with a token that nobody accepts; the version id."""
+        """Publish like the Lambda, with a token that no repository accepts; return the version id."""
         now = datetime.now(UTC)
         metadata = {
             "token-expires-at": (now + life).isoformat(timespec="seconds"),
@@ -143,7 +143,7 @@ class Aws:
         return self.s3.put_object(Bucket=bucket, Key=key, Body=b"--index-url old\n", Metadata=metadata)["VersionId"]
 
     def versions(self, bucket: str, key: str = KEY) -> list[Line]:
-        """Read all that was ever published, the oldest first."""
+        """Return all published versions, the oldest first."""
         listed = self.s3.list_object_versions(Bucket=bucket, Prefix=key).get("Versions", [])
         lines = []
         for version in reversed(listed):
@@ -154,7 +154,7 @@ class Aws:
 
 @dataclass(frozen=True)
 class Line:
-    """Hold one version of an index-url file."""
+    """One version of an index-url file."""
 
     version_id: str
     metadata: dict[str, str]
@@ -162,16 +162,16 @@ class Line:
 
     @property
     def token(self) -> str:
-        """Read the secret out of the line."""
+        """The secret in the line."""
         return self.body.partition("//aws:")[2].partition("@")[0]
 
 
 @dataclass
 class CannedAws:
-    """Answer what the test says, and keep every request that came.
+    """A server with canned responses that records every request.
 
-    :param answers: path, without its query, to status and body; an AWS error's code stands in the body.
-    :param default: the answer on every other path.
+    :param answers: path, without its query, to status and body; an AWS error's code is in the body.
+    :param default: the response on every other path.
     """
 
     answers: dict[str, tuple[int, dict[str, object]]] = field(default_factory=dict)
@@ -180,7 +180,7 @@ class CannedAws:
     url: str = ""
 
     def asked(self) -> list[str]:
-        """List the method and path of every request."""
+        """Return the method and path of every request."""
         return [request for request, _ in self.requests]
 
     def answer(self, request: str, headers: Mapping[str, str]) -> tuple[int, dict[str, object]]:
@@ -204,7 +204,7 @@ class CannedAws:
             server.server_close()
 
     def gives_token(self, token: str, *, verdict: int) -> None:
-        """Behave like CodeArtifact that gives a token, to which its repository answers with a status."""
+        """Respond like a CodeArtifact that returns a token, for which its repository returns a status."""
         expires_at = (datetime.now(UTC) + timedelta(hours=12)).timestamp()
         self.answers |= {
             "/v1/authorization-token": (200, {"authorizationToken": token, "expiration": expires_at}),
@@ -231,6 +231,6 @@ def _handler(canned: CannedAws) -> type[BaseHTTPRequestHandler]:
         do_GET = do_HEAD = do_POST = do_PUT = _answer  # noqa: N815  (http.server's names)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""The refresh DAG in real runs: `airflow dags test`, a real database, real tasks, and then what is left of them."""
+"""The refresh DAG in real runs: `airflow dags test`, a real database, real tasks, and their traces afterwards."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from tests.airflow.support import AirflowHome, Aws, Line
 
 REFRESH = "refresh_codeartifact_index_url"
-# Airflow 3 hides whatever looks like a real token, so what it was told to hide must look otherwise.
+# Airflow 3 masks all strings that look like a real token, so the test's secret must look different.
 REJECTED = "rejected-token-" * 60
 CANARY = "canary-token-" * 60
 
 
 @dataclass(frozen=True)
 class Run:
-    """Tell what a DAG run and its only task left behind.
+    """The traces of a DAG run and its only task.
 
-    :param said: what the command printed, and the logs of all tries of the task.
+    :param said: the command's output, and the logs of all tries of the task.
     """
 
     said: str
@@ -41,7 +41,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Runs:
-    """Hold what all runs left behind.
+    """The traces of all runs.
 
     :param lines: every version of the index-url file, the oldest first.
     :param all: the runs, in the order of the fixture.
@@ -114,7 +114,7 @@ def test_the_first_run_publishes_a_line(runs: Runs) -> None:
     assert runs.lines[0].body.count("--index-url ") == 1
 
 
-def test_its_xcom_tells_state_and_expiry(runs: Runs) -> None:
+def test_its_xcom_has_state_and_expiry(runs: Runs) -> None:
     assert runs.first.result
     assert runs.first.result["state"] == "published"
     assert runs.first.result["version_id"] == runs.lines[0].version_id
@@ -151,7 +151,7 @@ def test_a_refresh_that_failed_is_tried_again(runs: Runs) -> None:
     assert "the repository rejects it: allow codeartifact:ReadFromRepository" in runs.rejected.said
 
 
-def test_runs_that_failed_left_the_line_that_stood_there(runs: Runs) -> None:
+def test_failed_runs_left_the_line_unchanged(runs: Runs) -> None:
     assert len(runs.lines) == 2
 
 
@@ -166,6 +166,6 @@ def test_no_token_is_in_any_output_log_or_database(runs: Runs) -> None:
     for token in (*(line.token for line in runs.lines), CANARY, REJECTED):
         assert len(token) > 500
         for secret in (token, base64.b64encode(f"aws:{token}".encode()).decode()):
-            # The beginning of a secret is enough: an output may be cut off.
+            # The beginning of a secret is enough, because an output may be cut off.
             assert [run.said for run in runs.all if secret[:40] in run.said] == []
             assert runs.home.files_with(secret[:40]) == []

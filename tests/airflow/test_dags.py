@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import socket
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -8,9 +10,11 @@ import pytest
 from airflow.models.dagbag import DagBag
 from airflow.utils.file import list_py_file_paths
 
-from tests.airflow.support import ROOT, section
+from mwaa_codeartifact.core.policy import DAG_WITHOUT_SUCCESS, TOKEN_LIFETIME
+from tests.airflow.support import ROOT, CannedAws, section
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 DAGS = ROOT / "dags"
@@ -23,7 +27,7 @@ def parse() -> Any:
 
 
 def cron(timetable: Any) -> str:
-    """Give a schedule's cron expression, which Airflow 3.1 has renamed."""
+    """Return a schedule's cron expression, which Airflow 3.1 has renamed."""
     return str(timetable.expression if hasattr(timetable, "expression") else timetable.summary)
 
 
@@ -76,16 +80,15 @@ def test_it_is_tried_again_for_longer_and_longer(refresh_task: Any) -> None:
     assert refresh_task.max_retry_delay == timedelta(minutes=10)
 
 
-def test_all_tries_fit_between_two_runs(refresh_task: Any) -> None:
-    longest = refresh_task.execution_timeout * (refresh_task.retries + 1)
+def test_all_tries_of_a_run_end_before_the_status_page_misses_its_success(refresh_task: Any) -> None:
+    tries = refresh_task.execution_timeout * (refresh_task.retries + 1)
     waits = refresh_task.max_retry_delay * refresh_task.retries
-    assert longest + waits <= timedelta(hours=2)
-    assert refresh_task.execution_timeout == timedelta(minutes=10)
+    assert tries + waits < DAG_WITHOUT_SUCCESS
 
 
 def test_it_goes_before_all_other_tasks(refresh_task: Any) -> None:
     assert refresh_task.priority_weight > 1_000
-    # Absolute: the weight counts as it is, and is not summed up over other tasks.
+    # Absolute: the weights of other tasks are not added.
     rule = refresh_task.weight_rule
     assert rule == "absolute" or type(rule).__name__ == "_AbsolutePriorityWeightStrategy"  # by name since Airflow 3.1
 
@@ -104,10 +107,17 @@ def test_it_uses_the_environments_own_role(refresh_task: Any) -> None:
     assert refresh_task.aws_conn_id is None
 
 
-def test_its_page_says_what_to_do_when_it_is_red(refresh_dag: Any) -> None:
-    assert "**When it is red**" in refresh_dag.doc_md
-    assert "The last line of the task's log names what failed" in refresh_dag.doc_md
-    assert "trigger the DAG with min_remaining_hours = 12" in refresh_dag.doc_md
+def test_its_page_states_the_thresholds(refresh_dag: Any) -> None:
+    text = " ".join(refresh_dag.doc_md.split())
+    assert "If less than 11.5 of its 12 hours are left" in text
+    assert "So 11 hours are always left" in text
+    assert "the Lambda refresher takes over when fewer than 9 hours are left" in text
+
+
+def test_its_page_says_how_to_refresh_at_once(refresh_dag: Any) -> None:
+    (hours,) = re.findall(r"trigger the DAG with min_remaining_hours = (\d+)\.", refresh_dag.doc_md)
+    parameter = refresh_dag.params.get_param("min_remaining_hours")
+    assert timedelta(hours=parameter.resolve(int(hours))) == TOKEN_LIFETIME
 
 
 def test_its_page_has_nothing_that_airflow_3_0_tears_apart(refresh_dag: Any) -> None:
@@ -115,20 +125,73 @@ def test_its_page_has_nothing_that_airflow_3_0_tears_apart(refresh_dag: Any) -> 
     assert "|" not in refresh_dag.doc_md
 
 
+def fail(task: Any, context: Any) -> str:
+    """Execute the task and return the sentence with which it fails."""
+    with pytest.raises(Exception, match="Could not ") as caught:
+        task.execute(context)
+    return str(caught.value)
+
+
+def denied(aws: CannedAws, _: int) -> None:
+    aws.default = (403, {"code": "AccessDeniedException", "message": "not authorized"})
+
+
+def unknown(aws: CannedAws, _: int) -> None:
+    aws.default = (404, {"code": "ResourceNotFoundException", "message": "unknown"})
+
+
+def unreachable(aws: CannedAws, closed_port: int) -> None:
+    aws.url = f"http://127.0.0.1:{closed_port}"
+
+
+def silent(aws: CannedAws, closed_port: int) -> None:
+    aws.default = (404, {})
+    aws.gives_token("canary", verdict=200)
+    aws.answers["/v1/repository/endpoint"] = (200, {"repositoryEndpoint": f"http://127.0.0.1:{closed_port}/"})
+
+
+def rejecting(aws: CannedAws, _: int) -> None:
+    aws.default = (404, {})
+    aws.gives_token("canary", verdict=401)
+
+
 @pytest.mark.parametrize(
-    "sentence",
+    ("quoted", "fault"),
     [
-        "access denied: allow",
-        "not found",
-        "could not be reached",
-        "no answer",
-        "the repository rejects it",
+        ("access denied: allow …", denied),
+        ("not found", unknown),
+        ("could not be reached", unreachable),
+        ("no answer", silent),
+        ("the repository rejects it", rejecting),
     ],
 )
-def test_its_page_quotes_what_the_core_really_says(sentence: str, refresh_dag: Any) -> None:
-    said = "".join(path.read_text() for path in (ROOT / "plugins/mwaa_codeartifact/core").rglob("*.py"))
-    assert sentence in refresh_dag.doc_md
-    assert sentence in said
+def test_its_page_quotes_the_error_of_a_task_that_fails(
+    quoted: str,
+    fault: Callable[[CannedAws, int], None],
+    refresh_dag: Any,
+    canned_aws: CannedAws,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert f"*{quoted}*" in refresh_dag.doc_md
+    (task,) = refresh_dag.tasks
+    task.min_remaining_hours = 12
+    task.botocore_config = {"retries": {"total_max_attempts": 1}}
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # held, but nothing listens
+        fault(canned_aws, closed.getsockname()[1])
+        monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+        assert quoted.removesuffix(" …") in fail(task, {})
+
+
+def test_its_page_quotes_the_error_of_missing_settings(refresh_dag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in section():
+        monkeypatch.delenv(name)
+    (task,) = refresh_dag.tasks
+    task.min_remaining_hours = 12
+    assert "*Could not read the settings*" in refresh_dag.doc_md
+    assert fail(task, {}).startswith("Could not read the settings (5 problems): ")
 
 
 @pytest.mark.parametrize("hours", [0, 0.5, 11, 12])

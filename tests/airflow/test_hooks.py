@@ -30,14 +30,14 @@ def target(destination: str, **settings: str) -> Target:
 
 
 def client_meta(**arguments: Any) -> Any:
-    """Give what the client that a hook makes tells of itself."""
+    """Return the metadata of a hook's client."""
     client: Any = CodeArtifactHook(**{"aws_conn_id": None, "region_name": REGION} | arguments).get_conn()
     return client.meta
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a certificate for 127.0.0.1 that only who is told so trusts; the file holds its key, too."""
+    """Make a self-signed certificate for 127.0.0.1; the file contains its key as well."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
     now = datetime.now(UTC)
@@ -61,7 +61,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tls_aws(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedAws]:
-    """Be AWS behind a certificate that this machine does not trust; nothing stands in its bucket."""
+    """Serve an AWS behind a certificate that this machine does not trust; its bucket is empty."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with CannedAws(default=(404, {})).served(context) as canned:
@@ -120,7 +120,7 @@ def test_each_service_is_asked_in_its_own_region(
     canned_aws.gives_token("canary", verdict=401)
     elsewhere = target(configured, region="eu-central-1")
     with pytest.raises(TokenRejectedError):
-        CodeArtifactHook(aws_conn_id=None, region_name=elsewhere.region).refresh_index_url(
+        CodeArtifactHook(aws_conn_id=None, region_name=elsewhere.repository.domain.region).refresh_index_url(
             elsewhere, min_remaining=HOUR
         )
     signed_for = [headers["Authorization"] for _, headers in canned_aws.requests[:3]]

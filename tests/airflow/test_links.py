@@ -1,4 +1,4 @@
-"""Where the links of a task lead; that Airflow shows them is in test_page.py."""
+"""The addresses of a task's links; test_page.py checks that Airflow shows them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_operator_and_sensor_have_all_three() -> None:
     bool(find_spec("airflow.sdk")), reason="Airflow 3 makes links in the task, with its templates rendered"
 )
 @pytest.mark.usefixtures("database")
-def test_where_templates_are_not_rendered_the_task_says_what_it_refreshed() -> None:
+def test_with_unrendered_templates_the_link_is_read_from_the_tasks_result() -> None:
     models: Any = import_module("airflow.models")
     with DAG("links", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC)):
         templated = task(domain="{{ params.domain }}")

@@ -69,7 +69,7 @@ def test_the_verdict_of_the_page_is_counted_after_each_refresh(metrics: list[str
     assert set(counted[2:]) == {"unknown:1|c"}  # S3 is broken, so nobody can say
 
 
-def test_what_remains_is_told_after_each_refresh_that_succeeds(metrics: list[str]) -> None:
+def test_the_remaining_lifetime_is_sent_after_each_refresh_that_succeeds(metrics: list[str]) -> None:
     name = "airflow.codeartifact.index_url.remaining_seconds:"
     told = [int(metric.removeprefix(name).removesuffix("|g")) for metric in metrics if metric.startswith(name)]
     assert len(told) == 2

@@ -1,4 +1,4 @@
-"""The operator's execute() in this process, against AWS or an AWS that a test gives its answers."""
+"""The operator's execute() in this process, against AWS or canned responses."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mwaa_codeartifact.compat import AirflowFailException, mask_secret
+from mwaa_codeartifact.compat import DAG, AirflowFailException, mask_secret
 from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError, MintError, TokenRejectedError
 from mwaa_codeartifact.operators import CodeArtifactRefreshIndexUrlOperator
+from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
 from tests.airflow.support import DOMAIN, KEY, OWNER, REGION, REPOSITORY, section
 
 if TYPE_CHECKING:
@@ -115,6 +116,14 @@ def test_every_setting_is_a_template() -> None:
     assert sorted(task.template_fields) == sorted(values)
 
 
+@pytest.mark.parametrize("kind", [CodeArtifactRefreshIndexUrlOperator, CodeArtifactIndexUrlFreshSensor])
+def test_default_args_of_a_dag_reach_the_arguments_that_operator_and_sensor_share(kind: Any) -> None:
+    shared = {"domain": "shared", "aws_conn_id": "shared", "verify": False, "botocore_config": {"read_timeout": 1}}
+    with DAG("defaults", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC), default_args=shared):
+        task = kind(task_id="either")
+    assert {name: getattr(task, name) for name in shared} == shared
+
+
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
@@ -134,7 +143,7 @@ def test_a_bad_setting_fails_for_good_before_any_aws_call(
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
     with pytest.raises(AirflowFailException) as caught:
         refresh()
-    assert str(caught.value).startswith("Could not read the settings (1 to mend): ")
+    assert str(caught.value).startswith("Could not read the settings (1 problem): ")
     assert sentence in str(caught.value)
     assert canned_aws.requests == []
 
@@ -142,7 +151,7 @@ def test_a_bad_setting_fails_for_good_before_any_aws_call(
 def test_without_any_setting_one_sentence_names_all_of_them() -> None:
     with pytest.raises(AirflowFailException) as caught:
         refresh()
-    assert str(caught.value).startswith("Could not read the settings (5 to mend): ")
+    assert str(caught.value).startswith("Could not read the settings (5 problems): ")
     for option in ("domain", "domain_owner", "repository", "region", "destination"):
         assert f"[codeartifact] {option} is not set" in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""An Airflow without the Amazon provider, which MWAA has: one clear sentence says what to install."""
+"""An Airflow without the Amazon provider, which MWAA has: one clear sentence names the package to install."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INSTALL = "install apache-airflow-providers-amazon (with Airflow's constraints) where Airflow runs, and restart Airflow"
 
-# A process in which Python does not find the packages, as where they are not installed.
+# A process in which the imports of the packages fail, as if they were not installed.
 WITHOUT = """
 import json, os, sys
 for name in ("boto3", "botocore", "airflow.providers.amazon.aws"):

@@ -1,4 +1,4 @@
-"""The status page and its JSON, from a real web server over HTTP: who gets what, and how people find it."""
+"""The status page and its JSON, from a real web server over HTTP: access, content and links to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.long
 BUCKET = "status-page"
 DAG = "refresh_codeartifact_index_url"
 PAGE, FACTS, JSON = "/codeartifact/", "/codeartifact/facts", "/codeartifact/status.json"
-# On Airflow 3.0 the page itself has no fact in it.
+# On Airflow 3.0 the page itself contains no facts.
 WITH_FACTS = [PAGE, FACTS, JSON] if READS_COOKIES else [FACTS, JSON]
 SECRETS = (BUCKET, "0123456789ab", OWNER, f"{DOMAIN}/{REPOSITORY}", "pip can install with it", "lambda")
 HOUR = timedelta(hours=1)
@@ -92,7 +92,7 @@ def test_without_login_no_fact_leaks(path: str, server: WebServer) -> None:
 
 
 @pytest.mark.parametrize("path", WITH_FACTS)
-def test_who_may_not_see_the_refresh_dag_gets_403_and_no_fact(path: str, server: WebServer) -> None:
+def test_a_user_who_may_not_see_the_refresh_dag_gets_403_and_no_fact(path: str, server: WebServer) -> None:
     answer = server.browser("nobody").get(path)
     assert answer.status_code == 403
     assert not [secret for secret in SECRETS if secret in answer.text]
@@ -100,7 +100,7 @@ def test_who_may_not_see_the_refresh_dag_gets_403_and_no_fact(path: str, server:
 
 @pytest.mark.parametrize("path", WITH_FACTS)
 @pytest.mark.parametrize("user", ["admin", "viewer"])
-def test_who_may_see_the_refresh_dag_sees_the_facts(path: str, user: str, server: WebServer) -> None:
+def test_a_user_who_may_see_the_refresh_dag_sees_the_facts(path: str, user: str, server: WebServer) -> None:
     answer = server.browser(user).get(path)
     assert answer.status_code == 200
     assert not [fact for fact in SECRETS if fact not in answer.text]
@@ -118,9 +118,9 @@ def test_the_cookie_of_airflows_own_pages_opens_it_where_airflow_reads_that(serv
     assert answer.status_code == (200 if READS_COOKIES else 401)
 
 
-def test_the_page_tells_who_refreshed_when_and_when_the_dag_runs_next(viewer: Browser) -> None:
+def test_the_page_shows_refresher_time_and_next_run_of_the_dag(viewer: Browser) -> None:
     text = viewer.get(FACTS).text
-    # Right after the bootstrap: the DAG has run, and the Lambda's line was good enough for it.
+    # Right after the bootstrap: the DAG has run, and the Lambda's line was fresh.
     assert '<p class="verdict alive" data-verdict="alive">alive</p>' in text
     assert "and the DAG keeps it so: nothing to do." in text
     assert re.search(r'data-remaining="41\d\d\d">11 h \d\d min \d\d s<', text)
@@ -144,7 +144,7 @@ UNDER_WAY = {"dag_run__state": "running", "dag_run__end_date": None, "dag__next_
         ("failed", "falling back", {"dag_run__state": "failed"}, "last run failed"),
         ("retrying", "falling back", UNDER_WAY | {"task_instance__state": "up_for_retry"}, "waits for its next try"),
         ("no success", "falling back", {"dag_run__end_date": AGO[3]}, "no run of the refresh DAG has succeeded since"),
-        ("overdue", "falling back", {"dag__next_dagrun_create_after": AGO[1]}, "see that the scheduler is running"),
+        ("overdue", "falling back", {"dag__next_dagrun_create_after": AGO[1]}, "check that the scheduler is running"),
         (
             "not scheduled",
             "falling back",
@@ -156,7 +156,7 @@ UNDER_WAY = {"dag_run__state": "running", "dag_run__end_date": None, "dag__next_
         ("kept", "alive", {}, "nothing to do"),
     ],
 )
-def test_what_airflow_knows_of_the_dag_decides_at_once(
+def test_the_state_of_the_dag_decides_at_once(
     state: str, verdict: str, changes: dict[str, object], told: str, home: AirflowHome, viewer: Browser
 ) -> None:
     airflow_knows(home, **changes)
@@ -170,7 +170,7 @@ def test_what_airflow_knows_of_the_dag_decides_at_once(
 
 
 class ThroughMwaa:
-    """Pass what the AWS CLI is told to ask Airflow's REST API on to it, as MWAA does."""
+    """Forward the AWS CLI's requests for Airflow's REST API to it, like MWAA."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -269,9 +269,9 @@ def test_the_task_leads_to_the_repository_to_the_object_and_to_the_page(viewer: 
     }
 
 
-def test_the_tasks_log_tells_in_one_line_what_happened(home: AirflowHome) -> None:
+def test_the_tasks_log_has_the_result_in_one_line(home: AirflowHome) -> None:
     logs = "".join(path.read_text() for path in (home.path / "logs").rglob("attempt=*.log"))
-    facts = r"by dag, token [0-9a-f]{12} lives until \S+Z; seconds taken: \{'head': [\d.]+, 'mint'"
+    facts = r"by dag, token [0-9a-f]{12} is valid until \S+Z; seconds taken: \{'head': [\d.]+, 'mint'"
     assert re.search(rf"index-url s3://{BUCKET}/dags/codeartifact.txt published: {facts}", logs), logs
 
 
@@ -291,7 +291,7 @@ def test_monitors_get_the_same_as_json(viewer: Browser) -> None:
 
 
 def test_a_stale_line_is_503_to_monitors_and_a_page_to_people(aws: Aws, viewer: Browser) -> None:
-    """Last, because it takes the line away for longer than an answer is kept."""
+    """Last, because it deletes the line for longer than the page uses a response."""
     aws.s3.delete_object(Bucket=BUCKET, Key="dags/codeartifact.txt")
     found = viewer.wait_for(JSON, lambda answer: answer.status_code == 503)
     assert found.json()["targets"][0]["verdict"] == "stale"

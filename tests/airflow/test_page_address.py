@@ -1,4 +1,4 @@
-"""The page's address without its slash on Airflow 3, whose API server mounts the page below the slash only."""
+"""The page's address without its final slash on Airflow 3, whose API server mounts the page with the slash only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page and its JSON in this process: what they tell when things are not as they should be, and what they cost."""
+"""The page and its JSON in this process: their content when something is wrong, and their cost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOUR = timedelta(hours=1)
 
 
 class Text(HTMLParser):
-    """Keep what a person reads."""
+    """A parser that collects the visible text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -73,23 +73,23 @@ def test_an_s3_that_is_broken_is_one_sentence_and_503_to_monitors(
 @pytest.mark.usefixtures("database")
 def test_settings_that_are_missing_are_named() -> None:
     text = " ".join(Text(render.page().body).texts)
-    assert "Could not read the settings (5 to mend): [codeartifact] domain is not set" in text
+    assert "Could not read the settings (5 problems): [codeartifact] domain is not set" in text
     assert "No index-url file is configured" in text
     assert state_told_to_monitors() == "settings missing"
 
 
 @pytest.mark.usefixtures("configured")
-def test_whatever_else_fails_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_other_failure_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "no address at all")
     text = " ".join(Text(render.facts().body).texts)
-    assert "The status could not be asked for (ValueError): the web server's log says more." in text
+    assert "The status could not be read (ValueError): see the web server's log." in text
     assert state_told_to_monitors() == "internal error"
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_database_without_the_dag_is_told() -> None:
+def test_a_database_without_the_dag_is_shown() -> None:
     text = " ".join(Text(render.facts().body).texts)
-    assert "Airflow has no refresh DAG: see that its file is in dags/ and has no import error." in text
+    assert "Airflow has no refresh DAG: check that its file is in dags/ and has no import error." in text
     assert "none : Airflow has no DAG refresh_codeartifact_index_url" in text
     assert json.loads(render.status_json().body)["dag"]["exists"] is False
 
@@ -104,22 +104,22 @@ def test_a_database_that_does_not_answer_leaves_the_verdict_to_the_line(
     monkeypatch.setattr("airflow.utils.session.create_session", fail)
     aws.put_line(bucket, life=timedelta(hours=11.5))
     page, monitors = " ".join(Text(render.facts().body).texts), json.loads(render.status_json().body)
-    assert "Airflow's database could not be asked (ConnectionError)." in page
-    assert "and how the DAG is now is not known here" in page
+    assert "Airflow's database could not be read (ConnectionError)." in page
+    assert "and the state of the DAG is not known here" in page
     (target,) = monitors["targets"]
     assert (target["verdict"], target["reason"]) == ("falling back", "refreshed by another")
     assert target["dag_keeps_it"] is None
-    problem = "Airflow's database could not be asked (ConnectionError)."
+    problem = "Airflow's database could not be read (ConnectionError)."
     assert monitors["dag"] == {"dag_id": REFRESH_DAG, "problem": problem}
 
 
 @pytest.fixture
 def first_run(database: Path) -> Iterator[None]:
-    """Let Airflow know the DAG, and that its first run is under way."""
+    """Add the DAG and its first run, which is under way, to Airflow's database."""
     assert database.exists()
     now = datetime.now(UTC)
     rows: list[tuple[str, dict[str, object]]] = [
-        # Each of Airflow's versions has some of these columns.
+        # Each version of Airflow has some of these columns.
         ("dag_bundle", {"name": "dags-folder", "active": True}),
         (
             "dag",
@@ -186,7 +186,7 @@ def test_a_hundred_open_pages_cost_two_calls(canned_aws: CannedAws, monkeypatch:
     assert [request.partition(" ")[0] for request in canned_aws.asked()] == ["HEAD", "GET"]
 
 
-def test_what_an_object_says_of_itself_is_no_html(aws: Aws, bucket: str, configured: str) -> None:
+def test_an_objects_metadata_is_escaped(aws: Aws, bucket: str, configured: str) -> None:
     assert configured
     far = (datetime.now(UTC) + HOUR).isoformat()
     aws.s3.put_object(
@@ -218,7 +218,7 @@ def test_the_page_holds_together_without_its_script(aws: Aws, bucket: str) -> No
 
 
 class Landmarks(HTMLParser):
-    """Keep the accessible name of every landmark, as the ids that it is labelled by."""
+    """A parser that collects the accessible name of every landmark, as the ids of its labels."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -248,7 +248,7 @@ def span(kind: str, begin: float, end: float, by: str | None = None) -> Span:
     )
 
 
-def test_the_picture_places_each_span_and_what_the_line_has_left() -> None:
+def test_the_picture_places_each_span_and_the_remaining_lifetime() -> None:
     drawn = picture.bars(
         [
             span("no record", -48, -24),

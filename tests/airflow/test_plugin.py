@@ -1,4 +1,4 @@
-"""What Airflow makes of the plugins folder, and what the plugin and the DAG files cost each process that loads them."""
+"""The plugins folder in Airflow, and the cost of the plugin and the DAG files in each process that loads them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.long
 PLUGIN = "plugins/mwaa_codeartifact_plugin.py"
 DAG_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "dags").glob("*.py"))
 
-# Each file alone first, then all plugins as every Airflow process loads them; and after each, what is loaded. In the
-# end the whole package: of its pages, each Airflow can import only its own.
+# Each file alone first, then all plugins like every Airflow process; after each, the loaded modules. In the
+# end the whole package: each Airflow can import only its own page.
 LOAD = """
 import contextlib, importlib, json, pkgutil, runpy, sys, warnings
 import airflow.plugins_manager
@@ -91,12 +91,14 @@ def test_no_file_of_ours_draws_a_warning(modules: dict[str, Any]) -> None:
 
 
 def test_no_module_of_the_package_is_executed_as_a_plugin(modules: dict[str, Any]) -> None:
-    """Airflow executes what .airflowignore does not name, under its bare stem: errors.py would become `errors`."""
+    """Airflow executes every file that .airflowignore does not exclude, by its stem: errors.py would be `errors`."""
     assert set(modules["executed"]) - {"mwaa_codeartifact"} == {"mwaa_codeartifact_plugin"}
 
 
 @pytest.mark.parametrize("file", [PLUGIN, *DAG_FILES])
-@pytest.mark.parametrize("heavy", ["boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.core"])
+@pytest.mark.parametrize(
+    "heavy", ["boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.core.connections"]
+)
 def test_loading_a_file_imports_nothing_that_only_a_running_task_needs(
     file: str, heavy: str, modules: dict[str, Any]
 ) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.airflow.support import Aws, CannedAws
 
 HOUR = timedelta(hours=1)
-# What it is called differs by version; that it is one does not.
+# The exception's module differs by version, its name does not.
 DEFERRED = "TaskDeferred"
 
 
@@ -32,7 +32,7 @@ def sensor(**arguments: Any) -> CodeArtifactIndexUrlFreshSensor:
 
 
 def deferred(task: CodeArtifactIndexUrlFreshSensor) -> Any:
-    """Let a task defer, and bring its trigger back as the triggerer does; the trigger and what it was deferred with."""
+    """Defer a task; return its trigger, restored as in the triggerer, and the exception that deferred it."""
     with pytest.raises(BaseException) as caught:  # noqa: PT011  (checked below)
         task.execute({})
     assert type(caught.value).__name__ == DEFERRED
@@ -67,6 +67,7 @@ def test_a_line_is_fresh_when_enough_is_left(
 @pytest.mark.usefixtures("configured")
 def test_no_line_is_not_fresh() -> None:
     assert sensor().poke({}) is False
+    assert sensor(min_remaining=timedelta(0)).poke({}) is False
 
 
 @pytest.mark.usefixtures("configured")
@@ -107,7 +108,7 @@ def test_without_deferring_it_waits_in_the_worker(aws: Aws, bucket: str) -> None
 
 
 @pytest.mark.usefixtures("configured")
-def test_deferrable_it_does_not_defer_for_what_is_there(aws: Aws, bucket: str) -> None:
+def test_deferrable_it_does_not_defer_for_a_fresh_line(aws: Aws, bucket: str) -> None:
     aws.put_line(bucket, life=HOUR)
     assert sensor(deferrable=True).execute({}) is None
 
@@ -166,7 +167,7 @@ def test_importing_it_loads_nothing_that_only_a_running_task_needs_and_airflow_d
     code = """
 import sys
 from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
-heavy = ("boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.core", "mwaa_codeartifact.hooks")
+heavy = ("boto3", "botocore", "airflow.providers.amazon.aws", "mwaa_codeartifact.hooks")
 print([name for name in sys.modules if name.startswith(heavy)])
 print(CodeArtifactIndexUrlFreshSensor(task_id="fresh").deferrable)
 """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def configuration_file() -> Iterator[None]:
-    """Have a section in airflow.cfg, which the environment variables win over."""
+    """Add a section to airflow.cfg, over which the environment variables have priority."""
     conf.read_dict({"codeartifact": {"domain": "from-file", "repository": "from-file"}})
     yield
     conf.remove_section("codeartifact")

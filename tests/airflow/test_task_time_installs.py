@@ -1,4 +1,4 @@
-"""Packages that a task installs when it runs, in a worker that has outlived the token it started with."""
+"""Packages that a task installs when it runs, in a worker that is older than the token with which it started."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.long
 
 @dataclass(frozen=True)
 class Outcome:
-    """Hold what one worker saw: an install on the dead line, a refresh, and the example.
+    """The results of one worker: an install with the expired line, a refresh, and the example.
 
-    :param outputs: what each printed, and the logs of its tasks.
-    :param states: how each DAG run ended.
+    :param outputs: the output of each, with the logs of its tasks.
+    :param states: the final state of each DAG run.
     """
 
     home: AirflowHome
@@ -87,7 +87,7 @@ def outcome(mortal_aws: MortalAws, airflow_home: Callable[[], AirflowHome]) -> O
     )
 
 
-def test_on_a_dead_line_an_install_fails(outcome: Outcome) -> None:
+def test_with_an_expired_line_an_install_fails(outcome: Outcome) -> None:
     assert outcome.states[0] == "failed", outcome.outputs[0]
     assert "401 Error" in outcome.outputs[0]
 

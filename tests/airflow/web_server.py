@@ -1,4 +1,4 @@
-"""Airflow's web server as people reach it: a real one, with the FAB login that MWAA has, and three users."""
+"""A real web server of Airflow, with the FAB login that MWAA has, and three users."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ READS_COOKIES = (MAJOR, MINOR) != (3, 0)
 ROLES = {"admin": "Admin", "viewer": "Viewer", "nobody": "Public"}
 PASSWORD = "not-a-secret"
 _START_SECONDS = 90
-# An answer of S3 is kept for five seconds.
+# The page uses a response of S3 for five seconds.
 _KEPT_SECONDS = 15
 
 
 @dataclass(frozen=True)
 class Browser:
-    """Ask the web server as one user, or as nobody in particular.
+    """A client of the web server, logged in as one user or not logged in.
 
     :param url: of the web server.
-    :param session: holds the login.
+    :param session: with the login, if any.
     """
 
     url: str
@@ -46,7 +46,7 @@ class Browser:
         return self.session.get(self.url + path, headers=headers, allow_redirects=False, timeout=30)
 
     def wait_for(self, path: str, is_it: Callable[[requests.Response], bool]) -> requests.Response:
-        """GET a path until the answer is what is waited for."""
+        """GET a path until the response is the expected one."""
         deadline = time.monotonic() + _KEPT_SECONDS
         while not is_it(answer := self.get(path)) and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -56,9 +56,9 @@ class Browser:
 
 @dataclass(frozen=True)
 class WebServer:
-    """Reach a running web server.
+    """A running web server.
 
-    :param url: where it is.
+    :param url: its address.
     """
 
     url: str
@@ -109,8 +109,8 @@ def prepare(home: AirflowHome, environ: Mapping[str, str], dag_id: str) -> None:
 def served(home: AirflowHome, environ: Mapping[str, str]) -> Iterator[WebServer]:
     """Run the web server until it is no longer needed.
 
-    :param home: prepared.
-    :param environ: what it finds in its environment, besides.
+    :param home: its prepared home.
+    :param environ: additional environment variables.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from infra.deploy.upload import INDEX_URL_KEY
 from mwaa_codeartifact.core.index_url import format_time
-from mwaa_codeartifact.core.target import TOKEN_LIFETIME
+from mwaa_codeartifact.core.policy import TOKEN_LIFETIME
 from tests.browser.support import DAG, LOOKS, VERSION, Look, find_by_navigation, picture, wait_for_verdict
 
 if TYPE_CHECKING:

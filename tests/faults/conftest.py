@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
 
@@ -28,7 +28,7 @@ def scene(
     recorded_aws: Aws,
     bucket: Bucket,
     target: Target,
-    clients: Clients,
+    connections: BotoConnections,
     local_session: boto3.Session,
     closed_port: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -37,6 +37,6 @@ def scene(
     short_sleep = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 20))
     monkeypatch.setattr("botocore.endpoint.time", short_sleep)
     monkeypatch.setattr("mwaa_codeartifact.core.connections._RETRIES.backoff_factor", 0.01)
-    scene = Scene(recorded_aws, bucket, target, clients, local_session, closed_port, monkeypatch)
+    scene = Scene(recorded_aws, bucket, target, connections, local_session, closed_port, monkeypatch)
     yield scene
     scene.close()

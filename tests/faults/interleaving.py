@@ -9,26 +9,26 @@ import hashlib
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from mwaa_codeartifact.core.destinations import ConflictError, Standing
+from mwaa_codeartifact.core.destinations import ConflictError, StoredFile
 from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError
 from mwaa_codeartifact.core.index_url import LineFacts
 from mwaa_codeartifact.core.refresh import refresh
-from mwaa_codeartifact.core.target import Target
+from mwaa_codeartifact.core.target import Domain, Repository, Target
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, START
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mwaa_codeartifact.core.connections import Clients
     from mwaa_codeartifact.core.index_url import IndexUrlFile, Token
     from mwaa_codeartifact.core.refresh import Refresher, RefreshResult
 
 TARGET = Target(
-    domain=DOMAIN, domain_owner=OWNER, repository=REPOSITORY, region=REGION, destination="s3://bucket/codeartifact.txt"
+    repository=Repository(domain=Domain(region=REGION, owner=OWNER, name=DOMAIN), name=REPOSITORY),
+    destination="s3://bucket/codeartifact.txt",
 )
 MIN_REMAINING: dict[Refresher, timedelta] = {
     "dag": timedelta(hours=11.5),
@@ -42,16 +42,16 @@ class Bucket:
     """Hold the object and its versions since it last was deleted or written by hand."""
 
     now: datetime = START
-    standing: Standing | None = None
+    standing: StoredFile | None = None
     versions: list[LineFacts] = field(default_factory=list)
 
-    def put(self, etag: str, facts: LineFacts | None, *, replacing: Standing | None) -> str:
+    def put(self, etag: str, facts: LineFacts | None, *, replacing: StoredFile | None) -> str:
         if (self.standing and self.standing.etag) != (replacing and replacing.etag):
             raise ConflictError
         # What a HEAD tells has been through the metadata.
         kept = LineFacts.from_metadata(facts.to_metadata()) if facts else None
         self.versions = [*self.versions, kept] if kept else []
-        self.standing = Standing(etag, kept, recoverable=True, version_id=str(len(self.versions)))
+        self.standing = StoredFile(etag, kept, recoverable=True, version_id=str(len(self.versions)))
         return str(len(self.versions))
 
     def delete(self) -> None:
@@ -84,7 +84,6 @@ class Run:
     def __post_init__(self) -> None:
         self.started = self.bucket.now
         self.uri = TARGET.destination
-        self.codeartifact = self
         self._killed = False
         self._turn, self._back = threading.Semaphore(0), threading.Semaphore(0)
         threading.Thread(target=self._run, daemon=True).start()
@@ -113,7 +112,7 @@ class Run:
                 TARGET,
                 refresher=self.refresher,
                 min_remaining=self.min_remaining,
-                clients=cast("Clients", self),
+                connections=self,
                 now=lambda: self.bucket.now + self.skew,
             )
         except BaseException as error:  # noqa: BLE001  (the test looks at it)
@@ -129,12 +128,15 @@ class Run:
             raise _KilledError
         return bool(step) and step == self.fails
 
-    # What a refresh calls: clients, CodeArtifact, the repository and the destination
+    # What a refresh calls: connections, CodeArtifact, the repository and the destination
 
-    def destination(self, _: str) -> Run:
+    def codeartifact(self, _: Domain, /) -> Run:
         return self
 
-    def head(self) -> Standing | None:
+    def destination(self, _: Target, /) -> Run:
+        return self
+
+    def head(self) -> StoredFile | None:
         if self._pause("head"):
             raise DestinationError("see", self.uri, "injected")
         return self.bucket.standing
@@ -147,12 +149,12 @@ class Run:
             raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "GetAuthorizationToken")
         return {"authorizationToken": f"token-{self.number}", "expiration": self.bucket.now + self.life}
 
-    def http_get(self, _: str, token: Token) -> int:
+    def http_get(self, _: str, token: Token, /) -> int:
         if self._pause("verify"):
             raise OSError
         return 200 if token.expires_at > self.bucket.now else 401
 
-    def put(self, file: IndexUrlFile, *, replacing: Standing | None) -> str:
+    def put(self, file: IndexUrlFile, *, replacing: StoredFile | None) -> str:
         if self._pause("put"):
             raise DestinationError("publish", self.uri, "injected")
         etag = hashlib.md5(file.render(), usedforsecurity=False).hexdigest()

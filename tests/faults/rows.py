@@ -225,7 +225,7 @@ MINT = [
         "The token lives 3 hours instead of 12",
         lambda on: on.limit_tokens(3 * HOUR),
         Holds.NEW,
-        "The token lives only 3:00:00 although 12 hours were asked for",
+        "The token is valid for only 3:00:00 although 12 hours were requested",
         Alarm.SHORT,
     ),
     Row(
@@ -316,7 +316,7 @@ VERIFY = [
         "Verify: 404, and a wrong token gets 404 as well",
         lambda on: on.hide_from_bad_tokens(),
         Holds.OLD,
-        "it answers 404 to a wrong token as well, which proves nothing: let the repository hold the package pip",
+        "it answers 404 to a wrong token as well, which proves nothing: add the package pip to the repository",
         Alarm.ERRORS,
     ),
     Row(
@@ -536,14 +536,14 @@ DESTINATION = [
         "The object has no metadata",
         lambda on: on.bucket.write(BY_HAND),
         Holds.NEW,
-        "was not written by a refresher: it counts as stale, its content is kept aside",
+        "was not written by a refresher: it counts as stale; a copy of it is kept",
         Alarm.FALLBACK,
     ),
     Row(
         "The object's metadata is nonsense",
         lambda on: on.bucket.write_line(IN_12_HOURS, BY_HAND, token_expires_at="soon"),
         Holds.NEW,
-        "was not written by a refresher: it counts as stale, its content is kept aside",
+        "was not written by a refresher: it counts as stale; a copy of it is kept",
         Alarm.FALLBACK,
     ),
     Row(

@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -19,8 +19,9 @@ import urllib3
 from botocore.config import Config
 from werkzeug.wrappers import Response
 
-from mwaa_codeartifact.core.connections import CLIENT_CONFIG, Clients
+from mwaa_codeartifact.core.connections import CLIENT_CONFIG, BotoConnections
 from mwaa_codeartifact.core.refresh import refresh
+from mwaa_codeartifact.core.target import Target
 from tests.plugins.mwaa_codeartifact.core.support import (
     BY_HAND,
     DOMAIN,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from mwaa_codeartifact.core.refresh import RefreshResult
-    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Fault, Forward
 
 HOUR = timedelta(hours=1)
@@ -103,7 +103,7 @@ class Scene:
     aws: Aws
     bucket: Bucket
     target: Target
-    clients: Clients
+    connections: BotoConnections
     session: boto3.Session
     closed_port: int
     patch: pytest.MonkeyPatch
@@ -111,21 +111,24 @@ class Scene:
     standing: datetime = STALE
     versioned: bool = True
     over: threading.Event = field(default_factory=threading.Event)
-    _clients: list[Clients] = field(default_factory=list)
+    _opened: list[BotoConnections] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.bucket.write_line(self.standing)
 
     def run(self) -> RefreshResult:
         return refresh(
-            self.target, refresher="lambda", min_remaining=9 * HOUR, clients=self.clients, now=lambda: START + self.skew
+            self.target,
+            refresher="lambda",
+            min_remaining=9 * HOUR,
+            connections=self.connections,
+            now=lambda: START + self.skew,
         )
 
     def close(self) -> None:
         self.over.set()
-        for clients in self._clients:
-            clients.codeartifact.close()
-            clients.s3.close()
+        for connections in self._opened:
+            connections.close()
 
     def at(self, step: str, *faults: Fault) -> None:
         self.aws.at(step, *faults)
@@ -214,7 +217,10 @@ class Scene:
         return f"{self.aws.url.replace('127.0.0.1', 'localhost')}/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/"
 
     def set_target(self, **settings: str) -> None:
-        self.target = replace(self.target, **settings)
+        repository = self.target.repository
+        known = {"domain": repository.domain.name, "domain_owner": OWNER, "repository": repository.name}
+        known |= {"region": REGION, "destination": self.target.destination}
+        self.target = Target.from_settings(known | settings)
 
     def without_bucket(self) -> None:
         self.bucket = Bucket(self.bucket.s3, "no-such-bucket")
@@ -242,10 +248,9 @@ class Scene:
         self.at(step, *[hang] * (1 if taking_effect else 3))
 
     def _connect(self, session: boto3.Session, config: Config) -> None:
-        codeartifact = session.client("codeartifact", endpoint_url=self.aws.url, config=config)
-        s3 = session.client("s3", endpoint_url=self.aws.url, config=config)
-        self.clients = Clients(codeartifact, s3)
-        self._clients.append(self.clients)
+        make_client = functools.partial(session.client, endpoint_url=self.aws.url)
+        self.connections = BotoConnections(make_client, config=config)
+        self._opened.append(self.connections)
 
 
 def says(status: int, code: str, message: str) -> Fault:

@@ -26,7 +26,7 @@ from tests.faults.support import lose
 from tests.plugins.mwaa_codeartifact.core.support import KEY, REPOSITORY_ID, START, answer, line_metadata
 
 if TYPE_CHECKING:
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.refresh import Refresher
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Clock
@@ -175,10 +175,12 @@ def _disturb(aws: Aws) -> None:
 
 
 def test_threads_publish_one_version_a_round(
-    recorded_aws: Aws, bucket: S3Bucket, target: Target, clients: Clients, clock: Clock
+    recorded_aws: Aws, bucket: S3Bucket, target: Target, connections: BotoConnections, clock: Clock
 ) -> None:
     def run(_: int) -> str:
-        return refresh(target, refresher="dag", min_remaining=timedelta(hours=8), clients=clients, now=clock).state
+        return refresh(
+            target, refresher="dag", min_remaining=timedelta(hours=8), connections=connections, now=clock
+        ).state
 
     states: list[str] = []
     with ThreadPoolExecutor(REFRESHERS) as pool:

@@ -15,7 +15,7 @@ import requests
 from infra import ROOT
 from infra.local.server import REGION, Server
 from tests.infra.local.codeartifact.support import OWNER, wheel
-from tests.requirements.support import Aws, LikeAContainer, clients_of
+from tests.requirements.support import Aws, LikeAContainer, connections_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def everyones_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Serve AWS with a bucket, and with a repository that holds the package `mine` and knows no other."""
     with Server(tmp_path_factory.mktemp("local") / "aws", 0, 0, lambda _speaker, _line: None) as server:
-        aws = Aws(server, clients_of(server), bucket=f"startup-{uuid.uuid4().hex}", key="dags/codeartifact.txt")
+        aws = Aws(server, connections_to(server), bucket=f"startup-{uuid.uuid4().hex}", key="dags/codeartifact.txt")
         aws.s3.create_bucket(Bucket=aws.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         aws.s3.put_bucket_versioning(Bucket=aws.bucket, VersioningConfiguration={"Status": "Enabled"})
         server.codeartifact.create_domain("data", OWNER, REGION)

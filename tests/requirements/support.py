@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from infra import ROOT
 from infra.local.server import REGION, Server
-from mwaa_codeartifact.core.connections import Clients
+from mwaa_codeartifact.core.connections import BotoConnections
 from mwaa_codeartifact.core.refresh import refresh
 from mwaa_codeartifact.core.target import Target
 from tests.infra.local.codeartifact.support import OWNER
@@ -44,13 +44,13 @@ class Line:
 @dataclass(frozen=True)
 class Aws:
     server: Server
-    clients: Clients
+    connections: BotoConnections
     bucket: str
     key: str
 
     @property
     def s3(self) -> Any:
-        return self.clients.s3
+        return self.connections.s3
 
     @property
     def settings(self) -> dict[str, str]:
@@ -62,7 +62,8 @@ class Aws:
         """Publish a line in place of whatever is there, as the Lambda does."""
         self.s3.delete_object(Bucket=self.bucket, Key=self.key)
         self.server.codeartifact.token_life_limit = life
-        refresh(Target(**self.settings), refresher="lambda", min_remaining=timedelta(hours=0), clients=self.clients)
+        target = Target.from_settings(self.settings)
+        refresh(target, refresher="lambda", min_remaining=timedelta(0), connections=self.connections)
         self.server.codeartifact.token_life_limit = None
         return self.line
 
@@ -87,8 +88,8 @@ class Aws:
         return self.server.codeartifact.minted
 
 
-def clients_of(server: Server) -> Clients:
-    return Clients(codeartifact=server.client("codeartifact"), s3=server.client("s3"))
+def connections_to(server: Server) -> BotoConnections:
+    return BotoConnections(lambda service, **_: server.client(service))
 
 
 @dataclass

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from infra.lab.simulation.units import TOKEN_LIFE
-from mwaa_codeartifact.core.destinations import ConflictError, Standing
+from mwaa_codeartifact.core.destinations import ConflictError, StoredFile
 from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError
 from mwaa_codeartifact.core.index_url import LineFacts
 from mwaa_codeartifact.core.refresh import refresh
-from mwaa_codeartifact.core.target import Target
+from mwaa_codeartifact.core.target import Domain, Repository, Target
 
 if TYPE_CHECKING:
-    from mwaa_codeartifact.core.connections import Clients
     from mwaa_codeartifact.core.destinations import Destination
     from mwaa_codeartifact.core.index_url import IndexUrlFile, Token
     from mwaa_codeartifact.core.refresh import Refresher
@@ -27,10 +26,7 @@ TIMEOUT = 24
 
 _START = datetime(2030, 1, 1, tzinfo=UTC)
 _TARGET = Target(
-    domain="data",
-    domain_owner="123456789012",
-    repository="python",
-    region="eu-west-1",
+    repository=Repository(domain=Domain(region="eu-west-1", owner="123456789012", name="data"), name="python"),
     destination="s3://bucket/dags/codeartifact.txt",
 )
 
@@ -51,14 +47,13 @@ class Outcome(NamedTuple):
 
 
 class World:
-    """Stand for the clients, the destination and the clock; one fault at most is at work."""
+    """Stand for the connections, the destination and the clock; one fault at most is at work."""
 
     def __init__(self) -> None:
         self.uri = _TARGET.destination
         self._now = self._mints = self._writes = 0
         self._fault: str | None = None
-        self._standing: Standing | None = None
-        self._clients = cast("Clients", self)
+        self._standing: StoredFile | None = None
 
     def refresh(
         self, refresher: Refresher, min_remaining: timedelta, *, now: int, expires_at: int | None, fault: str | None
@@ -75,23 +70,22 @@ class World:
         self._stand(expires_at)
         failed = False
         try:
-            refresh(_TARGET, refresher=refresher, min_remaining=min_remaining, clients=self._clients, now=self._clock)
+            refresh(_TARGET, refresher=refresher, min_remaining=min_remaining, connections=self, now=self._clock)
         except CodeArtifactError:
             failed = True
         return Outcome(failed, (self._expires_at or 0) - now, self._now - now, self._mints)
 
-    # The parts of Clients that refresh() uses; this object is its own destination and its own CodeArtifact client.
+    # The Connections that refresh() uses; this object is its own destination and its own CodeArtifact client.
 
-    @property
-    def codeartifact(self) -> World:
+    def codeartifact(self, _domain: Domain, /) -> World:
         """Give the CodeArtifact client."""
         return self
 
-    def destination(self, _uri: str) -> Destination:
+    def destination(self, _target: Target, /) -> Destination:
         """Open the index-url file."""
         return self
 
-    def http_get(self, _url: str, _token: Token) -> int:
+    def http_get(self, _url: str, _token: Token, /) -> int:
         """Answer pip's question."""
         if self._fault == "verify":
             self._now += TIMEOUT
@@ -110,12 +104,12 @@ class World:
         expiration = self._clock() + timedelta(seconds=asked["durationSeconds"])
         return {"authorizationToken": f"token-{self._now}-{self._mints}", "expiration": expiration}
 
-    def head(self) -> Standing | None:
+    def head(self) -> StoredFile | None:
         """Tell what stands at the destination."""
         self._fail_s3("head")
         return self._standing
 
-    def put(self, file: IndexUrlFile, *, replacing: Standing | None) -> str:
+    def put(self, file: IndexUrlFile, *, replacing: StoredFile | None) -> str:
         """Write what stands at the destination."""
         self._fail_s3("put")
         if replacing != self._standing:
@@ -154,12 +148,12 @@ class World:
             refreshed_at=dies - timedelta(seconds=TOKEN_LIFE),
             refreshed_by="dag",
             token_fingerprint=f"{expires_at:012x}",
-            repository=_TARGET.repository_id,
+            repository=_TARGET.repository.id,
         )
         self._write(facts)
 
     def _write(self, facts: LineFacts) -> str:
         self._writes += 1
         version_id = str(self._writes)
-        self._standing = Standing(etag=version_id, facts=facts, recoverable=True, version_id=version_id)
+        self._standing = StoredFile(etag=version_id, facts=facts, recoverable=True, version_id=version_id)
         return version_id

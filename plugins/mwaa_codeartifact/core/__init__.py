@@ -1,1 +1,1 @@
-"""The refresh protocol in pure boto3: imports no Airflow, takes its clients and its clock as arguments."""
+"""The refresh protocol in pure boto3: it imports no Airflow; its connections and its clock are arguments."""

@@ -1,94 +1,114 @@
-"""Requests to CodeArtifact: for a token, for the repository's endpoint, and whether the two go together."""
+"""The requests to CodeArtifact: mint a token, get the repository's endpoint, and verify the token there."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from mwaa_codeartifact.core.errors import MintError, TokenRejectedError, VerifyError
+from mwaa_codeartifact.core.errors import MintError, TokenRejectedError, VerifyError, aws_errors
 from mwaa_codeartifact.core.index_url import Token, simple_url
-from mwaa_codeartifact.core.target import TOKEN_LIFETIME
+from mwaa_codeartifact.core.policy import TOKEN_LIFETIME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from types_boto3_codeartifact import CodeArtifactClient
-
-    from mwaa_codeartifact.core.target import Target
+    from mwaa_codeartifact.core.target import Repository
 
     HttpGet = Callable[[str, Token], int]
 
-# Nobody's package: the repository template keeps the name from upstream, so that asking for it fetches nothing.
+# No package has this name: the repository template blocks it upstream, so a request for it fetches nothing.
 PROBE = "mwaa-codeartifact-probe"
 # A package that nearly every repository has, or gets from upstream.
 _COMMON = "pip"
-# No secret: as long as a token and of the same letters, and no domain has ever given it out.
+# Not a secret: it looks like a token, but no domain has ever issued it.
 _WRONG_TOKEN = Token("eyJ" + "wrong" * 200, datetime.max.replace(tzinfo=UTC))
+_MINT = "mint a token"
+_GET_ENDPOINT = "get the repository's endpoint"
 _VERIFY = "verify the token"
-# botocore takes an answer that ends early for one that says less.
+# botocore accepts a response that ends early as one with fewer fields.
 _CUT_OFF = "CodeArtifact's answer was cut off: try again"
 
 
-def mint(codeartifact: CodeArtifactClient, target: Target) -> Token:
-    """Get an authorization token for the target's domain.
+class CodeArtifactClient(Protocol):
+    """The part of boto3's client that a refresh uses."""
 
-    :raises MintError: when CodeArtifact gives none.
+    def get_authorization_token(
+        self,
+        *,
+        domain: str,
+        domainOwner: str,  # noqa: N803  (boto3's name)
+        durationSeconds: int,  # noqa: N803  (boto3's name)
+    ) -> Mapping[str, Any]:
+        """Request a token (API: GetAuthorizationToken)."""
+
+    def get_repository_endpoint(
+        self,
+        *,
+        domain: str,
+        domainOwner: str,  # noqa: N803  (boto3's name)
+        repository: str,
+        format: Literal["pypi"],  # noqa: A002  (boto3's name)
+    ) -> Mapping[str, Any]:
+        """Request the repository's endpoint (API: GetRepositoryEndpoint)."""
+
+
+def mint(codeartifact: CodeArtifactClient, repository: Repository) -> Token:
+    """Get an authorization token for the repository's domain.
+
+    :param codeartifact: client in the domain's region.
+    :param repository: the repository.
+    :raises MintError: if CodeArtifact returns none.
     """
-    try:
+    with aws_errors(
+        MintError,
+        attempt=_MINT,
+        subject=repository.id,
+        action="codeartifact:GetAuthorizationToken and sts:GetServiceBearerToken",
+    ):
         answer = codeartifact.get_authorization_token(
-            domain=target.domain,
-            domainOwner=target.domain_owner,
+            domain=repository.domain.name,
+            domainOwner=repository.domain.owner,
             durationSeconds=int(TOKEN_LIFETIME.total_seconds()),
         )
-    except (BotoCoreError, ClientError) as error:
-        raise MintError.from_aws(
-            error,
-            attempt="mint a token",
-            subject=target.repository_id,
-            action="codeartifact:GetAuthorizationToken and sts:GetServiceBearerToken",
-        ) from error
     if "authorizationToken" not in answer or "expiration" not in answer:
-        raise MintError("mint a token", target.repository_id, _CUT_OFF)
-    # To the second, as the facts are kept: two tokens of the same second are no reason to replace a line.
+        raise MintError(_MINT, repository.id, _CUT_OFF)
+    # To the second, like the facts: a token that expires within the same second is no reason to replace a line.
     return Token(answer["authorizationToken"], answer["expiration"].replace(microsecond=0))
 
 
-def repository_endpoint(codeartifact: CodeArtifactClient, target: Target) -> str:
-    """Ask for the repository's pypi endpoint: its host depends on partition and network, so it is never built here.
+def repository_endpoint(codeartifact: CodeArtifactClient, repository: Repository) -> str:
+    """Get the repository's pypi endpoint: its host depends on partition and network, so it is never built here.
 
-    :raises MintError: when CodeArtifact does not tell.
+    :param codeartifact: client in the domain's region.
+    :param repository: the repository.
+    :raises MintError: if CodeArtifact returns none.
     """
-    try:
+    with aws_errors(
+        MintError, attempt=_GET_ENDPOINT, subject=repository.id, action="codeartifact:GetRepositoryEndpoint"
+    ):
         answer = codeartifact.get_repository_endpoint(
-            domain=target.domain,
-            domainOwner=target.domain_owner,
-            repository=target.repository,
+            domain=repository.domain.name,
+            domainOwner=repository.domain.owner,
+            repository=repository.name,
             format="pypi",
         )
-    except (BotoCoreError, ClientError) as error:
-        raise MintError.from_aws(
-            error,
-            attempt="get the repository's endpoint",
-            subject=target.repository_id,
-            action="codeartifact:GetRepositoryEndpoint",
-        ) from error
     if "repositoryEndpoint" not in answer:
-        raise MintError("get the repository's endpoint", target.repository_id, _CUT_OFF)
-    return answer["repositoryEndpoint"]
+        raise MintError(_GET_ENDPOINT, repository.id, _CUT_OFF)
+    return str(answer["repositoryEndpoint"])
 
 
 def verify(http_get: HttpGet, endpoint: str, token: Token) -> None:
-    """Ask the repository whether it answers to the token, as pip will.
+    """Check that the repository accepts the token, with the request that pip will send.
 
-    Two GETs where a wrong token gets 401; a third where it gets 404 (reports differ: actions/setup-python #733 has 401,
-    astral-sh/uv #11899 has 404).
+    This takes up to two GETs where a wrong token gets 401, and a third where it gets 404 (reports differ:
+    actions/setup-python #733 has 401, astral-sh/uv #11899 has 404).
 
-    :param http_get: GETs a URL with the token and returns the status; raises OSError when there is no answer.
-    :raises TokenRejectedError: when it answers 401 or 403.
-    :raises VerifyError: when it does not answer, or neither yes nor no, or the same to every token.
+    :param http_get: GETs a URL with the token and returns the status; raises OSError if there is no response.
+    :param endpoint: the repository's endpoint.
+    :param token: the token.
+    :raises TokenRejectedError: if the repository responds with 401 or 403.
+    :raises VerifyError: if it does not respond, or neither accepts nor rejects the token, or treats all tokens alike.
     """
     probe = f"{simple_url(endpoint)}{PROBE}/"
     if _has(http_get, probe, token):
@@ -97,18 +117,18 @@ def verify(http_get: HttpGet, endpoint: str, token: Token) -> None:
         _has(http_get, probe, _WRONG_TOKEN)
     except TokenRejectedError:
         return
-    # What a wrong token is not told, a good one is: any name that the repository has will do.
+    # Here a wrong token gets 404 as well, so only a page that exists proves that the token is accepted.
     common = f"{simple_url(endpoint)}{_COMMON}/"
     if not _has(http_get, common, token):
         reason = (
-            "it answers 404 to a wrong token as well, which proves nothing: let the repository hold the package "
-            f"{_COMMON}, or get it from upstream"
+            "it answers 404 to a wrong token as well, which proves nothing: add the package "
+            f"{_COMMON} to the repository, or an upstream that has it"
         )
         raise VerifyError(_VERIFY, common, reason, code=str(HTTPStatus.NOT_FOUND.value))
 
 
 def _has(http_get: HttpGet, url: str, token: Token) -> bool:
-    """Return whether a project's page is there for the bearer of a token; False for 404."""
+    """Return whether the repository shows a project's page for a token; False for 404."""
     try:
         status = http_get(url, token)
     except OSError as error:

@@ -1,33 +1,32 @@
-"""The connections that a refresh uses, made once and handed in."""
+"""The connections of a refresh: to CodeArtifact, to the destination, and to the repository."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 import urllib3
 from botocore.config import Config
 from botocore.httpsession import ProxyConfiguration
 from botocore.utils import get_environ_proxies
 
-from mwaa_codeartifact.core.destinations.file import FileDestination
-from mwaa_codeartifact.core.destinations.s3 import S3Destination
+from mwaa_codeartifact.core.destinations import open_destination
 from mwaa_codeartifact.core.log_filter import keep_token_out
 
 if TYPE_CHECKING:
-    from types_boto3_codeartifact import CodeArtifactClient
+    from collections.abc import Callable
+
+    from types_boto3_codeartifact import CodeArtifactClient as BotoCodeArtifactClient
     from types_boto3_s3 import S3Client
 
-    from mwaa_codeartifact.core.codeartifact import HttpGet
+    from mwaa_codeartifact.core.codeartifact import CodeArtifactClient, HttpGet
     from mwaa_codeartifact.core.destinations import Destination
     from mwaa_codeartifact.core.index_url import Token
+    from mwaa_codeartifact.core.target import Domain, Target
 
-keep_token_out()
-
-# At worst each call takes 3 tries of 3 + 5 s and the waits between: a refresh ends before the Lambda's time is up, and
-# the operator's.
+# At worst each call takes 3 tries of 3 + 5 s and the waits between them: a refresh ends before the timeouts of the
+# Lambda function and of the DAG's task.
 _TRIES, _CONNECT_SECONDS, _READ_SECONDS = 3, 3, 5
 CLIENT_CONFIG = Config(
     connect_timeout=_CONNECT_SECONDS,
@@ -41,7 +40,7 @@ _RETRIES = urllib3.Retry(
     backoff_factor=0.5,
     status_forcelist=(429, 500, 502, 503, 504),
     raise_on_status=False,
-    respect_retry_after_header=False,  # the next run comes soon enough; this one has to end
+    respect_retry_after_header=False,  # this run must end in time, and the next one comes soon
 )
 
 
@@ -53,16 +52,14 @@ def http_get(
     tries: int = _TRIES,
     patience: float | None = None,
 ) -> int:
-    """GET a URL as pip would, but without following redirects, which would carry the token elsewhere.
+    """GET a URL like pip and return the status; follow no redirect, which would send the token elsewhere.
 
-    Return the status.
-
-    :param url: what to get.
+    :param url: the URL.
     :param token: sent as the password of the user ``aws`` (CodeArtifact user guide, "Use CodeArtifact with pip").
-    :param ca_bundle: path of the CA certificates, or False to check none (default: the system's).
-    :param tries: how often at most it is asked while it is busy or silent (default: 3).
-    :param patience: how long to wait for the connection and for each part of the answer (s, default: 3 and 5).
-    :raises OSError: when there is no answer.
+    :param ca_bundle: path of the CA certificates, or False to verify none (default: the system's).
+    :param tries: maximum number of requests while the server is busy or does not respond (default: 3).
+    :param patience: timeout of the connection and of each part of the response (s, default: 3 and 5).
+    :raises OSError: if there is no response.
     """
     tls: dict[str, Any] = {"cert_reqs": "CERT_NONE"} if ca_bundle is False else {}
     if isinstance(ca_bundle, str):
@@ -81,39 +78,67 @@ def http_get(
                 retries=_RETRIES.new(total=tries - 1),
             )
     except urllib3.exceptions.HTTPError as error:
-        # Its frames hold the request's headers, so only its name goes on.
+        # Its frames contain the request's headers, so only its name is passed on.
         raise OSError(type(getattr(error, "reason", None) or error).__name__) from None
     return answer.status
 
 
-@dataclass(frozen=True)
-class Clients:
-    """Bundle what a refresh talks through.
+class Connections(Protocol):
+    """The connections that a refresh uses."""
 
-    :param codeartifact: client in the domain's region.
-    :param s3: client in the bucket's region; unused for file:// destinations.
-    :param http_get: see :func:`http_get`, the default.
+    def codeartifact(self, domain: Domain, /) -> CodeArtifactClient:
+        """Return a client in the domain's region."""
+
+    def destination(self, target: Target, /) -> Destination:
+        """Return the target's destination."""
+
+    def http_get(self, url: str, token: Token, /) -> int:
+        """GET a URL with the token and return the status; raise OSError if there is no response."""
+
+
+class BotoConnections:
+    """Connections through boto3 clients; each client is made once.
+
+    :param make_client: makes a client from a service's name, ``region_name`` (None: the default region) and
+        ``config``, like ``boto3.Session.client``.
+    :param config: of the clients (default: bounded standard retries).
+    :param http_get: see :func:`http_get` (default).
     """
 
-    codeartifact: CodeArtifactClient
-    s3: S3Client
-    http_get: HttpGet = http_get
+    def __init__(
+        self, make_client: Callable[..., Any], *, config: Config = CLIENT_CONFIG, http_get: HttpGet = http_get
+    ) -> None:
+        self._make_client, self._config, self._http_get = make_client, config, http_get
+        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._lock = Lock()  # a boto3 session is not thread-safe, its clients are
 
-    def destination(self, uri: str) -> Destination:
-        """Open a destination; see :func:`open_destination`.
+    def codeartifact(self, domain: Domain) -> BotoCodeArtifactClient:
+        """Return the client of the domain's region."""
+        client: BotoCodeArtifactClient = self._client("codeartifact", domain.region)
+        return client
 
-        :param uri: as there.
-        """
-        return open_destination(uri, self.s3)
+    @property
+    def s3(self) -> S3Client:
+        """The S3 client of the default region, which is the bucket's."""
+        client: S3Client = self._client("s3", None)
+        return client
 
+    def destination(self, target: Target, /) -> Destination:
+        """Return the target's destination."""
+        return open_destination(target.destination, self.s3)
 
-def open_destination(uri: str, s3: S3Client) -> Destination:
-    """Open an s3:// or file:// destination.
+    def http_get(self, url: str, token: Token, /) -> int:
+        """GET a URL with the token and return the status; raise OSError if there is no response."""
+        return self._http_get(url, token)
 
-    :param uri: as in ``Target.destination``, which has validated it.
-    :param s3: client in the bucket's region; unused for file://.
-    """
-    parts = urlsplit(uri)
-    if parts.scheme == "file":
-        return FileDestination(Path(unquote(parts.path)))
-    return S3Destination(s3, parts.netloc, parts.path.lstrip("/"))
+    def close(self) -> None:
+        """Close the clients."""
+        for client in self._clients.values():
+            client.close()
+
+    def _client(self, service: str, region: str | None) -> Any:
+        with self._lock:
+            if (service, region) not in self._clients:
+                keep_token_out()
+                self._clients[service, region] = self._make_client(service, region_name=region, config=self._config)
+            return self._clients[service, region]

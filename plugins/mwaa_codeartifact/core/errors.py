@@ -2,22 +2,25 @@
 
 CodeArtifactError
 ├── ConfigError         a setting is missing or malformed; no AWS call was made
-├── MintError           CodeArtifact gave no token or no repository endpoint
-├── VerifyError         the repository could not be asked, or answered something else than yes or no
-│   └── TokenRejectedError  it was asked and said no
+├── MintError           CodeArtifact returned no token or no repository endpoint
+├── VerifyError         the repository did not respond, or neither accepted nor rejected the token
+│   └── TokenRejectedError  the repository rejected the token
 └── DestinationError    the index-url file could not be read or written
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from botocore.exceptions import BotoCoreError, ClientError
 
 _FIXES = {
     "NoCredentialsError": "no AWS credentials were found: run under a role, or name a connection in aws_conn_id",
-    # The answer to a HEAD has no body: S3 cannot say more.
+    # The response to a HEAD has no body, so S3 cannot give a reason.
     "400": "S3 gives no reason; most likely the AWS credentials have expired: renew them",
     "EndpointConnectionError": "AWS could not be reached: check the VPC endpoint of the service and the region",
     "ConnectTimeoutError": "AWS could not be reached in time: check the VPC endpoint's security group",
@@ -30,7 +33,7 @@ _ACCESS_DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 
 
 def aws_code(error: BotoCoreError | ClientError) -> str:
-    """Return the AWS error code, or the botocore exception's name where AWS did not answer."""
+    """Return the AWS error code, or the botocore exception's name if AWS did not respond."""
     response = getattr(error, "response", None)
     return str(response["Error"]["Code"]) if response else type(error).__name__
 
@@ -39,30 +42,35 @@ class CodeArtifactError(Exception):
     """What was attempted, on what, and why it failed.
 
     :param attempt: what was attempted, an imperative ("mint a token").
-    :param subject: on which target, destination or setting.
+    :param subject: the target, destination or setting.
     :param reason: one clear sentence with the fix; never a secret.
     :param code: the AWS error code, or the botocore exception's name (default: none).
     """
 
     def __init__(self, attempt: str, subject: str, reason: str, *, code: str | None = None) -> None:
         super().__init__(f"Could not {attempt} ({subject}): {reason}" + (f" [{code}]" if code else ""))
-        self.code = code
+        self.attempt, self.subject, self.reason, self.code = attempt, subject, reason, code
 
     @property
     def may_pass(self) -> bool:
-        """Whether it may pass within minutes: IAM's changes take a while to count everywhere.
+        """Whether the error may disappear within minutes: changes in IAM take effect with a delay.
 
         Source: IAM user guide, "Changes that I make are not always immediately visible".
         """
         return self.code in _ACCESS_DENIED
 
-    @classmethod
-    def from_aws(
-        cls, error: BotoCoreError | ClientError, *, attempt: str, subject: str, action: str
-    ) -> CodeArtifactError:
-        """Translate what boto3 raised.
+    def about(self, subject: str) -> Self:
+        """Return the same error about another subject.
 
-        :param error: the exception caught; its frames are forgotten, for they hold requests and answers with secrets.
+        :param subject: see the class.
+        """
+        return type(self)(self.attempt, subject, self.reason, code=self.code)
+
+    @classmethod
+    def from_aws(cls, error: BotoCoreError | ClientError, *, attempt: str, subject: str, action: str) -> Self:
+        """Return the error for an exception of boto3.
+
+        :param error: the exception; its frames are dropped, because they contain requests and responses with secrets.
         :param attempt: see the class.
         :param subject: see the class.
         :param action: the IAM action that the call needs, for the advice on access denied.
@@ -79,28 +87,51 @@ class CodeArtifactError(Exception):
 
 
 class ConfigError(CodeArtifactError):
-    """A setting is missing or malformed."""
+    """A setting is missing or malformed.
+
+    :param problems: one clause a setting, with the fix.
+    """
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("read the settings", f"{len(problems)} to mend", "; ".join(problems))
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        super().__init__("read the settings", count, "; ".join(problems))
 
 
 class MintError(CodeArtifactError):
-    """CodeArtifact gave no token or no repository endpoint."""
+    """CodeArtifact returned no token or no repository endpoint."""
 
 
 class VerifyError(CodeArtifactError):
-    """The repository could not be asked whether it accepts the token."""
+    """The repository did not show whether it accepts the token."""
 
     @property
     def may_pass(self) -> bool:
-        """Whether it may pass within minutes: a new repository may be slow, or not know the token or its rights yet."""
+        """Whether it may disappear within minutes: a new repository may be slow, or not know a new token or role."""
         return self.code is None or self.code in {"401", "403", "429"} or self.code.startswith("5")
 
 
 class TokenRejectedError(VerifyError):
-    """The repository does not accept the token just minted."""
+    """The repository does not accept the token that was just minted."""
 
 
 class DestinationError(CodeArtifactError):
     """The index-url file could not be read or written."""
+
+
+@contextmanager
+def aws_errors(kind: type[CodeArtifactError], *, attempt: str, subject: str, action: str) -> Iterator[None]:
+    """Raise boto3's exceptions as an error of this tree.
+
+    :param kind: the error's class.
+    :param attempt: see :class:`CodeArtifactError`.
+    :param subject: see :class:`CodeArtifactError`.
+    :param action: see :meth:`CodeArtifactError.from_aws`.
+    :raises CodeArtifactError: an instance of the class.
+    """
+    # Imported here: the settings are checked, and their errors shown, where botocore is not installed or too slow.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise kind.from_aws(error, attempt=attempt, subject=subject, action=action) from error

@@ -1,7 +1,7 @@
-"""The index-url file: the contract with pip, with people and between refreshers.
+"""The index-url file, which pip, people and all refreshers read.
 
 Body: a comment line with the facts, then ``--index-url https://aws:TOKEN@HOST/pypi/REPOSITORY/simple/``. The same facts
-stand in the S3 object's metadata, so that nobody has to read the secret to learn how fresh it is.
+are in the S3 object's metadata, so nobody has to read the secret to know its expiry.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
+
+    from mwaa_codeartifact.core.target import Repository
 
 
 @dataclass(frozen=True)
 class Token:
-    """Hold a CodeArtifact authorization token; its value never shows in a repr.
+    """A CodeArtifact authorization token; its repr does not contain its value.
 
     :param value: the secret.
-    :param expires_at: when it dies, UTC.
+    :param expires_at: its expiry, UTC.
     """
 
     value: str = field(repr=False)
@@ -30,19 +33,19 @@ class Token:
 
     @property
     def fingerprint(self) -> str:
-        """Name the token without telling it: first 12 hex digits of its SHA-256."""
+        """The first 12 hex digits of its SHA-256, which identify the token without showing it."""
         return hashlib.sha256(self.value.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineFacts:
-    """State the facts of a published line that are no secret.
+    """The facts of a published line, without the secret.
 
-    :param token_expires_at: when the token in the line dies, UTC.
-    :param refreshed_at: when it was published, UTC.
+    :param token_expires_at: expiry of the token in the line, UTC.
+    :param refreshed_at: when the line was published, UTC.
     :param refreshed_by: the refresher, ``dag``, ``lambda`` or ``startup``.
     :param token_fingerprint: see :attr:`Token.fingerprint`.
-    :param repository: the repository that the line serves, see ``Target.repository_id``.
+    :param repository: id of the repository that the line serves, see :attr:`Repository.id`.
     """
 
     token_expires_at: datetime
@@ -51,8 +54,22 @@ class LineFacts:
     token_fingerprint: str
     repository: str
 
+    def remaining(self, now: datetime) -> timedelta:
+        """Return the remaining lifetime of the line's token; negative after its expiry.
+
+        :param now: UTC.
+        """
+        return self.token_expires_at - now
+
+    def serves(self, repository: Repository) -> bool:
+        """Return whether the line serves a repository; a line of another repository counts as stale.
+
+        :param repository: the repository.
+        """
+        return self.repository == repository.id
+
     def to_metadata(self) -> dict[str, str]:
-        """Render the facts as S3 object metadata."""
+        """Return the facts as S3 object metadata."""
         return {
             "token-expires-at": format_time(self.token_expires_at),
             "refreshed-at": format_time(self.refreshed_at),
@@ -63,7 +80,7 @@ class LineFacts:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self | None:
-        """Read the facts back; None where they are missing or nonsense: such a line counts as stale."""
+        """Parse S3 object metadata; return None if it is incomplete or invalid: such a line counts as stale."""
         try:
             return cls(
                 token_expires_at=_parse_time(metadata["token-expires-at"]),
@@ -77,18 +94,18 @@ class LineFacts:
 
     @classmethod
     def from_body(cls, body: str) -> Self | None:
-        """Read the facts from the comment line; for destinations that have no object metadata."""
+        """Parse the comment line, for destinations without object metadata; return None as above."""
         comment = body.partition("\n")[0]
         return cls.from_metadata(dict(re.findall(r"([a-z-]+)=([^\s,]+)", comment)))
 
 
 @dataclass(frozen=True)
 class IndexUrlFile:
-    """Hold what an index-url file says; the secret is in the rendered bytes only.
+    """The content of an index-url file; only the rendered bytes contain the secret.
 
-    :param endpoint: the repository's endpoint as CodeArtifact gives it.
+    :param endpoint: the repository's endpoint, as CodeArtifact returns it.
     :param token: the token in the line.
-    :param facts: what the comment line says.
+    :param facts: the facts in the comment line.
     """
 
     endpoint: str
@@ -96,7 +113,7 @@ class IndexUrlFile:
     facts: LineFacts
 
     def render(self) -> bytes:
-        """Render the file; keep the bytes in no variable, which a traceback with locals would show."""
+        """Return the file's bytes. Store them in no variable: a traceback with locals would show it."""
         comment = ", ".join(f"{name}={value}" for name, value in self.facts.to_metadata().items())
         url = urlsplit(simple_url(self.endpoint))
         index_url = url._replace(netloc=f"aws:{quote(self.token.value, safe='')}@{url.netloc}").geturl()
@@ -104,12 +121,12 @@ class IndexUrlFile:
 
 
 def simple_url(endpoint: str) -> str:
-    """Give the URL of the repository's simple index (PEP 503), without credentials."""
+    """Return the URL of the repository's simple index (PEP 503), without credentials."""
     return endpoint.rstrip("/") + "/simple/"
 
 
 def format_time(moment: datetime) -> str:
-    """Render a moment as ISO 8601 in UTC, to the second."""
+    """Return a moment as ISO 8601 in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

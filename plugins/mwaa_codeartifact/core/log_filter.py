@@ -1,22 +1,23 @@
-"""Keep the token out of botocore's own DEBUG log, which tells whole requests and answers.
+"""Keep the token out of botocore's DEBUG log, which contains whole requests and responses.
 
-Whoever debugs an Airflow or a Lambda at DEBUG still reads all else that botocore says.
+All other records of botocore stay in the log, for debugging an Airflow or a Lambda at DEBUG.
 """
 
 from __future__ import annotations
 
 import logging
 
-# The loggers that tell bodies: of requests (botocore.endpoint) and of answers (botocore.parsers).
-_TELL_BODIES = ("botocore.endpoint", "botocore.parsers")
-_SECRET_IS_NEAR = ("authorizationToken", "--index-url ")
+# The loggers of bodies: of requests (botocore.endpoint) and of responses (botocore.parsers).
+_BODY_LOGGERS = ("botocore.endpoint", "botocore.parsers")
+_SECRET_MARKERS = ("authorizationToken", "--index-url ")
 
 
 def keep_token_out() -> None:
-    """Let botocore log no body that holds the token; safe to repeat."""
-    for name in _TELL_BODIES:
-        logging.getLogger(name).addFilter(_holds_no_token)
+    """Drop botocore's DEBUG records that could contain the token; safe to repeat."""
+    for name in _BODY_LOGGERS:
+        logging.getLogger(name).addFilter(_has_no_secret)
 
 
-def _holds_no_token(record: logging.LogRecord) -> bool:
-    return not any(mark in record.getMessage() for mark in _SECRET_IS_NEAR)
+def _has_no_secret(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return not any(marker in message for marker in _SECRET_MARKERS)

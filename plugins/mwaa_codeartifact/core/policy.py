@@ -1,20 +1,76 @@
-"""The thresholds of the project: below which remaining lifetime each refresher refreshes, and why.
+"""The thresholds of the project, and the rules of freshness that use them.
 
-Everything else imports these. Only the template infra/cloudformation/refresher.yaml holds a copy, which a test compares.
+Everything else imports these. Only the template infra/cloudformation/refresher.yaml has a copy, which a test compares.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mwaa_codeartifact.core.index_url import LineFacts
+    from mwaa_codeartifact.core.target import Repository
 
 # The longest lifetime that CodeArtifact grants (API reference, GetAuthorizationToken, durationSeconds).
 TOKEN_LIFETIME = timedelta(hours=12)
 
-# The DAG runs hourly and refreshes nearly every time, so it is normally the only writer; 11 h always remain.
+# The schedule of the refresh DAG, @hourly.
+DAG_INTERVAL = timedelta(hours=1)
+
+# The DAG refreshes at nearly every run, so it is normally the only writer; 11 h always remain.
 DAG_MIN_REMAINING = timedelta(hours=11, minutes=30)
 
 # The Lambda runs every 30 minutes and writes only when the DAG has missed runs; 8 h remain on the Lambda alone.
 LAMBDA_MIN_REMAINING = timedelta(hours=9)
 
-# The startup script runs before pip, which MWAA gives 9 minutes: the token must outlive them.
+# The startup script runs before pip, which MWAA stops after 9 minutes: the token must be valid for longer.
 STARTUP_MIN_REMAINING = timedelta(minutes=10)
+
+# The sensor's default: time for the tasks behind it to install their packages.
+SENSOR_MIN_REMAINING = timedelta(minutes=30)
+
+# A line in its last second counts as expired, whatever remaining lifetime is asked for.
+SHORTEST_REMAINING = timedelta(seconds=1)
+
+# While the DAG's runs succeed, 11 h remain: less than this shows that it has missed a run.
+DAG_MISSED_BELOW = timedelta(hours=10)
+
+# After two intervals without a success, at least one run of the DAG is missing or has failed.
+DAG_WITHOUT_SUCCESS = 2 * DAG_INTERVAL
+
+# A busy scheduler may start a run late, and it schedules the next run some seconds after the last one has ended.
+DAG_MAY_BE_LATE = timedelta(minutes=10)
+
+
+def usable_lifetime(facts: LineFacts | None, repository: Repository, now: datetime) -> timedelta:
+    """Return for how long pip can use a line: zero if it has expired, serves another repository or does not exist.
+
+    :param facts: of the line, or None.
+    :param repository: the repository that the line should serve.
+    :param now: UTC.
+    """
+    if facts is None or not facts.serves(repository):
+        return timedelta(0)
+    return max(facts.remaining(now), timedelta(0))
+
+
+def is_fresh(facts: LineFacts | None, repository: Repository, *, min_remaining: timedelta, now: datetime) -> bool:
+    """Return whether pip can use a line for long enough.
+
+    :param facts: of the line, or None.
+    :param repository: the repository that the line should serve.
+    :param min_remaining: the remaining lifetime that is enough; the last second never is.
+    :param now: UTC.
+    """
+    return usable_lifetime(facts, repository, now) >= max(min_remaining, SHORTEST_REMAINING)
+
+
+def in_hours(duration: timedelta) -> str:
+    """Return a duration in hours as text, such as ``11.5``.
+
+    :param duration: the duration.
+    """
+    return f"{duration / timedelta(hours=1):g}"

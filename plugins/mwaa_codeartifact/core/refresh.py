@@ -1,7 +1,7 @@
 """The one place where a decision is made: refresh = HEAD → mint → verify → publish.
 
-Invariant: for one repository the expiry at the destination never decreases; what stands there is replaced only by a
-line that has been verified and lives longer, and only if it is still what was seen.
+Invariant: for one repository the expiry at the destination never decreases. A refresh replaces a line only by one that
+has been verified and expires later, and only if the line is still the one that the refresh has read.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from mwaa_codeartifact.core.codeartifact import mint, repository_endpoint, verify
 from mwaa_codeartifact.core.destinations import ConflictError, facts_for
-from mwaa_codeartifact.core.errors import DestinationError, MintError
+from mwaa_codeartifact.core.errors import DestinationError
 from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts, format_time
+from mwaa_codeartifact.core.policy import is_fresh
+from mwaa_codeartifact.core.tokens import TokenProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mwaa_codeartifact.core.connections import Clients
-    from mwaa_codeartifact.core.destinations import Destination, Standing
-    from mwaa_codeartifact.core.index_url import Token
+    from mwaa_codeartifact.core.connections import Connections
+    from mwaa_codeartifact.core.destinations import Destination, StoredFile
     from mwaa_codeartifact.core.target import Target
+    from mwaa_codeartifact.core.tokens import VerifiedToken
 
 Refresher = Literal["dag", "lambda", "startup"]
 State = Literal["fresh", "published", "superseded"]
@@ -36,12 +37,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class RefreshResult:
-    """Tell what a refresh found or did; holds no secret.
+    """The result of a refresh; contains no secret.
 
-    :param state: ``fresh`` (nothing to do), ``published``, or ``superseded`` (what stands there outlives our token).
+    :param state: ``fresh`` (nothing to do), ``published``, or ``superseded`` (another line expires no earlier).
     :param destination: URI of the index-url file.
-    :param facts: of the line that stands there now.
-    :param version_id: its S3 object version, None where the destination has none.
+    :param facts: of the line that is there now.
+    :param version_id: its S3 object version; None if the destination has none.
     :param durations_seconds: time spent, by step.
     """
 
@@ -52,7 +53,7 @@ class RefreshResult:
     durations_seconds: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Render as JSON types, for an XCom or an API answer."""
+        """Return the result as JSON types, for an XCom or an API response."""
         facts = {name.replace("-", "_"): value for name, value in self.facts.to_metadata().items()}
         return asdict(self) | {"facts": facts}
 
@@ -62,107 +63,100 @@ def refresh(
     *,
     refresher: Refresher,
     min_remaining: timedelta,
-    clients: Clients,
+    connections: Connections,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     conceal: Callable[[str], object] = lambda _: None,
+    tokens: TokenProvider | None = None,
 ) -> RefreshResult:
-    """Make sure that a line with enough life left stands at the destination.
+    """Make sure that the target's destination has a line with enough remaining lifetime.
 
-    :param target: what to refresh.
-    :param refresher: who asks.
-    :param min_remaining: a line with at least this much life left is left alone.
-    :param clients: the connections to use.
-    :param now: the clock, UTC.
-    :param conceal: told every secret as soon as it exists, to mask it in logs (default: nobody is told).
-    :raises CodeArtifactError: when it failed; what stood at the destination still stands there.
+    :param target: the target.
+    :param refresher: the caller.
+    :param min_remaining: a line with at least this remaining lifetime is not replaced.
+    :param connections: the connections.
+    :param now: the clock, UTC (default: the system's).
+    :param conceal: called with each token as soon as it exists, to mask it in logs (default: nothing); unused with
+        ``tokens``, which has its own.
+    :param tokens: provider that several refreshes share (default: a new one).
+    :raises CodeArtifactError: if the refresh failed; the destination is unchanged.
     """
-    return _Refresh(target, refresher, clients, now, conceal).run(min_remaining)
+    tokens = tokens or TokenProvider(connections, now=now, conceal=conceal)
+    return _Refresh(target, refresher, connections, tokens, now).run(min_remaining)
 
 
 @dataclass
 class _Refresh:
-    """One run of the protocol and the time that its steps take."""
+    """One run of the protocol, and the duration of its steps."""
 
     target: Target
     refresher: Refresher
-    clients: Clients
+    connections: Connections
+    tokens: TokenProvider
     now: Callable[[], datetime]
-    conceal: Callable[[str], object] = field(repr=False)
     durations_seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, min_remaining: timedelta) -> RefreshResult:
-        destination = self.clients.destination(self.target.destination)
+        destination, repository = self.connections.destination(self.target), self.target.repository
         with self._timed("head"):
-            standing = destination.head()
-        facts = facts_for(self.target, standing)
-        # A line in its last second is dead, even to who asks for no remaining lifetime at all.
-        if standing and facts and facts.token_expires_at - self.now() >= max(min_remaining, timedelta(seconds=1)):
-            return self._result("fresh", facts, standing.version_id)
-        self._check_replaceable(standing)
-        with self._timed("mint"):
-            endpoint = repository_endpoint(self.clients.codeartifact, self.target)
-            token = mint(self.clients.codeartifact, self.target)
-        self.conceal(token.value)
-        self._check_lifetime(token, min_remaining)
-        with self._timed("verify"):
-            verify(self.clients.http_get, endpoint, token)
+            stored = destination.head()
+        facts = facts_for(self.target, stored)
+        if stored and facts and is_fresh(facts, repository, min_remaining=min_remaining, now=self.now()):
+            return self._result("fresh", facts, stored.version_id)
+        self._check_replaceable(stored)
+        verified = self.tokens.get(repository, timed=self._timed)
+        remaining = verified.token.expires_at - self.now()
+        if remaining < min_remaining - timedelta(minutes=1):
+            log.warning("The token is valid for only %s although 12 hours were requested", remaining)
         with self._timed("publish"):
-            outcome = self._publish(destination, standing, endpoint, token)
+            outcome = self._publish(destination, stored, verified)
         return self._result(*outcome)
 
     def _publish(
-        self, destination: Destination, standing: Standing | None, endpoint: str, token: Token
+        self, destination: Destination, stored: StoredFile | None, verified: VerifiedToken
     ) -> tuple[State, LineFacts, str | None]:
+        token = verified.token
         ours = LineFacts(
             token_expires_at=token.expires_at,
             refreshed_at=self.now(),
             refreshed_by=self.refresher,
             token_fingerprint=token.fingerprint,
-            repository=self.target.repository_id,
+            repository=self.target.repository.id,
         )
-        file = IndexUrlFile(endpoint, token, ours)
+        file = IndexUrlFile(verified.endpoint, token, ours)
         for attempts_left in reversed(range(_PUBLISH_ATTEMPTS + 1)):
-            facts = facts_for(self.target, standing)
-            if standing and facts and facts.token_fingerprint == token.fingerprint:
-                # An earlier try took effect although its answer was lost.
-                return "published", facts, standing.version_id
-            if standing and facts and facts.token_expires_at >= token.expires_at:
-                return "superseded", facts, standing.version_id
+            facts = facts_for(self.target, stored)
+            if stored and facts and facts.token_fingerprint == token.fingerprint:
+                # An earlier attempt succeeded although its response was lost.
+                return "published", facts, stored.version_id
+            if stored and facts and facts.token_expires_at >= token.expires_at:
+                return "superseded", facts, stored.version_id
             if not attempts_left:
                 break
-            self._check_replaceable(standing)
+            self._check_replaceable(stored)
             try:
-                version_id = destination.put(file, replacing=standing)
+                version_id = destination.put(file, replacing=stored)
             except ConflictError:
-                standing = destination.head()
+                stored = destination.head()
                 continue
             return "published", ours, version_id
-        reason = f"others wrote there during each of {_PUBLISH_ATTEMPTS} attempts: see who, and run again"
+        reason = f"others wrote there during each of {_PUBLISH_ATTEMPTS} attempts: find out who, and run again"
         raise DestinationError("publish the index-url", destination.uri, reason)
 
-    def _check_replaceable(self, standing: Standing | None) -> None:
-        """Refuse to lose a file that no refresher wrote."""
-        if not standing or standing.facts:
+    def _check_replaceable(self, stored: StoredFile | None) -> None:
+        """Raise a DestinationError if a replacement would lose a file that no refresher wrote."""
+        if not stored or stored.facts:
             return
         uri = self.target.destination
-        if not standing.recoverable:
+        if not stored.recoverable:
             reason = (
                 "it was written by hand and no version would keep it: turn on bucket versioning and upload it again"
             )
             raise DestinationError("replace the index-url file", uri, reason)
-        log.warning("%s was not written by a refresher: it counts as stale, its content is kept aside", uri)
-
-    def _check_lifetime(self, token: Token, min_remaining: timedelta) -> None:
-        remaining = token.expires_at - self.now()
-        if remaining <= timedelta(0):
-            reason = f"it expired at {format_time(token.expires_at)}, before it could be used: check the clock here"
-            raise MintError("mint a token", self.target.repository_id, reason)
-        if remaining < min_remaining - timedelta(minutes=1):
-            log.warning("The token lives only %s although 12 hours were asked for", remaining)
+        log.warning("%s was not written by a refresher: it counts as stale; a copy of it is kept", uri)
 
     def _result(self, state: State, facts: LineFacts, version_id: str | None) -> RefreshResult:
         log.info(
-            "index-url %s %s: by %s, token %s lives until %s; seconds taken: %s",
+            "index-url %s %s: by %s, token %s is valid until %s; seconds taken: %s",
             self.target.destination,
             state,
             facts.refreshed_by,

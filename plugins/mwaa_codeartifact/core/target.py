@@ -1,21 +1,20 @@
-"""What is refreshed: the target, and the rules its settings obey."""
+"""The target of a refresh, the domain and repository that it needs, and the rules for its five settings."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from mwaa_codeartifact.core.errors import ConfigError
+from mwaa_codeartifact.core.policy import TOKEN_LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Token lifetime asked for: the longest that CodeArtifact grants (API: GetAuthorizationToken, durationSeconds).
-TOKEN_LIFETIME = timedelta(hours=12)
-
-# Patterns: CodeArtifact API reference, DomainName, AccountId and RepositoryName; S3 user guide, bucket naming rules.
+# The pattern of each setting, and its meaning for the error.
+# Sources: CodeArtifact API reference, DomainName, AccountId and RepositoryName; S3 user guide, bucket naming rules.
 _RULES = {
     "domain": (r"[a-z][a-z0-9-]{0,48}[a-z0-9]", "2 to 50 lower-case letters, digits or hyphens"),
     "domain_owner": (r"[0-9]{12}", "the 12 digits of an AWS account id"),
@@ -29,70 +28,129 @@ _RULES = {
         "s3://BUCKET/dags/codeartifact.txt, or file:///ABSOLUTE/PATH outside AWS",
     ),
 }
+SETTINGS = tuple(_RULES)
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class Domain:
+    """A CodeArtifact domain: one token is valid for all of its repositories.
+
+    :param region: AWS region.
+    :param owner: account id of the owner, 12 digits.
+    :param name: the domain's name.
+    :raises ConfigError: if any of them is missing or malformed.
+    """
+
+    region: str
+    owner: str
+    name: str
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        _check({"region": self.region, "domain_owner": self.owner, "domain": self.name})
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class Repository:
+    """A CodeArtifact repository: one line serves one repository.
+
+    :param domain: the domain.
+    :param name: the repository's name.
+    :raises ConfigError: if the name is missing or malformed.
+    """
+
+    domain: Domain
+    name: str
+
+    def __post_init__(self) -> None:
+        """Check the name."""
+        _check({"repository": self.name})
+
+    @property
+    def id(self) -> str:
+        """The full name, such as ``eu-west-1/123456789012/data/python``, as in the metadata of a line."""
+        return f"{self.domain.region}/{self.domain.owner}/{self.domain.name}/{self.name}"
+
+    @classmethod
+    def parse(cls, repository_id: str) -> Self:
+        """Parse an :attr:`id`.
+
+        :param repository_id: REGION/OWNER/DOMAIN/REPOSITORY.
+        :raises ConfigError: if it is malformed.
+        """
+        match repository_id.split("/"):
+            case [region, owner, domain, name]:
+                return cls(domain=Domain(region=region, owner=owner, name=domain), name=name)
+        raise ConfigError([f"repository id is {repository_id!r}: give REGION/OWNER/DOMAIN/REPOSITORY"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Name one index-url file and where its token comes from.
+    """One index-url file and the repository that it serves.
 
-    :param domain: CodeArtifact domain.
-    :param domain_owner: account id that owns the domain, 12 digits.
-    :param repository: CodeArtifact repository.
-    :param region: region of the domain.
+    :param repository: the repository.
     :param destination: the index-url file, an s3:// or file:// URI.
-    :raises ConfigError: naming every setting that is missing or malformed.
+    :raises ConfigError: if the destination is missing or malformed.
     """
 
-    domain: str
-    domain_owner: str
-    repository: str
-    region: str
+    repository: Repository
     destination: str
 
     def __post_init__(self) -> None:
-        """Validate what was given."""
-        self._validate(vars(self), str)
+        """Check the destination."""
+        _check({"destination": self.destination})
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, str | None], *, named: Callable[[str], str] = str) -> Self:
-        """Build a target from text settings.
+        """Build a target from the five settings.
 
-        :param settings: setting name to value; keys that a target does not have are ignored.
-        :param named: how the reader knows a setting (``domain`` → ``CODEARTIFACT_DOMAIN``), for the error.
+        :param settings: setting name to value; other keys are ignored.
+        :param named: returns a setting's name as its user knows it (``domain`` → ``CODEARTIFACT_DOMAIN``), for the
+            error (default: the name itself).
         :raises ConfigError: naming every setting that is missing or malformed.
         """
-        values = {field.name: settings.get(field.name) or "" for field in fields(cls)}
-        cls._validate(values, named)
-        return cls(**values)
+        values = {name: settings.get(name) or "" for name in SETTINGS}
+        _check(values, named)
+        domain = Domain(region=values["region"], owner=values["domain_owner"], name=values["domain"])
+        repository = Repository(domain=domain, name=values["repository"])
+        return cls(repository=repository, destination=values["destination"])
 
-    @staticmethod
-    def _validate(values: Mapping[str, str], named: Callable[[str], str]) -> None:
-        problems = []
-        for name, (pattern, meaning) in _RULES.items():
-            if not values[name]:
-                problems.append(f"{named(name)} is not set: give {meaning}")
-            elif not re.fullmatch(pattern, values[name]):
-                problems.append(f"{named(name)} is {values[name]!r}: give {meaning}")
-        if problems:
-            raise ConfigError(problems)
 
-    @property
-    def repository_id(self) -> str:
-        """Name the repository in full: what a line serves, kept in its metadata."""
-        return f"{self.region}/{self.domain_owner}/{self.domain}/{self.repository}"
+def read_target(lookup: Callable[[str], str | None], *, named: Callable[[str], str]) -> Target:
+    """Read the five settings and build their target.
+
+    :param lookup: returns the value of a setting, or None.
+    :param named: see :meth:`Target.from_settings`.
+    :raises ConfigError: naming every setting that is missing or malformed.
+    """
+    return Target.from_settings({name: lookup(name) for name in SETTINGS}, named=named)
 
 
 def min_remaining_from_hours(hours: str | float, *, named: str = "min_remaining_hours") -> timedelta:
-    """Read the remaining lifetime below which a line is refreshed.
+    """Parse the remaining lifetime below which a line is refreshed.
 
-    :param hours: a number from 0 (refresh only a dead line) to 12 (refresh always).
-    :param named: how the reader knows the setting, for the error.
-    :raises ConfigError: when it is not such a number.
+    :param hours: a number from 0 (refresh only an expired line) to 12 (always refresh).
+    :param named: the setting's name as its user knows it, for the error.
+    :raises ConfigError: if it is not such a number.
     """
     try:
         remaining = timedelta(hours=float(hours))
     except (ValueError, OverflowError):
         remaining = timedelta(-1)
     if not timedelta(0) <= remaining <= TOKEN_LIFETIME:
-        raise ConfigError([f"{named} is {hours!r}: give a number of hours from 0 to 12"])
+        longest = TOKEN_LIFETIME / timedelta(hours=1)
+        raise ConfigError([f"{named} is {hours!r}: give a number of hours from 0 to {longest:g}"])
     return remaining
+
+
+def _check(values: Mapping[str, str], named: Callable[[str], str] = str) -> None:
+    """Raise a ConfigError that names every value that is missing or malformed."""
+    problems = []
+    for name in (name for name in SETTINGS if name in values):
+        pattern, meaning = _RULES[name]
+        if not values[name]:
+            problems.append(f"{named(name)} is not set: give {meaning}")
+        elif not re.fullmatch(pattern, values[name]):
+            problems.append(f"{named(name)} is {values[name]!r}: give {meaning}")
+    if problems:
+        raise ConfigError(problems)

@@ -1,1 +1,1 @@
-"""The status of a target, as people see it: verdict, timeline, history and a cached watch."""
+"""The status of a target for people: verdict, timeline, history and a cached view."""

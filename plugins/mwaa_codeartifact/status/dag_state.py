@@ -1,21 +1,16 @@
-"""Whether the refresh DAG will go on keeping the line alive, and what is wrong where it will not."""
+"""The state of the refresh DAG, and the problem that stops it from keeping the line valid."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from mwaa_codeartifact.core.index_url import format_time
+from mwaa_codeartifact.core.policy import DAG_MAY_BE_LATE, DAG_WITHOUT_SUCCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-# The DAG runs hourly: after two intervals without a success at least one run is missing or has failed.
-WITHOUT_SUCCESS = timedelta(hours=2)
-# A busy scheduler may begin a run late, and schedules the next one some seconds after the last has ended.
-PATIENCE = timedelta(minutes=10)
-
 
 # States of a run that has not ended (Airflow: DagRunState).
 UNDER_WAY = frozenset({"queued", "running"})
@@ -25,8 +20,8 @@ class Run(NamedTuple):
     """One run of the DAG, as Airflow's database or its REST API has it.
 
     :param state: ``queued``, ``running``, ``success`` or ``failed``.
-    :param begun_at: since when it waits or runs, UTC.
-    :param ended_at: UTC; None while it is under way.
+    :param begun_at: when it was queued or started, UTC.
+    :param ended_at: when it ended, UTC; None while it is under way.
     """
 
     state: str
@@ -36,18 +31,18 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DagState:
-    """What Airflow knows of the refresh DAG.
+    """The state of the refresh DAG in Airflow.
 
-    :param exists: whether Airflow has ever seen it (default: True).
-    :param is_active: whether its file still holds it (default: True).
+    :param exists: whether Airflow has ever parsed it (default: True).
+    :param is_active: whether it is still in its file (default: True).
     :param has_import_errors: whether its file cannot be imported now (default: False).
     :param is_paused: whether it is paused (default: False).
-    :param running_since: since when a run waits or runs, UTC; None when none does (default).
+    :param running_since: since when a run is queued or running, UTC; None if no run is (default).
     :param is_retrying: whether that run's task has failed and waits for its next try (default: False).
-    :param last_run_state: how the run that ended last ended, ``success`` or ``failed``; None when none has (default).
-    :param last_run_ended_at: when it ended, UTC (default: None).
-    :param last_success_at: when a run last ended well, UTC; None when none of the last runs did (default).
-    :param next_run_at: when the next run is due, UTC; None when none is scheduled (default).
+    :param last_run_state: state of the run that ended last, ``success`` or ``failed``; None if none has (default).
+    :param last_run_ended_at: when that run ended, UTC (default: None).
+    :param last_success_at: when a run last succeeded, UTC; None if none of the last runs did (default).
+    :param next_run_at: when the next run is due, UTC; None if none is scheduled (default).
     """
 
     exists: bool = True
@@ -63,9 +58,9 @@ class DagState:
 
     @classmethod
     def from_runs(cls, runs: Iterable[Run], **known: Any) -> Self:
-        """Build the state from the latest runs, in any order: one that was cleared ends again, so its end counts.
+        """Build the state from the latest runs. A cleared run ends a second time, so the last end counts.
 
-        :param runs: the latest ones.
+        :param runs: the latest runs, in any order.
         :param known: the other fields.
         """
         runs = list(runs)
@@ -80,7 +75,7 @@ class DagState:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Render as JSON types."""
+        """Return the state as JSON types."""
         return {
             name: format_time(value) if isinstance(value, datetime) else value for name, value in vars(self).items()
         }
@@ -88,7 +83,7 @@ class DagState:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why the DAG will not keep the line alive.
+    """Why the DAG will not keep the line valid.
 
     :param reason: the problem's name, a row of docs/status-page.md.
     :param what: what is wrong, a clause without a full stop.
@@ -101,26 +96,26 @@ class Problem:
 
 
 def problem_of(dag: DagState, now: datetime) -> Problem | None:
-    """Return the first thing that is wrong with the DAG, or None.
+    """Return the first problem of the DAG, or None.
 
-    :param dag: what Airflow knows.
+    :param dag: the DAG's state.
     :param now: UTC.
     """
     return next(_problems(dag, now), None)
 
 
 def _problems(dag: DagState, now: datetime) -> Iterator[Problem]:
-    """Yield what is wrong, the cause that has to be fixed first before what follows from it."""
+    """Yield the DAG's problems, each cause before its consequences."""
     read_log = "read the log of its task refresh_index_url"
     if not dag.exists:
         yield Problem(
-            "no such DAG", "Airflow has no refresh DAG", "see that its file is in dags/ and has no import error"
+            "no such DAG", "Airflow has no refresh DAG", "check that its file is in dags/ and has no import error"
         )
     if not dag.is_active:
         yield Problem(
             "gone",
             "the refresh DAG is gone from Airflow's list",
-            "see that its file is in dags/ and no .airflowignore excludes it",
+            "check that its file is in dags/ and no .airflowignore excludes it",
         )
     if dag.has_import_errors:
         yield Problem(
@@ -132,19 +127,19 @@ def _problems(dag: DagState, now: datetime) -> Iterator[Problem]:
         yield Problem("failed", f"the refresh DAG's last run failed{_under_way(dag)}", read_log)
     if dag.is_retrying:
         yield Problem("retrying", "the task of the refresh DAG's run has failed and waits for its next try", read_log)
-    if _is_before(dag.last_success_at or dag.running_since, now - WITHOUT_SUCCESS):
+    if _is_before(dag.last_success_at or dag.running_since, now - DAG_WITHOUT_SUCCESS):
         what = f"no run of the refresh DAG has succeeded {_for_how_long(dag)}{_under_way(dag)}"
-        yield Problem("no success", what, "see why its runs are missing, wait or take so long")
+        yield Problem("no success", what, "find out why its runs are missing, are waiting or take so long")
     if not dag.running_since:
         yield from _problems_of_the_schedule(dag, now)
 
 
 def _problems_of_the_schedule(dag: DagState, now: datetime) -> Iterator[Problem]:
-    if dag.next_run_at and _is_before(dag.next_run_at, now - PATIENCE):
-        what = f"the refresh DAG's run of {_moment(dag.next_run_at)} has not begun"
-        yield Problem("overdue", what, "see that the scheduler is running")
-    if not dag.next_run_at and (not dag.last_run_ended_at or _is_before(dag.last_run_ended_at, now - PATIENCE)):
-        yield Problem("not scheduled", "no run of the refresh DAG is scheduled", "see that it has its schedule @hourly")
+    if dag.next_run_at and _is_before(dag.next_run_at, now - DAG_MAY_BE_LATE):
+        what = f"the refresh DAG's run of {_moment(dag.next_run_at)} has not started"
+        yield Problem("overdue", what, "check that the scheduler is running")
+    if not dag.next_run_at and (not dag.last_run_ended_at or _is_before(dag.last_run_ended_at, now - DAG_MAY_BE_LATE)):
+        yield Problem("not scheduled", "no run of the refresh DAG is scheduled", "check that its schedule is @hourly")
 
 
 def _is_before(moment: datetime | None, other: datetime) -> bool:

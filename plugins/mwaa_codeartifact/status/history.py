@@ -1,4 +1,4 @@
-"""What stood at the destination before: the kept versions of the index-url file, without the secret in any of them."""
+"""The kept versions of the index-url file, without the secret in any of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from mwaa_codeartifact.core.errors import DestinationError, aws_code
+from mwaa_codeartifact.core.errors import DestinationError, aws_code, aws_errors
 from mwaa_codeartifact.core.index_url import LineFacts
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-# Two days of hourly refreshes are 48; where more is published, less of the past is shown.
+# Two days of hourly refreshes are 48 versions; with more versions, a shorter time is shown.
 _MAX_VERSIONS = 150
 _HEADS_AT_ONCE = 8
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
@@ -24,11 +24,11 @@ _ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """Describe one kept version of the index-url file.
+    """One kept version of the index-url file.
 
-    :param stored_at: when the destination got it, UTC.
-    :param facts: what its metadata says; None when no refresher wrote it, and for a deletion.
-    :param is_deletion: whether the file was deleted then (default: False).
+    :param stored_at: when it was written to the destination, UTC.
+    :param facts: from its metadata; None if no refresher wrote it, and for a deletion.
+    :param is_deletion: whether it is a deletion of the file (default: False).
     """
 
     stored_at: datetime
@@ -37,7 +37,7 @@ class Version:
 
 
 class S3History:
-    """List an object's versions, and HEAD each of them once: a version never changes.
+    """The versions of an S3 object; each gets one HEAD, because a version never changes.
 
     :param s3: client in the bucket's region.
     :param bucket: a versioned bucket.
@@ -49,21 +49,19 @@ class S3History:
         self._facts: dict[str, LineFacts | None] = {}
 
     def versions(self, since: datetime) -> list[Version]:
-        """Give what stood there at a moment and ever since, the oldest first.
+        """Return the version that was current at a moment, and all later ones, the oldest first.
 
         :param since: the moment, UTC.
-        :raises DestinationError: when that cannot be told.
+        :raises DestinationError: if the versions could not be read.
         """
-        try:
+        with aws_errors(
+            DestinationError,
+            attempt="list the versions of the index-url file",
+            subject=f"s3://{self._bucket}/{self._key}",
+            action="s3:GetObjectVersion and, on the bucket, s3:ListBucketVersions",
+        ):
             listed = self._list(since)
-            self._learn([entry["VersionId"] for entry in listed if not _is_deletion(entry)])
-        except (BotoCoreError, ClientError) as error:
-            raise DestinationError.from_aws(
-                error,
-                attempt="list the versions of the index-url file",
-                subject=f"s3://{self._bucket}/{self._key}",
-                action="s3:GetObjectVersion and, on the bucket, s3:ListBucketVersions",
-            ) from error
+            self._read_facts([entry["VersionId"] for entry in listed if not _is_deletion(entry)])
         versions: list[Version] = []
         for entry in listed:
             stored_at = entry["LastModified"]
@@ -72,12 +70,12 @@ class S3History:
             elif entry["VersionId"] in self._facts:
                 versions.insert(0, Version(stored_at=stored_at, facts=self._facts[entry["VersionId"]]))
             else:
-                break  # it has expired since it was listed, and so has all that is older
+                break  # it has been removed since the listing, like all older versions
         return versions
 
     def _list(self, since: datetime) -> list[Any]:
-        """List versions and delete markers, the newest first, down to what stood there at that moment."""
-        # The first page holds the newest thousand (API: ListObjectVersions).
+        """List versions and delete markers, the newest first, back to the one that was current at that moment."""
+        # The first page has the newest thousand (API: ListObjectVersions).
         answer = self._s3.list_object_versions(Bucket=self._bucket, Prefix=self._key)
         entries = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
         entries = [entry for entry in entries if entry["Key"] == self._key]
@@ -85,9 +83,9 @@ class S3History:
         newer = sum(entry["LastModified"] > since for entry in entries)
         return entries[: min(newer + 1, _MAX_VERSIONS)]
 
-    def _learn(self, ids: list[str]) -> None:
-        """HEAD what is not known yet, and forget what is no longer wanted."""
-        # "null" is what a bucket that keeps no versions calls its only one, and that one changes.
+    def _read_facts(self, ids: list[str]) -> None:
+        """HEAD each version that is not known yet; remove the others from memory."""
+        # "null" is the only version in a bucket that keeps no versions, and it changes.
         known = {name: facts for name, facts in self._facts.items() if name in ids and name != "null"}
         missing = [name for name in ids if name not in known]
         if missing:

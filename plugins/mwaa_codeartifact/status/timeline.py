@@ -1,4 +1,4 @@
-"""Which line stood when: each published line from its refresh to its end, the gaps between, and what nobody knows."""
+"""The timeline: each published line from its refresh to its end, the gaps between, and times without a record."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from mwaa_codeartifact.core.target import Repository
     from mwaa_codeartifact.status.history import Version
 
-# So far back the timeline reaches.
+# The length of the timeline.
 TIMELINE = timedelta(days=2)
 
 Kind = Literal["line", "gap", "no record"]
@@ -22,12 +23,12 @@ Kind = Literal["line", "gap", "no record"]
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Describe what stood at the destination for a while.
+    """A time during which the destination did not change.
 
-    :param kind: ``line`` (pip could use it), ``gap`` (it could not) or ``no record`` (no version of then is kept).
+    :param kind: ``line`` (pip could use it), ``gap`` (it could not) or ``no record`` (no version from then is kept).
     :param begins_at: UTC.
-    :param ends_at: UTC; of the line that stands now, when its token dies.
-    :param reason: why it is what it is, in a few words.
+    :param ends_at: UTC; for the current line, when its token expires.
+    :param reason: why it ended or why it is a gap, in a few words.
     :param refreshed_by: the line's refresher (default: none).
     :param token_fingerprint: of the line's token (default: none).
     """
@@ -40,15 +41,15 @@ class Span:
     token_fingerprint: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Render as JSON types."""
+        """Return the span as JSON types."""
         return asdict(self) | {"begins_at": format_time(self.begins_at), "ends_at": format_time(self.ends_at)}
 
 
-def timeline(versions: list[Version], *, repository: str, now: datetime) -> tuple[Span, ...]:
-    """Draw the past up from the versions that are kept of it.
+def timeline(versions: list[Version], *, repository: Repository, now: datetime) -> tuple[Span, ...]:
+    """Return the timeline of the kept versions.
 
-    :param versions: what was published or deleted, the oldest first.
-    :param repository: whose lines count: ``Target.repository_id``.
+    :param versions: all versions and deletions, the oldest first.
+    :param repository: the target's repository; a line of another one is a gap.
     :param now: UTC.
     """
     begins_at = now - TIMELINE
@@ -64,7 +65,7 @@ def timeline(versions: list[Version], *, repository: str, now: datetime) -> tupl
 
 
 def _starts(versions: list[Version]) -> list[datetime]:
-    """Tell since when each stood: since its refresh, or, for one that somebody put back later, since it was stored."""
+    """Return when each version became current: when refreshed, or, if an old version was restored, when stored."""
     starts: list[datetime] = []
     for version in versions:
         start = version.facts.refreshed_at if version.facts else version.stored_at
@@ -72,19 +73,21 @@ def _starts(versions: list[Version]) -> list[datetime]:
     return starts
 
 
-def _spans(version: Version, start: datetime, end: datetime, repository: str, *, is_last: bool) -> Iterator[Span]:
+def _spans(
+    version: Version, start: datetime, end: datetime, repository: Repository, *, is_last: bool
+) -> Iterator[Span]:
     facts = version.facts
-    if facts and facts.repository == repository:
-        dies_at = facts.token_expires_at
+    if facts and facts.serves(repository):
+        expires_at = facts.token_expires_at
         yield Span(
             kind="line",
             begins_at=start,
-            ends_at=dies_at if is_last else min(dies_at, end),
-            reason="stands now" if is_last and dies_at > end else "expired" if dies_at <= end else "replaced",
+            ends_at=expires_at if is_last else min(expires_at, end),
+            reason="current" if is_last and expires_at > end else "expired" if expires_at <= end else "replaced",
             refreshed_by=facts.refreshed_by,
             token_fingerprint=facts.token_fingerprint,
         )
-        yield Span(kind="gap", begins_at=max(start, dies_at), ends_at=end, reason="its token had expired")
+        yield Span(kind="gap", begins_at=max(start, expires_at), ends_at=end, reason="its token had expired")
     elif facts:
         yield Span(kind="gap", begins_at=start, ends_at=end, reason="it served another repository")
     else:

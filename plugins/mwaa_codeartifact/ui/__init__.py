@@ -1,1 +1,1 @@
-"""The status page: one HTML for every Airflow, and the same facts as JSON."""
+"""The status page: one HTML page for every Airflow, and the same facts as JSON."""

@@ -1,4 +1,4 @@
-"""What Airflow's database knows of the refresh DAG: at most three short queries, each by an index."""
+"""Read the state of the refresh DAG from Airflow's database: at most three short queries, each by an index."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import logging
 from mwaa_codeartifact.settings import REFRESH_DAG
 from mwaa_codeartifact.status.dag_state import UNDER_WAY, DagState, Run
 
-# So many of the latest runs are read: among them are the one under way and the last that ended.
+# The number of latest runs that are read: they include the current run and the one that ended last.
 _RUNS = 10
 
 log = logging.getLogger(__name__)
 
 
 def refresh_dag() -> tuple[DagState | None, str]:
-    """Return what Airflow knows of the refresh DAG, or None and why that is not known; raise nothing."""
+    """Return the state of the refresh DAG, or None and why it is not known; raise nothing."""
     try:
-        return _ask(), ""
+        return _read(), ""
     except Exception as error:
-        # Whatever it is, the page goes on with the line alone, and who operates gets the trace.
-        log.exception("The refresh DAG could not be asked for")
-        return None, f"Airflow's database could not be asked ({type(error).__name__})."
+        # The page still shows the line; the log has the traceback for the operator.
+        log.exception("Could not read the state of the refresh DAG")
+        return None, f"Airflow's database could not be read ({type(error).__name__})."
 
 
-def _ask() -> DagState:
+def _read() -> DagState:
     from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
@@ -45,7 +45,7 @@ def _ask() -> DagState:
         )
         return DagState.from_runs(
             [Run(str(run.state), run.start_date or run.queued_at, run.end_date) for run in runs],
-            # Airflow 3 calls it stale; what is not known counts as well.
+            # Airflow 3 calls it stale; on Airflow 2, a missing value counts as active.
             is_active=not dag.is_stale if hasattr(DagModel, "is_stale") else dag.is_active is not False,
             has_import_errors=bool(dag.has_import_errors),
             is_paused=bool(dag.is_paused),

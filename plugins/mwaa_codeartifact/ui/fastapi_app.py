@@ -1,4 +1,4 @@
-"""The status page on Airflow 3: an application of its own below the API server's."""
+"""The status page on Airflow 3: a FastAPI application, mounted below the API server's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from mwaa_codeartifact.settings import REFRESH_DAG
 from mwaa_codeartifact.ui import render
 
-# Airflow 3.0 takes its login from the Authorization header only, which a browser does not send by itself.
+# Airflow 3.0 reads its login from the Authorization header only, which a browser does not send by itself.
 _READS_COOKIES = not __version__.startswith("3.0.")
 
 
 def may_see_the_refresh_dag(request: Request, user: GetUserDep) -> None:
-    """Let those through who may see the refresh DAG; the others get 401 or 403."""
+    """Check that the user may see the refresh DAG; otherwise the response is 401 or 403."""
     request.path_params["dag_id"] = REFRESH_DAG
     requires_access_dag("GET")(request, user)
 
@@ -29,13 +29,13 @@ def _response(answer: render.Answer) -> Response:
 
 @guarded.get("/facts")
 def facts() -> Response:
-    """Answer with the part of the page that changes."""
+    """Return the part of the page that changes."""
     return _response(render.facts())
 
 
 @guarded.get("/status.json")
 def status_json() -> Response:
-    """Answer a monitor."""
+    """Return the facts as JSON, for monitors."""
     return _response(render.status_json())
 
 
@@ -43,14 +43,14 @@ if _READS_COOKIES:
 
     @guarded.get("/")
     def page() -> Response:
-        """Answer with the whole page."""
+        """Return the whole page."""
         return _response(render.page())
 
 else:
 
     @app.get("/")
     def shell() -> Response:
-        """Answer with a page without a fact; its script fetches them with the login."""
+        """Return a page without facts; its script fetches them with the login."""
         return _response(render.shell(home="../"))
 
 

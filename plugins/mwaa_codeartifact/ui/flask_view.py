@@ -1,4 +1,4 @@
-"""The status page on Airflow 2: a view of the web server's."""
+"""The status page on Airflow 2: a view of the web server."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 @has_access_dag("GET")
 def _answer(rendered: Callable[[], render.Answer], *, dag_id: str) -> Response:
-    del dag_id  # what access is checked for
+    del dag_id  # the decorator checks access to this DAG
     answer = rendered()
     return Response(answer.body, answer.status.value, answer.headers)
 
 
 class StatusPage(BaseView):
-    """Serve the page to those who may see the refresh DAG; others are sent to the login or to Airflow's home page."""
+    """The page, for users who may see the refresh DAG; others are redirected to the login or to Airflow's home page."""
 
     route_base = STATUS_PAGE.rstrip("/")
     default_view = "page"
 
     @expose("/")
     def page(self) -> Any:
-        """Answer with the whole page."""
+        """Return the whole page."""
         return _answer(lambda: render.page(home="../"), dag_id=REFRESH_DAG)
 
     @expose("/facts")
     def facts(self) -> Any:
-        """Answer with the part of the page that changes."""
+        """Return the part of the page that changes."""
         return _answer(render.facts, dag_id=REFRESH_DAG)
 
     @expose("/status.json")
     def status_json(self) -> Any:
-        """Answer a monitor."""
+        """Return the facts as JSON, for monitors."""
         return _answer(render.status_json, dag_id=REFRESH_DAG)

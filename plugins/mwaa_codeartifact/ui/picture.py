@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mwaa_codeartifact.core.target import TOKEN_LIFETIME
+from mwaa_codeartifact.core.policy import TOKEN_LIFETIME
 from mwaa_codeartifact.status.timeline import TIMELINE
 
 if TYPE_CHECKING:
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
     from mwaa_codeartifact.status.timeline import Span
 
-# The picture reaches from the timeline's begin to where a token minted now would die.
+# The picture begins with the timeline and ends when a token minted now would expire.
 WIDTH = 1000
 NOW = WIDTH * (TIMELINE / (TIMELINE + TOKEN_LIFETIME))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """Place one span in the picture.
+    """A rectangle of the picture.
 
-    :param span: what is drawn.
+    :param span: the span that it shows.
     :param look: its class in the style sheet: the refresher, ``gap`` or ``no-record``.
-    :param x: where it begins, of WIDTH.
-    :param width: how long it is, of WIDTH.
-    :param is_future: whether it is what a line has left (default: False).
+    :param x: left edge, 0 to WIDTH.
+    :param width: width, in the same unit.
+    :param is_future: whether it shows the remaining lifetime of a line (default: False).
     """
 
     span: Span
@@ -39,7 +39,7 @@ class Bar:
 
 
 def bars(spans: Iterable[Span], now: datetime) -> list[Bar]:
-    """Give the rectangles of a timeline; a line that lives on is one until now, and one for what it has left.
+    """Return the rectangles of a timeline; the current line has one until now, and one for its remaining lifetime.
 
     :param spans: the timeline.
     :param now: UTC.
@@ -57,7 +57,7 @@ def bars(spans: Iterable[Span], now: datetime) -> list[Bar]:
 
 
 def look(span: Span) -> str:
-    """Name the look of a span."""
+    """Return the class of a span in the style sheet."""
     known = {"dag", "lambda", "startup"}
     if span.kind == "line":
         return span.refreshed_by if span.refreshed_by in known else "other"

@@ -1,4 +1,4 @@
-"""Render the facts: the whole page, its changing part alone, and JSON. Knows no web framework."""
+"""Render the whole page, the part of it that changes, and JSON, without any web framework."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a browser or a monitor is sent.
+    """The response to a browser or a monitor.
 
     :param body: the content.
     :param media_type: its type.
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return the headers: nothing is kept, and nothing from elsewhere is loaded or run."""
+        """The headers: the response is not stored, and the page loads and runs nothing from elsewhere."""
         return {
             "Content-Type": self.media_type,
             "Content-Security-Policy": _content_security_policy(),
@@ -50,13 +50,13 @@ class Answer:
 def page(*, home: str = "") -> Answer:
     """Render the page with its facts.
 
-    :param home: link back to Airflow (default: none, for a page inside Airflow's own frame).
+    :param home: link back to Airflow (default: none, for a page inside Airflow's frame).
     """
     return Answer(body=_render("page.html", home=home, is_shell=False, **_facts()))
 
 
 def shell(*, home: str) -> Answer:
-    """Render the page without a fact: its script fetches them with the login that only scripts can read.
+    """Render the page without facts: its script fetches them with the login that only scripts can read.
 
     :param home: link back to Airflow.
     """
@@ -69,7 +69,7 @@ def facts() -> Answer:
 
 
 def status_json() -> Answer:
-    """Render the facts for monitors: 503 unless pip can install with the line of each target."""
+    """Render the facts for monitors, with status 503 unless pip can install with the line of each target."""
     now = datetime.now(UTC)
     dag, problem = refresh_dag()
     found = statuses(dag)
@@ -116,7 +116,7 @@ def _assets() -> dict[str, str]:
 
 @cache
 def _content_security_policy() -> str:
-    """Allow this page's own style and script, by their hashes, and no more (W3C: Content Security Policy level 3)."""
+    """Return the policy that allows only this page's style and script (W3C: Content Security Policy level 3)."""
     hashes = {
         name: base64.b64encode(hashlib.sha256(asset.encode()).digest()).decode() for name, asset in _assets().items()
     }
@@ -127,11 +127,11 @@ def _content_security_policy() -> str:
 
 
 def duration(value: timedelta) -> str:
-    """Render how long, as the page's script does: ``11 h 24 min 05 s``."""
+    """Return a duration as text, like the page's script: ``11 h 24 min 05 s``."""
     minutes, seconds = divmod(int(value.total_seconds()), 60)
     return f"{minutes // 60} h {minutes % 60:02} min {seconds:02} s"
 
 
 def moment(value: datetime) -> str:
-    """Render when, in UTC."""
+    """Return a moment as text, in UTC."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

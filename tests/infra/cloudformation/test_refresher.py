@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.cli.templates import read_templates
+from mwaa_codeartifact.core.policy import DAG_MIN_REMAINING, LAMBDA_MIN_REMAINING, in_hours
 from tests.infra.cloudformation.alarms import messages
 from tests.infra.cloudformation.support import ACCOUNT, REGION, Stack, load, may, statements
 
@@ -25,6 +26,7 @@ GIVEN = {
 }
 BUCKET = "arn:aws:s3:::bucket"
 HOUR = 60
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def test_the_function_is_told_its_target_and_when_to_step_in(variables: dict[str
         "CODEARTIFACT_REPOSITORY": "python",
         "CODEARTIFACT_REGION": REGION,
         "CODEARTIFACT_DESTINATION": "s3://bucket/dags/codeartifact.txt",
-        "CODEARTIFACT_MIN_REMAINING_HOURS": "9",
+        "CODEARTIFACT_MIN_REMAINING_HOURS": in_hours(LAMBDA_MIN_REMAINING),
         "ENVIRONMENT_NAME": "demo",
     }
 
@@ -167,10 +169,10 @@ def life(minutes: int, dead_dag: range = range(0), dead_lambda: range = range(0)
     expires = 12 * HOUR
     told: dict[str, list[tuple[int, float]]] = {"RemainingLifetime": [(2, 12 * 3600.0)], "Fallbacks": [(2, 0.0)]}
     for now in range(1, minutes):
-        if now % 60 == 0 and now not in dead_dag and expires - now < 11.5 * HOUR:
+        if now % 60 == 0 and now not in dead_dag and expires - now < DAG_MIN_REMAINING / MINUTE:
             expires = now + 12 * HOUR
         if now % 30 == 7 and now not in dead_lambda:
-            steps_in = expires - now < 9 * HOUR
+            steps_in = expires - now < LAMBDA_MIN_REMAINING / MINUTE
             expires = now + 12 * HOUR if steps_in else expires
             told["RemainingLifetime"].append((now + 2, (expires - now) * 60.0))  # CloudWatch knows it 2 minutes later
             told["Fallbacks"].append((now + 2, float(steps_in)))

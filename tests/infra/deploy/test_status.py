@@ -190,7 +190,9 @@ def test_what_cannot_be_found_out_is_told_after_all_the_rest(
         status(Aws(REGION, {**environ, "AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}), settings)
     printed = capsys.readouterr().out
     assert f"environment {settings.environment_name}: not known\n" in printed
-    assert ": alive: pip can install with it, and the DAG refreshed it last; how the DAG is now is not known" in printed
+    assert (
+        ": alive: pip can install with it, and the DAG refreshed it last; the state of the DAG is not known" in printed
+    )
     assert "\n  the refresh DAG: not known, Airflow could not be asked: InvokeRestApi failed" in printed
 
 

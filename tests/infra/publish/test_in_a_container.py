@@ -13,7 +13,7 @@ from infra.build import build
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
 from infra.local.server import REGION
-from mwaa_codeartifact.core.connections import Clients
+from mwaa_codeartifact.core.connections import BotoConnections
 from mwaa_codeartifact.core.refresh import refresh
 from mwaa_codeartifact.core.target import Target
 from tests.infra.local.codeartifact.support import OWNER
@@ -38,9 +38,9 @@ def configuration(published: Published, tmp_path: Path) -> Configuration:
         (tmp_path / folder).symlink_to(ROOT / folder)
     build(tmp_path)
     names = {"domain": bucket, "domain_owner": OWNER, "repository": bucket, "region": REGION}
-    target = Target(**names, destination=f"s3://{bucket}/dags/codeartifact.txt")
-    clients = Clients(codeartifact=published.server.client("codeartifact"), s3=s3)
-    refresh(target, refresher="lambda", min_remaining=timedelta(hours=1), clients=clients)
+    target = Target.from_settings(names | {"destination": f"s3://{bucket}/dags/codeartifact.txt"})
+    connections = BotoConnections(lambda service, **_: published.server.client(service))
+    refresh(target, refresher="lambda", min_remaining=timedelta(hours=1), connections=connections)
 
     def upload(name: str, key: str, body: bytes) -> dict[str, str]:
         version = s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]

@@ -24,7 +24,7 @@ def aws(recorded_aws: Aws) -> Aws:
 
 @pytest.fixture
 def clock() -> Callable[[], datetime]:
-    """Return the real clock for CodeArtifact: the function uses it too."""
+    """Return the real clock, which the function uses as well."""
     return lambda: datetime.now(UTC)
 
 

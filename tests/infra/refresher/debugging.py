@@ -1,4 +1,4 @@
-"""A handler as someone debugs it: everything is logged, and an exception is told with every local variable."""
+"""A handler at DEBUG: everything is logged, and an exception with every local variable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handler as deployed, but that its minutes are seconds."""
+"""The handler as deployed, with seconds for minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function as deployed, in a process of its own, and what takes its answers to CloudFormation."""
+"""The function as deployed, in its own process, and a server for its responses to CloudFormation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/test-refresher/0
 
 @dataclass(frozen=True)
 class Invocation:
-    """What one invocation left behind."""
+    """The result and output of one invocation."""
 
     status: int
     result: Any
@@ -95,9 +95,9 @@ def settings_for(bucket: str) -> dict[str, str]:
 
 @dataclass
 class CloudFormation:
-    """Send custom resource requests and take the answers to them.
+    """CloudFormation's side: it makes custom resource requests and receives the responses.
 
-    :param statuses: of the next answers' responses (default: 200 to all).
+    :param statuses: HTTP statuses for the next responses (default: always 200).
     """
 
     url: str = ""
@@ -120,7 +120,7 @@ class CloudFormation:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """Give the only answer."""
+        """The only response."""
         (body,) = self.bodies
         answer: dict[str, Any] = json.loads(body)
         return answer
@@ -128,7 +128,7 @@ class CloudFormation:
 
 @contextmanager
 def cloudformation() -> Iterator[CloudFormation]:
-    """Take answers over HTTP."""
+    """Receive responses over HTTP."""
     taker = CloudFormation()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The answer to CloudFormation, whatever the function does: the deployed module with acts of the test's own."""
+"""The response to CloudFormation, whatever the function does: the deployed module with the test's own acts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ANSWER_LIMIT = 4_096  # bytes, CloudFormation user guide: custom resource respon
 
 
 def _act(function: Function, cfn: CloudFormation, body: str, timeout: float = 120) -> Invocation:
-    """Invoke a handler that answers for an act with this body."""
+    """Invoke a handler whose act has this body."""
     source = f"import time\nfrom infra.refresher import cfn_response\ndef act(event):\n    {body}\n"
     source += "def handler(event, context):\n    cfn_response.answer(event, context, act)\n"
     (function.folder / "acting.py").write_text(source, encoding="utf-8")
     return function(cfn.request("Create"), handler="acting.handler", timeout=timeout)
 
 
-def test_what_the_act_returns_is_answered_as_success(function: Function, cfn: CloudFormation) -> None:
+def test_the_result_of_the_act_is_sent_as_success(function: Function, cfn: CloudFormation) -> None:
     _act(function, cfn, "return 'the id', {'Name': 'value'}")
     assert (cfn.answer["Status"], cfn.answer["PhysicalResourceId"]) == ("SUCCESS", "the id")
     assert cfn.answer["Data"] == {"Name": "value"}

@@ -1,4 +1,4 @@
-"""The token stays out of what the function tells while it is debugged; every invocation here looks for it."""
+"""The token is in no output of the function at DEBUG; every invocation here checks that."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def debugged(function: Function) -> Function:
     return function
 
 
-def test_at_debug_botocore_tells_its_requests_but_not_the_token(debugged: Function, aws: Aws, bucket: Bucket) -> None:
+def test_at_debug_botocore_logs_its_requests_but_not_the_token(debugged: Function, aws: Aws, bucket: Bucket) -> None:
     invocation = debugged({}, handler="debugging.handler")
     assert invocation.status == 0
     assert "Making request for OperationModel(name=GetAuthorizationToken)" in invocation.log
@@ -36,7 +36,7 @@ def test_at_debug_botocore_tells_its_requests_but_not_the_token(debugged: Functi
 
 
 @pytest.mark.parametrize("step", FAULTS)
-def test_no_local_variable_of_a_failed_refresh_tells_it(debugged: Function, aws: Aws, step: str) -> None:
+def test_no_local_variable_of_a_failed_refresh_contains_the_token(debugged: Function, aws: Aws, step: str) -> None:
     aws.at("mint", hang_up)
     aws.at(step, *[FAULTS[step]] * 3)
     invocation = debugged({}, handler="debugging.handler")
@@ -44,7 +44,7 @@ def test_no_local_variable_of_a_failed_refresh_tells_it(debugged: Function, aws:
     assert "min_remaining = " in invocation.log
 
 
-def test_neither_an_answer_to_cloudformation_nor_its_log_tells_it(
+def test_neither_a_response_to_cloudformation_nor_its_log_contains_the_token(
     debugged: Function, cfn: CloudFormation, aws: Aws
 ) -> None:
     debugged(cfn.request("Create"), handler="debugging.handler")

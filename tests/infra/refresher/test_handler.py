@@ -1,4 +1,4 @@
-"""The function's zip as deployed, in a process of its own."""
+"""The function's zip as deployed, in its own process."""
 
 from __future__ import annotations
 
@@ -119,18 +119,18 @@ def test_a_failed_create_answers_with_the_reason_and_loses_nothing(
     assert aws.steps == ["head", "endpoint", "mint", "head"]
 
 
-# What may pass while AWS gets to know what the stack has just made: rows of docs/faults.md
+# Errors that disappear once AWS knows the stack's new resources: rows of docs/faults.md
 
 
 @pytest.fixture
 def impatient(function: Function) -> Callable[..., Invocation]:
-    """Give the function whose minutes are seconds: it tries for 6 seconds."""
+    """Return the function with seconds for minutes: it tries for 6 seconds."""
     shutil.copy(Path(impatient_handler.__file__), function.folder / "impatient.py")
     return partial(function, handler="impatient.handler")
 
 
 def _for_the_first(seconds: float, fault: Fault) -> Fault:
-    """Let a step meet a fault until its time is over; it begins with the first request."""
+    """Return a fault that lasts for a time from the first request on."""
     until: list[float] = []
 
     def passing(forward: Forward) -> Response:
@@ -152,7 +152,7 @@ def test_a_create_is_patient_with_faults_that_pass(
     assert bucket.metadata()["refreshed-by"] == "lambda"
 
 
-def test_a_create_tells_what_it_met_to_the_end_and_for_how_long(
+def test_a_failed_create_contains_its_last_error_and_how_long_it_tried(
     impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws
 ) -> None:
     aws.at("mint", *[DENIED] * 99)
@@ -207,7 +207,7 @@ def test_a_failed_update_keeps_the_resource_so_that_nothing_is_deleted(
 def test_shortly_before_its_time_is_up_it_answers_that_it_failed(
     function: Function, cfn: CloudFormation, aws: Aws
 ) -> None:
-    # The answer is due 10 seconds before the end; CodeArtifact hangs until it is there.
+    # The response is due 10 seconds before the timeout; CodeArtifact hangs until then.
     aws.at("mint", after(lambda: cfn.answered.wait(20)))
     function(cfn.request("Create"), timeout=11.5)
     assert (cfn.answer["Status"], cfn.answer["PhysicalResourceId"]) == ("FAILED", LOG_STREAM)
@@ -243,7 +243,7 @@ def test_a_tick_steps_in_below_9_hours(function: Function, bucket: Bucket, remai
     assert function(TICK).result["state"] == state
 
 
-def test_a_tick_logs_what_it_did(function: Function, bucket: Bucket) -> None:
+def test_a_tick_logs_its_result(function: Function, bucket: Bucket) -> None:
     log = function(TICK).log
     assert f"[INFO] index-url {bucket.uri} published: by lambda, token " in log
     assert bucket.metadata()["token-fingerprint"] in log
@@ -262,12 +262,12 @@ def test_a_failed_tick_raises_so_that_aws_retries_and_counts_it(function: Functi
     assert bucket.versions() == [OTHER_LINE]
 
 
-def test_all_missing_settings_are_told_in_one_sentence_that_names_the_variables(function: Function, aws: Aws) -> None:
+def test_one_sentence_names_the_variables_of_all_missing_settings(function: Function, aws: Aws) -> None:
     names = [f"CODEARTIFACT_{name}" for name in ("DOMAIN", "DOMAIN_OWNER", "REPOSITORY", "REGION", "DESTINATION")]
     invocation = function(TICK, changes=dict.fromkeys(names))
     assert (invocation.status, invocation.result["errorType"]) == (1, "ConfigError")
     message = invocation.result["errorMessage"]
-    assert message.startswith("Could not read the settings (5 to mend): CODEARTIFACT_DOMAIN is not set: give ")
+    assert message.startswith("Could not read the settings (5 problems): CODEARTIFACT_DOMAIN is not set: give ")
     assert all(f"{name} is not set: give " in message for name in names)
     assert aws.seen == []
 
@@ -280,7 +280,7 @@ def test_a_missing_minimum_is_one_sentence_that_names_the_variable(function: Fun
     assert aws.seen == []
 
 
-def test_a_missing_environment_name_is_told_before_anything_is_asked_of_aws(function: Function, aws: Aws) -> None:
+def test_a_missing_environment_name_fails_before_any_aws_call(function: Function, aws: Aws) -> None:
     invocation = function(TICK, changes={"ENVIRONMENT_NAME": None})
     assert (invocation.status, invocation.result["errorType"]) == (1, "ConfigError")
     assert "ENVIRONMENT_NAME is not set: give " in invocation.result["errorMessage"]
@@ -290,7 +290,7 @@ def test_a_missing_environment_name_is_told_before_anything_is_asked_of_aws(func
 def test_a_malformed_minimum_is_one_sentence_that_names_the_variable(function: Function, aws: Aws) -> None:
     invocation = function(TICK, changes={"CODEARTIFACT_MIN_REMAINING_HOURS": "soon"})
     assert invocation.result["errorMessage"] == (
-        "Could not read the settings (1 to mend): "
+        "Could not read the settings (1 problem): "
         "CODEARTIFACT_MIN_REMAINING_HOURS is 'soon': give a number of hours from 0 to 12"
     )
     assert aws.seen == []
@@ -322,7 +322,7 @@ def test_a_tick_that_publishes_counts_as_a_fallback_with_12_hours_left(function:
     assert line["RemainingLifetime"] == pytest.approx(43_200, abs=60)
 
 
-def test_a_tick_on_a_fresh_line_tells_what_is_left_of_it(function: Function, bucket: Bucket) -> None:
+def test_a_tick_on_a_fresh_line_emits_its_remaining_lifetime(function: Function, bucket: Bucket) -> None:
     bucket.write_line(_in(hours=10))
     (line,) = function(TICK).metrics
     assert (line["Refreshes"], line["Fallbacks"]) == (0, 0)
@@ -334,7 +334,9 @@ def test_a_bootstrap_is_no_fallback(function: Function, cfn: CloudFormation) -> 
     assert (line["Refreshes"], line["Fallbacks"]) == (1, 0)
 
 
-def test_a_failed_tick_tells_what_is_left_of_the_old_line(function: Function, aws: Aws, bucket: Bucket) -> None:
+def test_a_failed_tick_emits_the_remaining_lifetime_of_the_old_line(
+    function: Function, aws: Aws, bucket: Bucket
+) -> None:
     bucket.write_line(_in(hours=1))
     aws.at("verify", answer(401))
     invocation = function(TICK)
@@ -344,6 +346,6 @@ def test_a_failed_tick_tells_what_is_left_of_the_old_line(function: Function, aw
     assert line["RemainingLifetime"] == pytest.approx(3_600, abs=60)
 
 
-def test_a_failed_tick_where_nothing_stands_has_no_lifetime_to_tell(function: Function, aws: Aws) -> None:
+def test_a_failed_tick_without_a_file_emits_no_lifetime(function: Function, aws: Aws) -> None:
     aws.at("verify", answer(401))
     assert function(TICK).metrics == []

@@ -1,31 +1,35 @@
-"""What a destination of the index-url file can do: tell what stands there, and replace just that.
+"""Destinations of the index-url file: S3 objects and local files.
 
-No refresher ever overwrites what it has not seen: a write names what it replaces, and fails with
-:class:`ConflictError` when something else stands there by then.
+A write names the content that it replaces and fails with :class:`ConflictError` if the content is another one by then,
+so a refresher never overwrites content that it has not seen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
     from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts
     from mwaa_codeartifact.core.target import Target
 
 
 class ConflictError(Exception):
-    """Something else stands at the destination than was seen there."""
+    """The content of the destination has changed since it was read."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Describe what stands at the destination.
+class StoredFile:
+    """The file at a destination, without its secret.
 
     :param etag: identifies the content; the condition of the next write.
-    :param facts: None when no refresher wrote it.
-    :param recoverable: whether the destination keeps it when it is replaced.
-    :param version_id: S3 object version (default: None, the destination has no versions).
+    :param facts: of its line; None if no refresher wrote the file.
+    :param recoverable: whether the destination keeps the file when it is replaced.
+    :param version_id: S3 object version (default: None, the destination keeps no versions).
     """
 
     etag: str
@@ -34,34 +38,64 @@ class Standing:
     version_id: str | None = None
 
 
-def facts_for(target: Target, standing: Standing | None) -> LineFacts | None:
-    """Give the facts of a line that serves a target; any other line counts as stale.
+class S3Location(NamedTuple):
+    """The bucket and the key of an s3:// URI."""
 
-    :param target: what the line should serve.
-    :param standing: what stands at its destination; None when nothing does.
-    """
-    if standing and standing.facts and standing.facts.repository == target.repository_id:
-        return standing.facts
-    return None
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, uri: str) -> Self | None:
+        """Parse a destination's URI; return None for a file:// URI.
+
+        :param uri: as in ``Target.destination``.
+        """
+        parts = urlsplit(uri)
+        return cls(parts.netloc, parts.path.lstrip("/")) if parts.scheme == "s3" else None
 
 
 class Destination(Protocol):
-    """Read the facts of an index-url file and replace it under a condition."""
+    """A place for an index-url file that supports conditional writes."""
 
     uri: str
 
-    def head(self) -> Standing | None:
-        """Tell what stands there without reading the secret; None when nothing does.
+    def head(self) -> StoredFile | None:
+        """Return the file's ETag and facts without reading the secret, or None if there is no file.
 
-        :raises DestinationError: when that cannot be told.
+        :raises DestinationError: if the destination could not be read.
         """
 
-    def put(self, file: IndexUrlFile, *, replacing: Standing | None) -> str | None:
-        """Write the file if what was seen still stands there.
+    def put(self, file: IndexUrlFile, *, replacing: StoredFile | None) -> str | None:
+        """Write the file if the destination's content is still the expected one.
 
-        :param file: what to write; its facts are kept beside it where the destination can.
-        :param replacing: what was seen; None when nothing stood there.
-        :returns: the new version's id, where versions are kept.
-        :raises ConflictError: when something else stands there by now.
-        :raises DestinationError: when it cannot be written.
+        :param file: the new file; its facts are stored as metadata where the destination has metadata.
+        :param replacing: the expected content; None if there should be no file.
+        :returns: the id of the new version, or None if the destination keeps no versions.
+        :raises ConflictError: if the content is another one.
+        :raises DestinationError: if the file could not be written.
         """
+
+
+def open_destination(uri: str, s3: S3Client) -> Destination:
+    """Return the destination of a URI.
+
+    :param uri: an s3:// or file:// URI, as in ``Target.destination``.
+    :param s3: client in the bucket's region; not used for file://.
+    """
+    # Imported here: both modules import this one, and S3Location must not cost an import of botocore.
+    from mwaa_codeartifact.core.destinations.file import FileDestination
+    from mwaa_codeartifact.core.destinations.s3 import S3Destination
+
+    location = S3Location.parse(uri)
+    return S3Destination(s3, *location) if location else FileDestination(Path(unquote(urlsplit(uri).path)))
+
+
+def facts_for(target: Target, stored: StoredFile | None) -> LineFacts | None:
+    """Return the facts of a line that serves the target's repository; None for any other file.
+
+    :param target: the target.
+    :param stored: the file at its destination, or None.
+    """
+    if stored and stored.facts and stored.facts.serves(target.repository):
+        return stored.facts
+    return None

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mwaa_codeartifact.core.destinations import ConflictError, Standing
+from mwaa_codeartifact.core.destinations import ConflictError, StoredFile
 from mwaa_codeartifact.core.errors import DestinationError
 from mwaa_codeartifact.core.index_url import LineFacts
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class FileDestination:
-    """Keep the index-url file on disk: mode 0600, replaced atomically, one writer at a time.
+    """A destination that stores the index-url file on disk: mode 0600, replaced atomically, one writer at a time.
 
     :param path: absolute path; its folder exists.
     """
@@ -31,21 +31,21 @@ class FileDestination:
         self.uri = path.as_uri()
         self._path = path
 
-    def head(self) -> Standing | None:
+    def head(self) -> StoredFile | None:
         """Read the facts from the file's comment line."""
         try:
-            return self._standing()
+            return self._stored()
         except OSError as error:
             raise self._failed("see how fresh the index-url is", error) from error
 
-    def put(self, file: IndexUrlFile, *, replacing: Standing | None) -> str | None:
-        """Replace the file under a lock, if it still is what was seen; keep one that no refresher wrote."""
+    def put(self, file: IndexUrlFile, *, replacing: StoredFile | None) -> str | None:
+        """Replace the file under a lock; keep a copy of a file that no refresher wrote."""
         try:
             with self._locked():
-                standing = self._standing()
-                if standing != replacing:
+                stored = self._stored()
+                if stored != replacing:
                     raise ConflictError
-                if standing and not standing.facts:
+                if stored and not stored.facts:
                     self._keep_aside()
                 self._replace(file)
         except FileNotFoundError as error:
@@ -55,13 +55,13 @@ class FileDestination:
             raise self._failed("publish the index-url", error) from error
         return None
 
-    def _standing(self) -> Standing | None:
+    def _stored(self) -> StoredFile | None:
         try:
             body = self._path.read_bytes()
         except FileNotFoundError:
             return None
         etag = hashlib.sha256(body).hexdigest()
-        return Standing(etag, LineFacts.from_body(body.decode(errors="replace")), recoverable=True)
+        return StoredFile(etag, LineFacts.from_body(body.decode(errors="replace")), recoverable=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -75,7 +75,7 @@ class FileDestination:
         aside.hardlink_to(self._path)
 
     def _replace(self, file: IndexUrlFile) -> None:
-        # mkstemp creates with mode 0600: the secret is never readable by others, not even for a moment.
+        # mkstemp creates the file with mode 0600, so others can never read the secret.
         handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
         temporary = Path(name)
         try:

@@ -4,7 +4,7 @@ const main = document.querySelector("main");
 const isShell = "shell" in main.dataset;
 const notice = document.getElementById("notice");
 const REFRESH_SECONDS = 30;
-const LOG_IN = "You are not logged in to Airflow, or may not see the refresh DAG: log in, then reload this page.";
+const LOG_IN = "You are not logged in to Airflow, or you may not see the refresh DAG: log in, then reload this page.";
 let begun = performance.now();
 let asked = begun;
 
@@ -34,13 +34,13 @@ async function load() {
     if (!answer.ok) {
       const lost = answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403;
       if (lost) main.replaceChildren();
-      notice.textContent = lost ? LOG_IN : `Airflow answers ${answer.status}: what is shown is not up to date.`;
+      notice.textContent = lost ? LOG_IN : `Airflow responds with ${answer.status}: this page is not up to date.`;
       return;
     }
     show(await answer.text());
     notice.textContent = "";
   } catch {
-    notice.textContent = "Airflow does not answer: what is shown is not up to date.";
+    notice.textContent = "Airflow does not respond: this page is not up to date.";
   }
 }
 
@@ -70,7 +70,7 @@ async function showJson(event) {
     json.hidden = Boolean(notice.textContent);
     json.focus();
   } catch {
-    notice.textContent = "Airflow does not answer: the JSON cannot be shown.";
+    notice.textContent = "Airflow does not respond: the JSON cannot be shown.";
   }
 }
 

@@ -18,6 +18,7 @@ from infra.lab.simulation.scenarios import Scenario
 from infra.lab.simulation.troubles import Span, Troubles, draw_blackouts, draw_turns
 from infra.lab.simulation.units import DAY, HOUR, MINUTE, TOKEN_LIFE
 from infra.lab.simulation.world import FAULTS, Outcome, World
+from mwaa_codeartifact.core.policy import DAG_MIN_REMAINING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,7 @@ def test_the_dag_is_simulated_as_it_is_written() -> None:
     assert settings["'max_retry_delay'"] == f"timedelta(minutes={DAG.waits[-1][1] // MINUTE})"
     assert settings["'retry_exponential_backoff'"] == "True"
     assert 'schedule="@hourly"' in source
-    assert f"Param(\n            {(DAG.min_remaining or 0) / HOUR}," in source
+    assert DAG.min_remaining == DAG_MIN_REMAINING.total_seconds()
 
 
 def test_the_lambda_is_simulated_as_it_is_deployed() -> None:

@@ -1,4 +1,4 @@
-"""CodeArtifact and S3 behind one HTTP endpoint, what it was asked, and ways to make it misbehave."""
+"""CodeArtifact and S3 behind one HTTP endpoint, with a record of its requests and with faults."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from infra.local.codeartifact.control_plane import control_plane
 from infra.local.codeartifact.index import index
 from infra.local.moto.conditional_writes import one_at_a_time
 from mwaa_codeartifact.core.codeartifact import _WRONG_TOKEN
+from mwaa_codeartifact.core.target import Domain, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 OWNER, DOMAIN, REPOSITORY = "123456789012", "data", "python"
 REGION: Final = "eu-west-1"
 REPOSITORY_ID = f"{REGION}/{OWNER}/{DOMAIN}/{REPOSITORY}"
+TARGET_REPOSITORY = Repository(domain=Domain(region=REGION, owner=OWNER, name=DOMAIN), name=REPOSITORY)
 KEY = "dags/codeartifact.txt"
 START = datetime(2030, 1, 1, tzinfo=UTC)
 STALE = START + timedelta(hours=2)
@@ -56,7 +58,7 @@ class Clock:
 
 
 def line_metadata(expires_at: datetime, **changes: str) -> dict[str, str]:
-    """Give the metadata of another refresher's line; a change to "" leaves that key out."""
+    """Return the metadata of another refresher's line; a change to "" removes that key."""
     facts = {
         "token-expires-at": f"{expires_at:%Y-%m-%dT%H:%M:%SZ}",
         "refreshed-at": "2029-12-31T22:00:00Z",
@@ -70,7 +72,7 @@ def line_metadata(expires_at: datetime, **changes: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket as people and other refreshers see it, past the recorded endpoint."""
+    """A bucket for direct access, which the endpoint does not record."""
 
     s3: S3Client
     name: str
@@ -80,7 +82,7 @@ class Bucket:
         return f"s3://{self.name}/{KEY}"
 
     def write(self, body: bytes, metadata: Mapping[str, str] | None = None) -> str:
-        """Put the index-url file; give its ETag."""
+        """Put the index-url file and return its ETag."""
         return self.s3.put_object(Bucket=self.name, Key=KEY, Body=body, Metadata=metadata or {})["ETag"]
 
     def write_line(self, expires_at: datetime, body: bytes = OTHER_LINE, /, **changes: str) -> str:
@@ -93,7 +95,7 @@ class Bucket:
         return self.s3.head_object(Bucket=self.name, Key=KEY)["Metadata"]
 
     def versions(self) -> list[bytes]:
-        """Give the contents of all versions, newest first."""
+        """Return the contents of all versions, newest first."""
         ids = [version["VersionId"] for version in self.s3.list_object_versions(Bucket=self.name)["Versions"]]
         return [self.s3.get_object(Bucket=self.name, Key=KEY, VersionId=name)["Body"].read() for name in ids]
 
@@ -139,7 +141,7 @@ class Seen:
 
 
 class Aws:
-    """Answer for CodeArtifact and S3; remember the requests; let a test step in between."""
+    """A server for CodeArtifact and S3 that records its requests and responds with the faults of a test."""
 
     def __init__(self, state: CodeArtifact, upstream: Upstream, s3_app: WSGIApplication) -> None:
         self.state = state
@@ -151,7 +153,7 @@ class Aws:
         self._index = index(state, upstream)
 
     def at(self, step: str, *faults: Fault) -> None:
-        """Let faults, one a request, answer the next requests of a step.
+        """Respond to the next requests of a step with faults, one a request.
 
         :param step: head, endpoint, mint, verify, control (verify with a wrong token) or put.
         """
@@ -194,7 +196,7 @@ class Aws:
 
 
 def answer(status: int, code: str = "", **headers: str) -> Fault:
-    """Answer with an error, as S3 (XML) and as CodeArtifact (header) name it."""
+    """Return a fault that responds with an error, in the form of S3 (XML) and of CodeArtifact (header)."""
     xml = f"<Error><Code>{code}</Code><Message>in words</Message></Error>" if code else ""
     named = {"x-amzn-errortype": code} if code else {}
     extra = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -202,7 +204,7 @@ def answer(status: int, code: str = "", **headers: str) -> Fault:
 
 
 def after(act: Callable[[], object], then: Fault | None = None) -> Fault:
-    """Let something happen before the request is answered (as `then` says, default: as usual)."""
+    """Return a fault that acts before the response (`then`; default: the usual one)."""
 
     def fault(forward: Forward) -> Response:
         act()
@@ -212,7 +214,7 @@ def after(act: Callable[[], object], then: Fault | None = None) -> Fault:
 
 
 def hang_up(_: Forward) -> Response:
-    """Close the connection instead of answering."""
+    """Close the connection without a response."""
     raise ConnectionAbortedError
 
 
@@ -235,7 +237,7 @@ def serve(app: WSGIApplication) -> Iterator[str]:
 
 
 def secrets_of(state: CodeArtifact) -> list[str]:
-    """Give every form in which the tokens minted so far could leak."""
+    """Return every form in which the tokens minted so far could leak."""
     assert state.minted, "nothing was minted, so nothing can be looked for"
     return [
         form
@@ -245,16 +247,16 @@ def secrets_of(state: CodeArtifact) -> list[str]:
 
 
 def assert_no_token(state: CodeArtifact, *things: Any) -> None:
-    """Look for the tokens in texts and in the repr of everything else."""
+    """Check that no token is in these texts, nor in the repr of other objects."""
     for thing in things:
         text = thing if isinstance(thing, str) else repr(thing)
         assert not any(secret in text for secret in secrets_of(state))
 
 
 def rendered(error: BaseException) -> str:
-    """Render an exception with its whole chain and every frame's local variables, as some log formatters do.
+    """Return an exception with its whole chain and every frame's local variables, like some log formatters.
 
-    The first frame is left out: it is the test's own.
+    Without the first frame, which is the test's own.
     """
     frames = error.__traceback__ and error.__traceback__.tb_next
     return "".join(traceback.TracebackException(type(error), error, frames, capture_locals=True).format())

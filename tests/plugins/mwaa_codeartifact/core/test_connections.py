@@ -2,18 +2,24 @@ from __future__ import annotations
 
 import base64
 import time
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mwaa_codeartifact.core.connections import Clients, http_get
+from mwaa_codeartifact.core.connections import BotoConnections, http_get
 from mwaa_codeartifact.core.destinations.file import FileDestination
 from mwaa_codeartifact.core.destinations.s3 import S3Destination
 from mwaa_codeartifact.core.index_url import Token
+from mwaa_codeartifact.core.target import Domain
 from tests.plugins.mwaa_codeartifact.core.support import START, answer, hang_up, rendered
 
 if TYPE_CHECKING:
+    import boto3
+
+    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws
 
 TOKEN = Token("canary", START)
@@ -68,13 +74,31 @@ def test_no_answer_is_an_os_error_without_the_credentials(closed_port: int) -> N
     assert "canary" not in rendered(caught.value)
 
 
-def test_an_s3_uri_opens_bucket_and_key(clients: Clients) -> None:
-    destination = clients.destination("s3://my.bucket/any/other key.txt")
+def test_an_s3_uri_opens_bucket_and_key(connections: BotoConnections, target: Target) -> None:
+    destination = connections.destination(replace(target, destination="s3://my.bucket/any/other key.txt"))
     assert isinstance(destination, S3Destination)
     assert destination.uri == "s3://my.bucket/any/other key.txt"
 
 
-def test_a_file_uri_opens_the_path_that_it_encodes(clients: Clients) -> None:
-    destination = clients.destination("file:///opt/air%20flow/codeartifact.txt")
+def test_a_file_uri_opens_the_path_that_it_encodes(connections: BotoConnections, target: Target) -> None:
+    destination = connections.destination(replace(target, destination="file:///opt/air%20flow/codeartifact.txt"))
     assert isinstance(destination, FileDestination)
     assert destination.uri == Path("/opt/air flow/codeartifact.txt").as_uri()
+
+
+def test_a_client_is_made_once_a_region(session: boto3.Session) -> None:
+    made: list[tuple[str, str | None]] = []
+
+    def make(service: str, *, region_name: str | None, **options: Any) -> Any:
+        made.append((service, region_name))
+        return session.client(service, region_name=region_name, **options)  # type: ignore[call-overload]  # any service
+
+    with closing(BotoConnections(make)) as connections:
+        here, too, elsewhere = (
+            connections.codeartifact(Domain(region=region, owner="123456789012", name=name))
+            for region, name in (("eu-west-1", "data"), ("eu-west-1", "other"), ("us-east-1", "data"))
+        )
+        assert connections.s3 is connections.s3
+    assert here is too
+    assert (here.meta.region_name, elsewhere.meta.region_name) == ("eu-west-1", "us-east-1")
+    assert made == [("codeartifact", "eu-west-1"), ("codeartifact", "us-east-1"), ("s3", None)]

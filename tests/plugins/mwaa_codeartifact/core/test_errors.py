@@ -1,4 +1,4 @@
-"""What people read when AWS says no: one sentence with the action, setting or place to look at."""
+"""The error for each refusal by AWS: one sentence with the action, setting or place to check."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
@@ -13,7 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from mwaa_codeartifact.core.connections import Clients
+from mwaa_codeartifact.core.connections import BotoConnections
 from mwaa_codeartifact.core.errors import (
     CodeArtifactError,
     ConfigError,
@@ -23,18 +24,18 @@ from mwaa_codeartifact.core.errors import (
     VerifyError,
 )
 from mwaa_codeartifact.core.refresh import refresh
-from tests.plugins.mwaa_codeartifact.core.support import OWNER, REGION, REPOSITORY_ID, answer
+from mwaa_codeartifact.core.target import Target
+from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, REPOSITORY_ID, answer
 
 if TYPE_CHECKING:
-    from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
 
 ONE_TRY = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 
 
-def _failure(target: Target, clients: Clients, clock: Clock) -> CodeArtifactError:
+def _failure(target: Target, connections: BotoConnections, clock: Clock) -> CodeArtifactError:
     with pytest.raises(CodeArtifactError) as caught:
-        refresh(target, refresher="dag", min_remaining=timedelta(hours=8), clients=clients, now=clock)
+        refresh(target, refresher="dag", min_remaining=timedelta(hours=8), connections=connections, now=clock)
     return caught.value
 
 
@@ -47,7 +48,7 @@ def test_a_rejected_token_is_a_failed_verification() -> None:
     assert issubclass(TokenRejectedError, VerifyError)
 
 
-def test_an_error_says_what_was_attempted_on_what_why_and_its_code() -> None:
+def test_an_error_contains_attempt_subject_reason_and_code() -> None:
     error = MintError("mint a token", REPOSITORY_ID, "the reason", code="Code")
     assert (str(error), error.code) == (f"Could not mint a token ({REPOSITORY_ID}): the reason [Code]", "Code")
     assert str(MintError("mint a token", REPOSITORY_ID, "the reason")).endswith(": the reason")
@@ -61,40 +62,40 @@ def test_an_error_says_what_was_attempted_on_what_why_and_its_code() -> None:
     ],
 )
 def test_access_denied_by_codeartifact_names_the_action_to_allow(
-    target: Target, clients: Clients, clock: Clock, aws: Aws, step: str, attempt: str, action: str
+    target: Target, connections: BotoConnections, clock: Clock, aws: Aws, step: str, attempt: str, action: str
 ) -> None:
     aws.at(step, answer(403, "AccessDeniedException"))
-    error = _failure(target, clients, clock)
+    error = _failure(target, connections, clock)
     assert isinstance(error, MintError)
     reason = f"access denied: allow {action} in the role's policy"
     assert str(error) == f"Could not {attempt} ({REPOSITORY_ID}): {reason} [AccessDeniedException]"
 
 
 def test_access_denied_to_the_put_names_the_action_to_allow(
-    target: Target, clients: Clients, clock: Clock, aws: Aws
+    target: Target, connections: BotoConnections, clock: Clock, aws: Aws
 ) -> None:
     aws.at("put", answer(403, "AccessDenied"))
-    error = _failure(target, clients, clock)
+    error = _failure(target, connections, clock)
     assert isinstance(error, DestinationError)
     reason = "access denied: allow s3:PutObject in the role's policy"
     assert str(error) == f"Could not publish the index-url ({target.destination}): {reason} [AccessDenied]"
 
 
-def test_what_boto3_raised_is_kept_without_its_frames_which_hold_requests(
-    target: Target, clients: Clients, clock: Clock, aws: Aws
+def test_the_cause_is_kept_without_its_frames_which_contain_requests(
+    target: Target, connections: BotoConnections, clock: Clock, aws: Aws
 ) -> None:
     aws.at("put", answer(403, "AccessDenied"))
-    cause = _failure(target, clients, clock).__cause__
+    cause = _failure(target, connections, clock).__cause__
     assert isinstance(cause, ClientError)
     assert cause.__traceback__ is None
 
 
 def test_access_denied_to_the_head_names_both_actions_that_it_takes(
-    target: Target, clients: Clients, clock: Clock, aws: Aws
+    target: Target, connections: BotoConnections, clock: Clock, aws: Aws
 ) -> None:
     # S3 answers 403, not 404, to the HEAD of an absent object if s3:ListBucket is not allowed.
     aws.at("head", answer(403))
-    error = _failure(target, clients, clock)
+    error = _failure(target, connections, clock)
     assert isinstance(error, DestinationError)
     assert "access denied: allow s3:GetObject" in str(error)
     assert "s3:ListBucket" in str(error)
@@ -104,18 +105,21 @@ def test_access_denied_to_the_head_names_both_actions_that_it_takes(
     ("setting", "value"), [("domain", "nowhere"), ("repository", "nothing"), ("domain_owner", "210987654321")]
 )
 def test_an_unknown_domain_or_repository_names_the_settings_to_check(
-    target: Target, clients: Clients, clock: Clock, setting: str, value: str
+    target: Target, connections: BotoConnections, clock: Clock, setting: str, value: str
 ) -> None:
-    wrong = replace(target, **{setting: value})
-    error = _failure(wrong, clients, clock)
+    settings = {"domain": DOMAIN, "domain_owner": OWNER, "repository": REPOSITORY, "region": REGION}
+    wrong = Target.from_settings(settings | {"destination": target.destination, setting: value})
+    error = _failure(wrong, connections, clock)
     assert isinstance(error, MintError)
     assert "not found: check the settings domain, domain_owner, repository and region" in str(error)
-    assert wrong.repository_id in str(error)
+    assert wrong.repository.id in str(error)
 
 
-def test_a_missing_bucket_names_the_setting_to_check(target: Target, clients: Clients, clock: Clock) -> None:
+def test_a_missing_bucket_names_the_setting_to_check(
+    target: Target, connections: BotoConnections, clock: Clock
+) -> None:
     missing = replace(target, destination="s3://no-such-bucket/dags/codeartifact.txt")
-    error = _failure(missing, clients, clock)
+    error = _failure(missing, connections, clock)
     assert isinstance(error, DestinationError)
     assert str(error) == (
         f"Could not publish the index-url ({missing.destination}): "
@@ -125,11 +129,8 @@ def test_a_missing_bucket_names_the_setting_to_check(target: Target, clients: Cl
 
 def test_without_credentials_it_says_where_they_come_from(target: Target, aws: Aws, clock: Clock) -> None:
     nobody = boto3.Session(region_name=REGION)
-    with (
-        closing(nobody.client("codeartifact", endpoint_url=aws.url)) as codeartifact,
-        closing(nobody.client("s3", endpoint_url=aws.url)) as s3,
-    ):
-        error = _failure(target, Clients(codeartifact, s3), clock)
+    with closing(BotoConnections(partial(nobody.client, endpoint_url=aws.url))) as connections:
+        error = _failure(target, connections, clock)
     assert str(error) == (
         f"Could not see how fresh the index-url is ({target.destination}): no AWS credentials were found: "
         "run under a role, or name a connection in aws_conn_id [NoCredentialsError]"
@@ -138,38 +139,35 @@ def test_without_credentials_it_says_where_they_come_from(target: Target, aws: A
 
 
 @pytest.mark.parametrize(("step", "code"), [("mint", "ExpiredTokenException"), ("put", "ExpiredToken")])
-def test_expired_credentials_are_told_as_such(
-    target: Target, clients: Clients, clock: Clock, aws: Aws, step: str, code: str
+def test_the_error_for_expired_credentials_names_them(
+    target: Target, connections: BotoConnections, clock: Clock, aws: Aws, step: str, code: str
 ) -> None:
     aws.at(step, answer(400, code))
-    assert "the AWS credentials have expired: renew them" in str(_failure(target, clients, clock))
+    assert "the AWS credentials have expired: renew them" in str(_failure(target, connections, clock))
 
 
-def test_expired_credentials_are_told_to_the_reader_of_a_bare_400_to_the_head(
-    target: Target, clients: Clients, clock: Clock, aws: Aws
+def test_the_error_for_a_bare_400_to_the_head_names_expired_credentials(
+    target: Target, connections: BotoConnections, clock: Clock, aws: Aws
 ) -> None:
-    # An answer to a HEAD has no body: S3 cannot name ExpiredToken. botocore asks for the bucket's region in between.
+    # A response to a HEAD has no body, so S3 cannot name ExpiredToken. In between botocore requests the bucket's region.
     aws.at("head", *[answer(400, x_amz_bucket_region=REGION)] * 2)
-    assert "the AWS credentials have expired" in str(_failure(target, clients, clock))
+    assert "the AWS credentials have expired" in str(_failure(target, connections, clock))
 
 
 def test_aws_out_of_reach_names_the_vpc_endpoint(
     target: Target, local_session: boto3.Session, closed_port: int, clock: Clock
 ) -> None:
     url = f"http://127.0.0.1:{closed_port}"
-    with (
-        closing(local_session.client("codeartifact", endpoint_url=url, config=ONE_TRY)) as codeartifact,
-        closing(local_session.client("s3", endpoint_url=url, config=ONE_TRY)) as s3,
-    ):
-        error = _failure(target, Clients(codeartifact, s3), clock)
+    with closing(BotoConnections(partial(local_session.client, endpoint_url=url), config=ONE_TRY)) as connections:
+        error = _failure(target, connections, clock)
     assert "AWS could not be reached: check the VPC endpoint of the service and the region" in str(error)
 
 
-def test_a_service_that_is_down_is_asked_3_times_and_told_in_one_line(
-    target: Target, clients: Clients, clock: Clock, aws: Aws, bucket: Bucket
+def test_a_service_that_is_down_gets_3_requests_and_is_one_line(
+    target: Target, connections: BotoConnections, clock: Clock, aws: Aws, bucket: Bucket
 ) -> None:
     aws.at("mint", *[answer(503, "ServiceUnavailableException")] * 3)
-    error = _failure(target, clients, clock)
+    error = _failure(target, connections, clock)
     assert isinstance(error, MintError)
     assert re.fullmatch(r"Could not mint a token \([^\n]+ \[ServiceUnavailableException\]", str(error))
     assert aws.steps == ["head", "endpoint", "mint", "mint", "mint"]

@@ -45,7 +45,7 @@ def test_a_token_of_any_characters_reaches_pip_unchanged() -> None:
     assert urlsplit(url).hostname == urlsplit(ENDPOINT).hostname
 
 
-def test_the_comment_says_who_refreshed_when_and_until_when() -> None:
+def test_the_comment_contains_refresher_time_and_expiry() -> None:
     comment = _render(Token("canary", START)).splitlines()[0]
     assert comment == (
         "# CodeArtifact index-url: token-expires-at=2030-01-01T00:00:00Z, refreshed-at=2029-12-31T12:00:00Z, "
@@ -97,3 +97,8 @@ def test_times_are_written_in_utc_to_the_second() -> None:
 @pytest.mark.parametrize("endpoint", [ENDPOINT, ENDPOINT.rstrip("/")])
 def test_the_simple_index_is_below_the_endpoint(endpoint: str) -> None:
     assert simple_url(endpoint) == f"{ENDPOINT}simple/"
+
+
+@pytest.mark.parametrize("seconds", [3600, 0, -1])
+def test_the_remaining_lifetime_is_the_time_to_the_expiry_and_negative_after_it(seconds: int) -> None:
+    assert FACTS.remaining(START - timedelta(seconds=seconds)) == timedelta(seconds=seconds)

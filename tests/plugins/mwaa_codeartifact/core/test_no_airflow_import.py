@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mwaa_codeartifact.core
 
-# Fails on the attempt, so that an import which is guarded by try counts too.
+# It counts attempts, so that an import inside a try block counts as well.
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 

@@ -1,4 +1,4 @@
-"""The whole protocol against HTTP stand-ins: what is asked of AWS, and what then stands at the destination."""
+"""The whole protocol against HTTP stand-ins: the requests to AWS, and the file at the destination afterwards."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.refresh import RefreshResult
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
@@ -53,10 +53,10 @@ IN_12_HOURS = START + 12 * HOUR
 
 
 @pytest.fixture
-def run(target: Target, clients: Clients, clock: Clock) -> Run:
+def run(target: Target, connections: BotoConnections, clock: Clock) -> Run:
     def run(hours: float = 8, target: Target = target, conceal: Callable[[str], object] = id) -> RefreshResult:
         return refresh(
-            target, refresher="lambda", min_remaining=hours * HOUR, clients=clients, now=clock, conceal=conceal
+            target, refresher="lambda", min_remaining=hours * HOUR, connections=connections, now=clock, conceal=conceal
         )
 
     return run
@@ -82,13 +82,13 @@ def test_a_line_one_second_short_of_the_minimum_is_refreshed(run: Run, bucket: B
     assert run(8).state == "published"
 
 
-def test_a_minimum_of_0_hours_leaves_a_line_alone_while_it_lives(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_minimum_of_0_hours_does_not_replace_a_valid_line(run: Run, aws: Aws, bucket: Bucket) -> None:
     bucket.write_line(START + timedelta(seconds=1))
     assert run(0).state == "fresh"
     assert aws.steps == ["head"]
 
 
-def test_a_minimum_of_0_hours_refreshes_a_line_at_the_moment_of_its_death(run: Run, bucket: Bucket) -> None:
+def test_a_minimum_of_0_hours_replaces_a_line_at_the_moment_of_its_expiry(run: Run, bucket: Bucket) -> None:
     bucket.write_line(START)
     assert run(0).state == "published"
 
@@ -102,7 +102,7 @@ def test_a_minimum_of_12_hours_refreshes_at_once(run: Run, clock: Clock) -> None
 # Published
 
 
-def test_the_first_line_is_minted_verified_and_published_where_nothing_stands(run: Run, aws: Aws) -> None:
+def test_the_first_line_is_minted_verified_and_published_if_there_is_no_file(run: Run, aws: Aws) -> None:
     assert run().state == "published"
     assert aws.steps == WHOLE_PROTOCOL
     put = aws.only("put")
@@ -110,7 +110,9 @@ def test_the_first_line_is_minted_verified_and_published_where_nothing_stands(ru
     assert "If-Match" not in put.headers
 
 
-def test_a_stale_line_is_replaced_only_if_it_still_is_what_was_seen(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_stale_line_is_replaced_only_if_it_has_not_changed_since_it_was_read(
+    run: Run, aws: Aws, bucket: Bucket
+) -> None:
     etag = bucket.write_line(STALE)
     assert run().state == "published"
     put = aws.only("put")
@@ -131,7 +133,7 @@ def test_the_file_is_a_comment_and_the_index_url_byte_for_byte(run: Run, aws: Aw
     assert aws.only("put").body == bucket.read() == expected.encode()
 
 
-def test_the_metadata_tells_a_head_all_that_the_comment_says(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_the_metadata_contains_the_same_facts_as_the_comment(run: Run, aws: Aws, bucket: Bucket) -> None:
     run()
     (token,) = aws.state.minted
     assert bucket.metadata() == {
@@ -143,7 +145,7 @@ def test_the_metadata_tells_a_head_all_that_the_comment_says(run: Run, aws: Aws,
     }
 
 
-def test_the_result_tells_state_expiry_fingerprint_version_and_durations_as_json(
+def test_the_result_has_state_expiry_fingerprint_version_and_durations_as_json(
     run: Run, aws: Aws, bucket: Bucket
 ) -> None:
     result = json.loads(json.dumps(run().as_dict()))
@@ -192,7 +194,7 @@ def test_pip_downloads_through_the_published_file(run: Run, aws: Aws, bucket: Bu
     assert_no_token(aws.state, pip.stdout, pip.stderr)
 
 
-# Stale whatever it says
+# Always stale
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_a_longer_lived_line_of_another_repository_is_stale(run: Run, bucket: Bu
 
 @pytest.mark.parametrize("lost_with", [None, answer(409, "ConditionalRequestConflict")], ids=["412", "409"])
 @pytest.mark.parametrize("lives_longer", [timedelta(0), HOUR])
-def test_another_line_that_lives_as_long_supersedes_ours(
+def test_another_line_that_expires_no_earlier_supersedes_ours(
     run: Run, aws: Aws, bucket: Bucket, lost_with: Callable[[Callable[[], Response]], Response], lives_longer: timedelta
 ) -> None:
     aws.at("put", after(lambda: bucket.write_line(IN_12_HOURS + lives_longer), then=lost_with))
@@ -246,7 +248,7 @@ def test_another_line_that_lives_as_long_supersedes_ours(
     assert bucket.versions() == [OTHER_LINE]
 
 
-def test_another_line_that_dies_sooner_is_replaced_by_a_second_attempt(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_another_line_that_expires_sooner_is_replaced_by_a_second_attempt(run: Run, aws: Aws, bucket: Bucket) -> None:
     etags: list[str] = []
     aws.at("put", after(lambda: etags.append(bucket.write_line(IN_12_HOURS - timedelta(seconds=1)))))
     assert run().state == "published"
@@ -269,7 +271,7 @@ def test_a_file_deleted_between_head_and_put_is_published_anew(run: Run, aws: Aw
     assert aws.seen[-1].headers["If-None-Match"] == "*"
 
 
-def test_it_gives_up_after_5_attempts_and_the_other_line_stands(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_it_gives_up_after_5_attempts_and_leaves_the_other_line(run: Run, aws: Aws, bucket: Bucket) -> None:
     bodies = (f"line {number}\n".encode() for number in range(6))
     aws.at("put", *[after(lambda: bucket.write_line(STALE, next(bodies)))] * 6)
     with pytest.raises(DestinationError, match=r"others wrote there during each of 5 attempts") as caught:
@@ -300,7 +302,7 @@ def test_of_many_refreshers_at_once_exactly_one_publishes(run: Run, bucket: Buck
     assert len(bucket.versions()) == 1
 
 
-# The old line stands
+# The old line is unchanged
 
 
 def test_a_token_that_the_repository_rejects_is_not_published(run: Run, aws: Aws, bucket: Bucket) -> None:
@@ -334,7 +336,7 @@ def test_without_a_yes_of_the_repository_nothing_is_published(
     assert bucket.versions() == [OTHER_LINE]
 
 
-def test_a_repository_out_of_reach_is_told_as_the_endpoint_to_check(
+def test_the_error_for_an_unreachable_repository_names_the_endpoint_to_check(
     run: Run, aws: Aws, bucket: Bucket, closed_port: int
 ) -> None:
     bucket.write_line(STALE)
@@ -347,7 +349,7 @@ def test_a_repository_out_of_reach_is_told_as_the_endpoint_to_check(
     assert_no_token(aws.state, rendered(caught.value))
 
 
-def test_a_token_that_is_dead_on_arrival_is_not_published(run: Run, aws: Aws, bucket: Bucket, clock: Clock) -> None:
+def test_a_token_that_has_expired_on_arrival_is_not_published(run: Run, aws: Aws, bucket: Bucket, clock: Clock) -> None:
     bucket.write_line(STALE)
     aws.at("mint", after(lambda: None, then=lambda forward: _late(forward, clock)))
     with pytest.raises(MintError, match=r"it expired at 2030-01-01T12:00:00Z, .*: check the clock here"):
@@ -364,7 +366,7 @@ def _late(forward: Callable[[], Response], clock: Clock) -> Response:
 def test_a_shorter_token_life_than_asked_for_is_warned_of(run: Run, aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
     aws.state.token_life_limit = HOUR
     assert run().state == "published"
-    assert "The token lives only 1:00:00 although 12 hours were asked for" in caplog.messages
+    assert "The token is valid for only 1:00:00 although 12 hours were requested" in caplog.messages
 
 
 # Written by hand
@@ -376,9 +378,7 @@ def test_a_hand_written_file_is_replaced_where_its_version_is_kept(
     bucket.write(BY_HAND)
     assert run().state == "published"
     assert bucket.versions() == [bucket.read(), BY_HAND]
-    assert (
-        f"{bucket.uri} was not written by a refresher: it counts as stale, its content is kept aside" in caplog.messages
-    )
+    assert f"{bucket.uri} was not written by a refresher: it counts as stale; a copy of it is kept" in caplog.messages
 
 
 def test_a_hand_written_file_that_no_version_would_keep_is_refused_untouched(
@@ -429,7 +429,7 @@ def test_a_refreshers_line_is_replaced_without_versions_too(
 # The secret
 
 
-def test_whoever_conceals_is_told_the_token_before_it_is_used(run: Run, aws: Aws) -> None:
+def test_the_token_is_concealed_before_it_is_used(run: Run, aws: Aws) -> None:
     told: list[tuple[str, list[str]]] = []
     run(conceal=lambda secret: told.append((secret, aws.steps)))
     assert told == [(aws.state.minted[0], ["head", "endpoint", "mint"])]

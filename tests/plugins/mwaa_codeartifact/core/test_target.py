@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from mwaa_codeartifact.core.errors import ConfigError
-from mwaa_codeartifact.core.target import Target, min_remaining_from_hours
+from mwaa_codeartifact.core.target import Domain, Repository, Target, min_remaining_from_hours, read_target
 
 GOOD = {
     "domain": "data",
@@ -43,7 +43,10 @@ def _environment_name(setting: str) -> str:
     ],
 )
 def test_a_good_setting_is_taken_as_it_is(setting: str, value: str) -> None:
-    assert getattr(Target.from_settings(GOOD | {setting: value}), setting) == value
+    target = Target.from_settings(GOOD | {setting: value})
+    domain = target.repository.domain
+    values = (domain.name, domain.owner, target.repository.name, domain.region, target.destination)
+    assert dict(zip(GOOD, values, strict=True)) == GOOD | {setting: value}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_a_bad_setting_is_one_sentence_with_its_name_value_and_meaning(setting: 
     with pytest.raises(ConfigError) as caught:
         Target.from_settings(GOOD | {setting: value}, named=_environment_name)
     expected = f"CODEARTIFACT_{setting.upper()} is {value!r}: give {MEANINGS[setting]}"
-    assert str(caught.value) == f"Could not read the settings (1 to mend): {expected}"
+    assert str(caught.value) == f"Could not read the settings (1 problem): {expected}"
 
 
 @pytest.mark.parametrize("destination", ["s3://bucket/dags/codeartifact.txt\n", "s3://bucket/dags/codeartifact.txt "])
@@ -106,14 +109,14 @@ def test_a_setting_that_is_not_set_is_named_with_its_meaning(setting: str, value
     with pytest.raises(ConfigError) as caught:
         Target.from_settings({**GOOD, setting: value}, named=lambda name: f"[codeartifact] {name}")
     expected = f"[codeartifact] {setting} is not set: give {MEANINGS[setting]}"
-    assert str(caught.value) == f"Could not read the settings (1 to mend): {expected}"
+    assert str(caught.value) == f"Could not read the settings (1 problem): {expected}"
 
 
-def test_all_bad_settings_are_told_at_once() -> None:
+def test_all_bad_settings_are_in_one_error() -> None:
     with pytest.raises(ConfigError) as caught:
         Target.from_settings({"domain": "Data", "region": "eu-west-1"}, named=_environment_name)
     prefix, _, problems = str(caught.value).partition(": ")
-    assert prefix == "Could not read the settings (4 to mend)"
+    assert prefix == "Could not read the settings (4 problems)"
     assert [problem.split()[0] for problem in problems.split("; ")] == [
         "CODEARTIFACT_DOMAIN",
         "CODEARTIFACT_DOMAIN_OWNER",
@@ -122,17 +125,46 @@ def test_all_bad_settings_are_told_at_once() -> None:
     ]
 
 
-def test_settings_of_somebody_else_are_ignored() -> None:
-    assert Target.from_settings(GOOD | {"min_remaining_hours": "8"}) == Target(**GOOD)
+def test_unknown_settings_are_ignored() -> None:
+    assert Target.from_settings(GOOD | {"min_remaining_hours": "8"}) == Target.from_settings(GOOD)
 
 
 def test_a_target_made_directly_obeys_the_same_rules() -> None:
     with pytest.raises(ConfigError, match="domain_owner is '42': give the 12 digits of an AWS account id"):
-        Target(**GOOD | {"domain_owner": "42"})
+        Domain(region="eu-west-1", owner="42", name="data")
+    domain = Domain(region="eu-west-1", owner="123456789012", name="data")
+    with pytest.raises(ConfigError, match="repository is not set"):
+        Repository(domain=domain, name="")
+    with pytest.raises(ConfigError, match=r"destination is 'c\.txt': give s3://BUCKET"):
+        Target(repository=Repository(domain=domain, name="python"), destination="c.txt")
 
 
 def test_a_repository_id_names_region_owner_domain_and_repository() -> None:
-    assert Target(**GOOD).repository_id == "eu-west-1/123456789012/data/python"
+    assert Target.from_settings(GOOD).repository.id == "eu-west-1/123456789012/data/python"
+
+
+def test_a_repository_id_is_parsed_back() -> None:
+    repository = Target.from_settings(GOOD).repository
+    assert Repository.parse(repository.id) == repository
+
+
+@pytest.mark.parametrize(
+    "text", ["", "python", "eu-west-1/123456789012/data", "eu-west-1/123456789012/data/python/more"]
+)
+def test_a_repository_id_of_other_parts_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"repository id is .*: give REGION/OWNER/DOMAIN/REPOSITORY"):
+        Repository.parse(text)
+
+
+def test_a_repository_id_with_a_bad_part_is_refused() -> None:
+    with pytest.raises(ConfigError, match="domain_owner is 'me'"):
+        Repository.parse("eu-west-1/me/data/python")
+
+
+def test_the_five_settings_are_looked_up_by_their_names() -> None:
+    variables = {_environment_name(name): value for name, value in GOOD.items()}
+    target = read_target(lambda name: variables.get(_environment_name(name)), named=_environment_name)
+    assert target == Target.from_settings(GOOD)
 
 
 @pytest.mark.parametrize(("hours", "seconds"), [("8", 28_800), (0, 0), ("0.5", 1_800), (12, 43_200), (" 11 ", 39_600)])
@@ -145,6 +177,6 @@ def test_a_bad_minimum_is_one_sentence_with_its_name_and_value(hours: str | floa
     with pytest.raises(ConfigError) as caught:
         min_remaining_from_hours(hours, named="CODEARTIFACT_MIN_REMAINING_HOURS")
     assert str(caught.value) == (
-        "Could not read the settings (1 to mend): "
+        "Could not read the settings (1 problem): "
         f"CODEARTIFACT_MIN_REMAINING_HOURS is {hours!r}: give a number of hours from 0 to 12"
     )

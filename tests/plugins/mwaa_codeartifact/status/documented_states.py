@@ -1,4 +1,4 @@
-"""The table of states in docs/status-page.md: what people and monitors are promised, row by row."""
+"""The table of states in docs/status-page.md."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _HEAD = "| state | verdict | monitors get | keeps it | it means | do |"
 
 
 class Row(NamedTuple):
-    """One row's promise.
+    """One row of the table.
 
     :param verdict: the verdict.
-    :param monitors_get: the status of the JSON.
+    :param monitors_get: HTTP status of the JSON.
     :param dag_keeps_it: ``yes``, ``no``, ``not known`` or ``as the DAG is``.
     """
 
@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
 
 def documented_states() -> dict[str, Row]:
-    """Read the table."""
+    """Return the table's rows by state."""
     lines = iter((ROOT / "docs/status-page.md").read_text(encoding="utf-8").splitlines())
     while next(lines) != _HEAD:
         pass

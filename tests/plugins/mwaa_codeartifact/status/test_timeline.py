@@ -1,4 +1,4 @@
-"""The timeline, from versions as S3 keeps them."""
+"""The timeline of the versions that S3 keeps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from mwaa_codeartifact.core.index_url import LineFacts
 from mwaa_codeartifact.status.history import Version
 from mwaa_codeartifact.status.timeline import timeline
-from tests.plugins.mwaa_codeartifact.core.support import REPOSITORY_ID, START
+from tests.plugins.mwaa_codeartifact.core.support import REPOSITORY_ID, START, TARGET_REPOSITORY
 
 HOUR = timedelta(hours=1)
 Drawn = list[tuple[str, float, float, str | None]]
@@ -35,8 +35,8 @@ def by_hand(hours: float) -> Version:
 
 
 def drawn(*versions: Version) -> Drawn:
-    """Draw spans as kind, from and to in hours from now, and the refresher or else the reason."""
-    spans = timeline(list(versions), repository=REPOSITORY_ID, now=START)
+    """Return the spans as kind, begin and end in hours from now, and the refresher or else the reason."""
+    spans = timeline(list(versions), repository=TARGET_REPOSITORY, now=START)
     return [
         (span.kind, (span.begins_at - START) / HOUR, (span.ends_at - START) / HOUR, span.refreshed_by or span.reason)
         for span in spans
@@ -63,7 +63,7 @@ def test_a_token_that_expires_before_it_is_replaced_leaves_a_gap() -> None:
     ]
 
 
-def test_a_line_that_has_expired_and_still_stands_is_a_gap_until_now() -> None:
+def test_an_expired_line_that_is_still_there_is_a_gap_until_now() -> None:
     assert drawn(published(-14))[1:] == [("line", -14, -2, "dag"), ("gap", -2, 0, "its token had expired")]
 
 
@@ -79,7 +79,7 @@ def test_a_deleted_file_is_a_gap_until_now() -> None:
     assert drawn(published(-5), deleted(-4))[-1] == ("gap", -4, 0, "the file was deleted")
 
 
-def test_what_is_no_line_of_ours_is_a_gap() -> None:
+def test_a_line_that_serves_no_repository_of_the_target_is_a_gap() -> None:
     assert drawn(by_hand(-5), published(-4, repository="elsewhere"), published(-3))[1:3] == [
         ("gap", -5, -4, "the file was not written by a refresher"),
         ("gap", -4, -3, "it served another repository"),
@@ -98,7 +98,7 @@ def test_only_two_days_are_drawn() -> None:
     ]
 
 
-def test_an_old_line_that_was_put_back_stands_since_it_was_stored() -> None:
+def test_a_restored_old_line_begins_when_it_was_stored() -> None:
     assert drawn(published(-20), published(-10), published(-20, stored=-5))[1:] == [
         ("line", -20, -10, "dag"),
         ("line", -10, -5, "dag"),
@@ -106,6 +106,6 @@ def test_an_old_line_that_was_put_back_stands_since_it_was_stored() -> None:
     ]
 
 
-def test_a_line_that_was_dead_when_it_was_put_back_is_no_line() -> None:
+def test_a_line_that_had_expired_when_it_was_restored_is_a_gap() -> None:
     kinds = [kind for kind, *_ in drawn(published(-1), published(-30, stored=-0.5))]
     assert kinds == ["no record", "line", "gap"]

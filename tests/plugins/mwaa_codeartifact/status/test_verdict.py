@@ -1,4 +1,4 @@
-"""The verdict, its reason and its sentence, from what stands at the destination and what Airflow knows of the DAG."""
+"""Verdict, reason and sentence for each state of the destination and of the DAG."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from typing import Any
 
 import pytest
 
-from mwaa_codeartifact.core.destinations import Standing
+from mwaa_codeartifact.core.destinations import StoredFile
 from mwaa_codeartifact.core.index_url import LineFacts
+from mwaa_codeartifact.core.policy import DAG_MAY_BE_LATE, DAG_MISSED_BELOW, DAG_WITHOUT_SUCCESS
 from mwaa_codeartifact.core.target import Target
-from mwaa_codeartifact.status.dag_state import PATIENCE, WITHOUT_SUCCESS, DagState
-from mwaa_codeartifact.status.verdict import DAG_LEAVES, USABLE, Judgement, Status, judge
-from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, REPOSITORY_ID, START
+from mwaa_codeartifact.status.dag_state import DagState
+from mwaa_codeartifact.status.verdict import USABLE, Judgement, Status, judge
+from tests.plugins.mwaa_codeartifact.core.support import REPOSITORY_ID, START, TARGET_REPOSITORY
 from tests.plugins.mwaa_codeartifact.status.documented_states import Row, documented_states
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-TARGET = Target(
-    domain=DOMAIN, domain_owner=OWNER, repository=REPOSITORY, region=REGION, destination="s3://bucket/dags/c.txt"
-)
+TARGET = Target(repository=TARGET_REPOSITORY, destination="s3://bucket/dags/c.txt")
 DOCUMENTED = documented_states()
-# States in which nothing could be judged: the tests of the watch and of the page have these.
+# States without a judgement: the tests of the watch and of the page have these.
 NOTHING_SEEN = {"settings missing", "package missing", "destination not reached", "internal error"}
 
 
-def line(remaining: timedelta, by: str = "dag", **changes: Any) -> Standing:
+def line(remaining: timedelta, by: str = "dag", **changes: Any) -> StoredFile:
     facts: dict[str, Any] = {
         "token_expires_at": START + remaining,
         "refreshed_at": START + remaining - 12 * HOUR,
@@ -34,10 +33,10 @@ def line(remaining: timedelta, by: str = "dag", **changes: Any) -> Standing:
         "token_fingerprint": "0123456789ab",
         "repository": REPOSITORY_ID,
     }
-    return Standing("etag", LineFacts(**facts | changes), recoverable=True, version_id="1")
+    return StoredFile("etag", LineFacts(**facts | changes), recoverable=True, version_id="1")
 
 
-BY_HAND = Standing("etag", None, recoverable=True, version_id="1")
+BY_HAND = StoredFile("etag", None, recoverable=True, version_id="1")
 GOOD_LINE, BOOTSTRAPPED = line(11 * HOUR), line(12 * HOUR, by="lambda")
 NEW = DagState(next_run_at=START + MINUTE)
 WELL = DagState(
@@ -49,7 +48,7 @@ WELL = DagState(
 FAILED = replace(WELL, last_run_state="failed", last_run_ended_at=START - MINUTE)
 RUNNING = replace(WELL, running_since=START - MINUTE, next_run_at=None)
 
-# The state's name in docs/status-page.md, what stands there, what Airflow knows, and what the sentence says.
+# The state's name in docs/status-page.md, the stored file, the DAG's state, and a part of the sentence.
 STATES = [
     ("no file", None, WELL, "There is no index-url file: pip cannot install with it; trigger the refresh DAG"),
     ("no file", None, None, "trigger the refresh DAG"),
@@ -64,8 +63,8 @@ STATES = [
         FAILED,
         "has expired: pip cannot install with it; the refresh DAG's last run",
     ),
-    ("no such DAG", GOOD_LINE, DagState(exists=False), "Airflow has no refresh DAG: see that its file is in dags/"),
-    ("gone", GOOD_LINE, replace(WELL, is_active=False), "gone from Airflow's list: see that its file is in dags/"),
+    ("no such DAG", GOOD_LINE, DagState(exists=False), "Airflow has no refresh DAG: check that its file is in dags/"),
+    ("gone", GOOD_LINE, replace(WELL, is_active=False), "gone from Airflow's list: check that its file is in dags/"),
     ("gone", GOOD_LINE, replace(FAILED, is_active=False, is_paused=True), "gone from Airflow's list"),
     ("import error", GOOD_LINE, replace(WELL, has_import_errors=True), "cannot be imported: fix the import error"),
     ("paused", GOOD_LINE, replace(WELL, is_paused=True), "the refresh DAG is paused: unpause it"),
@@ -77,36 +76,46 @@ STATES = [
     (
         "no success",
         GOOD_LINE,
-        replace(WELL, last_success_at=START - WITHOUT_SUCCESS - SECOND),
+        replace(WELL, last_success_at=START - DAG_WITHOUT_SUCCESS - SECOND),
         "since 2029-12-31 21:59",
     ),
-    ("no success", GOOD_LINE, DagState(running_since=START - WITHOUT_SUCCESS - SECOND), "has succeeded yet"),
-    ("overdue", GOOD_LINE, replace(WELL, next_run_at=START - PATIENCE - SECOND), "run of 2029-12-31 23:49 UTC has not"),
-    ("overdue", GOOD_LINE, DagState(next_run_at=START - PATIENCE - SECOND), "see that the scheduler is running"),
+    ("no success", GOOD_LINE, DagState(running_since=START - DAG_WITHOUT_SUCCESS - SECOND), "has succeeded yet"),
+    (
+        "overdue",
+        GOOD_LINE,
+        replace(WELL, next_run_at=START - DAG_MAY_BE_LATE - SECOND),
+        "run of 2029-12-31 23:49 UTC has not",
+    ),
+    (
+        "overdue",
+        GOOD_LINE,
+        DagState(next_run_at=START - DAG_MAY_BE_LATE - SECOND),
+        "check that the scheduler is running",
+    ),
     ("not scheduled", GOOD_LINE, replace(WELL, next_run_at=None), "no run of the refresh DAG is scheduled"),
     ("not scheduled", GOOD_LINE, DagState(), "no run of the refresh DAG is scheduled"),
-    ("few hours left", line(DAG_LEAVES - SECOND), WELL, "less than 10 hours are left"),
+    ("few hours left", line(DAG_MISSED_BELOW - SECOND), WELL, "less than 10 hours are left"),
     ("few hours left", line(SECOND), None, "less than 10 hours are left"),
-    ("refreshed by another", BOOTSTRAPPED, None, "came from lambda, and how the DAG is now is not known here"),
+    ("refreshed by another", BOOTSTRAPPED, None, "came from lambda, and the state of the DAG is not known here"),
     ("refreshed by another", line(12 * HOUR, by="startup"), None, "came from startup"),
-    ("kept so far", GOOD_LINE, None, "the DAG refreshed it last; how the DAG is now is not known here"),
-    ("kept so far", line(DAG_LEAVES), None, "the DAG refreshed it last"),
+    ("kept so far", GOOD_LINE, None, "the DAG refreshed it last; the state of the DAG is not known here"),
+    ("kept so far", line(DAG_MISSED_BELOW), None, "the DAG refreshed it last"),
     ("first run to come", BOOTSTRAPPED, NEW, "nothing to do"),
     ("first run to come", BOOTSTRAPPED, DagState(running_since=START), "nothing to do"),
-    ("first run to come", BOOTSTRAPPED, replace(NEW, next_run_at=START - PATIENCE), "nothing to do"),
+    ("first run to come", BOOTSTRAPPED, replace(NEW, next_run_at=START - DAG_MAY_BE_LATE), "nothing to do"),
     ("kept", GOOD_LINE, WELL, "the DAG keeps it so: nothing to do"),
-    ("kept", line(DAG_LEAVES), replace(WELL, last_success_at=START - WITHOUT_SUCCESS), "nothing to do"),
+    ("kept", line(DAG_MISSED_BELOW), replace(WELL, last_success_at=START - DAG_WITHOUT_SUCCESS), "nothing to do"),
     ("kept", BOOTSTRAPPED, WELL, "nothing to do"),
     ("kept", GOOD_LINE, RUNNING, "nothing to do"),
-    ("kept", GOOD_LINE, replace(WELL, next_run_at=None, last_run_ended_at=START - PATIENCE), "nothing to do"),
+    ("kept", GOOD_LINE, replace(WELL, next_run_at=None, last_run_ended_at=START - DAG_MAY_BE_LATE), "nothing to do"),
 ]
 
 
-@pytest.mark.parametrize(("state", "standing", "dag", "told"), STATES)
+@pytest.mark.parametrize(("state", "stored", "dag", "told"), STATES)
 def test_every_state_is_as_it_is_documented(
-    state: str, standing: Standing | None, dag: DagState | None, told: str
+    state: str, stored: StoredFile | None, dag: DagState | None, told: str
 ) -> None:
-    found = judge(TARGET, standing, dag, START)
+    found = judge(TARGET, stored, dag, START)
     assert (found.reason, told in found.sentence) == (state, True), found.sentence
     assert Row(found.verdict, 200 if found.verdict in USABLE else 503, "") == DOCUMENTED[state]._replace(
         dag_keeps_it=""
@@ -127,18 +136,18 @@ def test_every_documented_state_has_a_test() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "dag"), [(state, dag) for state, standing, dag, _ in STATES if standing is GOOD_LINE and dag is not None]
+    ("state", "dag"), [(state, dag) for state, stored, dag, _ in STATES if stored is GOOD_LINE and dag is not None]
 )
-def test_what_is_at_risk_falls_back_once_another_refresher_has_stepped_in(state: str, dag: DagState) -> None:
+def test_a_line_at_risk_is_falling_back_once_another_refresher_has_stepped_in(state: str, dag: DagState) -> None:
     found = judge(TARGET, line(11 * HOUR, by="lambda"), dag, START)
     expected = DOCUMENTED[state].verdict
     assert (found.reason, found.verdict) == (state, "falling back" if expected == "at risk" else expected)
 
 
-def status(verdict: Any, standing: Standing | None) -> Status:
+def status(verdict: Any, stored: StoredFile | None) -> Status:
     judgement = Judgement(verdict=verdict, reason="any", sentence=".")
-    facts = standing.facts if standing else None
-    return Status(judgement=judgement, asked_at=START, repository=REPOSITORY_ID, facts=facts)
+    facts = stored.facts if stored else None
+    return Status(judgement=judgement, asked_at=START, target=TARGET, facts=facts)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +161,7 @@ def status(verdict: Any, standing: Standing | None) -> Status:
         (status("unknown", None), None),
     ],
 )
-def test_what_remains_is_zero_where_pip_cannot_use_the_line_and_nothing_where_nobody_knows(
+def test_the_remaining_lifetime_is_zero_for_an_unusable_line_and_none_for_an_unknown_one(
     found: Status, remaining: timedelta | None
 ) -> None:
     assert found.remaining(START) == remaining

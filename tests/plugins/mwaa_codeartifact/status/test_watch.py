@@ -1,4 +1,4 @@
-"""What the destination is asked for a status, over HTTP, and what comes of the answers."""
+"""The requests to the destination for a status, over HTTP, and the status that follows from the responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.plugins.mwaa_codeartifact.status.documented_states import documented_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
 
@@ -40,15 +40,15 @@ class Monotonic:
 
 
 def publish(bucket: Bucket, hours: float, life: float = 12, **changes: str) -> None:
-    """Publish with metadata of so many hours from now."""
+    """Publish a line with an expiry in so many hours."""
     refreshed_at = datetime.now(UTC) + hours * HOUR
     facts = {"refreshed_at": refreshed_at.isoformat(timespec="seconds")} | changes
     bucket.write(OTHER_LINE, line_metadata(refreshed_at + life * HOUR, **facts))
 
 
 @pytest.fixture
-def watch(target: Target, clients: Clients) -> Watch:
-    return Watch(target, clients.s3, monotonic=Monotonic())
+def watch(target: Target, connections: BotoConnections) -> Watch:
+    return Watch(target, connections.s3, monotonic=Monotonic())
 
 
 def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_reads_the_body(
@@ -70,8 +70,8 @@ def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_read
     assert len({head.query["versionId"] for head in heads}) == 2
 
 
-def test_a_version_is_asked_for_once(aws: Aws, bucket: Bucket, target: Target, clients: Clients) -> None:
-    watch = Watch(target, clients.s3, seconds=0)
+def test_a_version_is_asked_for_once(aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections) -> None:
+    watch = Watch(target, connections.s3, seconds=0)
     publish(bucket, -1)
     watch.status()
     watch.status()
@@ -82,7 +82,7 @@ def test_a_version_is_asked_for_once(aws: Aws, bucket: Bucket, target: Target, c
     assert aws.steps == ["head", "get", "head"]
 
 
-def test_a_hundred_who_look_at_once_cost_one_round_of_calls(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+def test_a_hundred_readers_at_once_cost_one_round_of_calls(aws: Aws, bucket: Bucket, watch: Watch) -> None:
     publish(bucket, 0)
     with ThreadPoolExecutor(100) as people:
         found = list(people.map(lambda _: watch.status(), range(100)))
@@ -90,9 +90,11 @@ def test_a_hundred_who_look_at_once_cost_one_round_of_calls(aws: Aws, bucket: Bu
     assert aws.steps == ["head", "get", "head"]
 
 
-def test_an_answer_holds_for_five_seconds(aws: Aws, bucket: Bucket, target: Target, clients: Clients) -> None:
+def test_an_answer_holds_for_five_seconds(
+    aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections
+) -> None:
     monotonic = Monotonic()
-    watch = Watch(target, clients.s3, monotonic=monotonic)
+    watch = Watch(target, connections.s3, monotonic=monotonic)
     assert watch.status().verdict == "stale"
     publish(bucket, 0)
     monotonic.seconds = 4.9
@@ -102,7 +104,7 @@ def test_an_answer_holds_for_five_seconds(aws: Aws, bucket: Bucket, target: Targ
     assert aws.steps.count("get") == 2
 
 
-def test_what_airflow_says_of_the_dag_counts_at_once(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+def test_a_new_state_of_the_dag_counts_at_once(aws: Aws, bucket: Bucket, watch: Watch) -> None:
     publish(bucket, 0)
     next_run_at = datetime.now(UTC) + HOUR
     found = [watch.status(DagState(is_paused=paused, next_run_at=next_run_at)) for paused in (False, True, False)]
@@ -123,7 +125,7 @@ def test_an_s3_that_is_broken_makes_it_unknown_in_one_sentence_and_is_left_alone
     assert aws.steps == ["head"]
 
 
-def test_without_the_right_to_list_versions_the_verdict_stands_and_the_timeline_says_why(
+def test_without_permission_to_list_versions_there_is_a_verdict_and_the_timeline_gives_the_reason(
     aws: Aws, bucket: Bucket, watch: Watch
 ) -> None:
     publish(bucket, 0)
@@ -163,20 +165,20 @@ def test_a_file_whose_name_begins_alike_plays_no_part(bucket: Bucket, watch: Wat
     assert [span.kind for span in watch.status().timeline] == ["no record", "line"]
 
 
-def test_a_bucket_without_versions_shows_what_stands_now(
-    unversioned_bucket: Bucket, target: Target, clients: Clients
+def test_a_bucket_without_versions_shows_the_current_line(
+    unversioned_bucket: Bucket, target: Target, connections: BotoConnections
 ) -> None:
-    watch = Watch(replace(target, destination=unversioned_bucket.uri), clients.s3, seconds=0)
+    watch = Watch(replace(target, destination=unversioned_bucket.uri), connections.s3, seconds=0)
     for refresher in ("lambda", "dag"):
         publish(unversioned_bucket, -0.1, refreshed_by=refresher)
         assert watch.status().timeline[-1].refreshed_by == refresher
 
 
-def test_a_file_on_disk_shows_the_line_that_stands_now(
-    tmp_path: Path, aws: Aws, target: Target, clients: Clients
+def test_a_file_on_disk_shows_the_current_line(
+    tmp_path: Path, aws: Aws, target: Target, connections: BotoConnections
 ) -> None:
     path = tmp_path / "codeartifact.txt"
-    watch = Watch(replace(target, destination=path.as_uri()), clients.s3, seconds=0)
+    watch = Watch(replace(target, destination=path.as_uri()), connections.s3, seconds=0)
     assert watch.status().verdict == "stale"
     now = datetime.now(UTC)
     facts = line_metadata(now + 11 * HOUR, refreshed_at=(now - HOUR).isoformat(timespec="seconds"))
@@ -184,12 +186,12 @@ def test_a_file_on_disk_shows_the_line_that_stands_now(
     status = watch.status()
     assert status.verdict == "alive"
     assert [span.kind for span in status.timeline] == ["no record", "line"]
-    assert "only the line that stands there now" in status.timeline_problem
+    assert "only the current line is shown" in status.timeline_problem
     assert aws.seen == []
 
 
-def test_a_status_holds_no_token(aws: Aws, clock: Clock, target: Target, clients: Clients) -> None:
-    refresh(target, refresher="dag", min_remaining=HOUR, clients=clients, now=clock)
-    status = Watch(target, clients.s3, now=clock).status()
+def test_a_status_holds_no_token(aws: Aws, clock: Clock, target: Target, connections: BotoConnections) -> None:
+    refresh(target, refresher="dag", min_remaining=HOUR, connections=connections, now=clock)
+    status = Watch(target, connections.s3, now=clock).status()
     assert status.verdict == "alive"
     assert_no_token(aws.state, status, status.as_dict(clock()))

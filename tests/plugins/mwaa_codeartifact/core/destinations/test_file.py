@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.refresh import RefreshResult
     from mwaa_codeartifact.core.target import Target
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Clock
@@ -69,8 +69,8 @@ def file_target(target: Target, path: Path) -> Target:
     return replace(target, destination=path.as_uri())
 
 
-def _refresh(target: Target, clients: Clients, clock: Clock) -> RefreshResult:
-    return refresh(target, refresher="startup", min_remaining=8 * HOUR, clients=clients, now=clock)
+def _refresh(target: Target, connections: BotoConnections, clock: Clock) -> RefreshResult:
+    return refresh(target, refresher="startup", min_remaining=8 * HOUR, connections=connections, now=clock)
 
 
 def _mode(path: Path) -> int:
@@ -90,42 +90,46 @@ def _umask(mask: int) -> Iterator[None]:
 
 
 def test_the_first_line_is_published_and_no_s3_is_asked(
-    file_target: Target, clients: Clients, clock: Clock, aws: Aws, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
 ) -> None:
-    result = _refresh(file_target, clients, clock)
+    result = _refresh(file_target, connections, clock)
     assert (result.state, result.destination, result.version_id) == ("published", path.as_uri(), None)
     assert aws.steps == ["endpoint", "mint", "verify", "control"]
     assert f"aws:{aws.state.minted[0]}@" in path.read_text()
 
 
 def test_a_fresh_file_is_left_alone_and_nothing_is_minted(
-    file_target: Target, clients: Clients, clock: Clock, aws: Aws, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
 ) -> None:
-    published = _refresh(file_target, clients, clock)
+    published = _refresh(file_target, connections, clock)
     seen, written_at = len(aws.seen), path.stat().st_mtime_ns
-    fresh = _refresh(file_target, clients, clock)
+    fresh = _refresh(file_target, connections, clock)
     assert (fresh.state, fresh.facts) == ("fresh", published.facts)
     assert (len(aws.seen), path.stat().st_mtime_ns) == (seen, written_at)
 
 
-def test_a_stale_file_is_replaced(file_target: Target, clients: Clients, clock: Clock, aws: Aws, path: Path) -> None:
+def test_a_stale_file_is_replaced(
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
+) -> None:
     path.write_bytes(_line(START + 2 * HOUR).render())
-    assert _refresh(file_target, clients, clock).state == "published"
+    assert _refresh(file_target, connections, clock).state == "published"
     assert aws.state.minted[0] in path.read_text()
 
 
 def test_a_longer_lived_file_supersedes_ours(
-    file_target: Target, clients: Clients, clock: Clock, aws: Aws, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
 ) -> None:
     path.write_bytes(_line(START + 2 * HOUR).render())
     aws.state.token_life_limit = HOUR
-    assert _refresh(file_target, clients, clock).state == "superseded"
+    assert _refresh(file_target, connections, clock).state == "superseded"
     assert path.read_bytes() == _line(START + 2 * HOUR).render()
 
 
-def test_of_many_refreshers_at_once_exactly_one_publishes(file_target: Target, clients: Clients, clock: Clock) -> None:
+def test_of_many_refreshers_at_once_exactly_one_publishes(
+    file_target: Target, connections: BotoConnections, clock: Clock
+) -> None:
     with ThreadPoolExecutor(6) as pool:
-        futures = [pool.submit(_refresh, file_target, clients, clock) for _ in range(6)]
+        futures = [pool.submit(_refresh, file_target, connections, clock) for _ in range(6)]
         states = sorted(future.result().state for future in futures)
     assert states.count("published") == 1
     assert set(states) <= {"published", "superseded", "fresh"}
@@ -150,10 +154,10 @@ def test_a_file_that_others_could_read_is_replaced_by_one_that_they_cannot(
     assert _mode(path) == 0o600
 
 
-def test_what_lies_beside_the_file_holds_no_secret(
-    file_target: Target, clients: Clients, clock: Clock, aws: Aws, folder: Path, path: Path
+def test_the_files_next_to_it_contain_no_secret(
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, folder: Path, path: Path
 ) -> None:
-    _refresh(file_target, clients, clock)
+    _refresh(file_target, connections, clock)
     beside = [file for file in folder.iterdir() if file != path]
     assert [file.name for file in beside] == [".codeartifact.txt.lock"]
     assert_no_token(aws.state, beside[0].read_text())
@@ -181,17 +185,17 @@ def test_a_reader_sees_one_whole_line_or_the_other_at_every_moment(destination: 
     assert seen <= {short.render(), long.render()}
 
 
-def test_a_full_disk_leaves_the_old_line_and_nothing_beside_it(
+def test_a_full_disk_leaves_the_old_line_and_no_other_file(
     destination: FileDestination, folder: Path, path: Path
 ) -> None:
     old = _line(START).render()
     path.write_bytes(old)
-    standing = destination.head()
+    stored = destination.head()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
     try:
         with pytest.raises(DestinationError, match="File too large") as caught:
-            destination.put(_line(START + HOUR, "secret" * 1_000), replacing=standing)
+            destination.put(_line(START + HOUR, "secret" * 1_000), replacing=stored)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == old
@@ -215,7 +219,7 @@ def test_a_writer_waits_for_the_lock(destination: FileDestination, path: Path) -
     assert path.read_bytes() == _line(START).render()
 
 
-def test_of_many_first_writers_one_wins_and_the_others_are_told(destination: FileDestination, path: Path) -> None:
+def test_of_many_first_writers_one_wins_and_the_others_get_a_conflict(destination: FileDestination, path: Path) -> None:
     def write(number: int) -> str:
         line = _line(START + number * HOUR)
         try:
@@ -244,24 +248,26 @@ def test_a_file_that_changed_since_it_was_seen_is_not_replaced(
     assert (path.read_bytes() if path.exists() else None) == by_now
 
 
-# What is there already
+# Existing files
 
 
 @pytest.mark.parametrize("body", [BY_HAND, b"", b"\xff\xfe\n"])
 def test_a_hand_written_file_is_replaced_and_kept_aside_for_its_owner_only(
-    file_target: Target, clients: Clients, clock: Clock, folder: Path, path: Path, body: bytes
+    file_target: Target, connections: BotoConnections, clock: Clock, folder: Path, path: Path, body: bytes
 ) -> None:
     path.write_bytes(body)
     path.chmod(0o644)
-    assert _refresh(file_target, clients, clock).state == "published"
+    assert _refresh(file_target, connections, clock).state == "published"
     (aside,) = folder.glob("codeartifact.txt.by-hand-*")
     assert (aside.read_bytes(), _mode(aside)) == (body, 0o600)
 
 
-def test_a_missing_folder_is_one_clear_sentence(target: Target, clients: Clients, clock: Clock, tmp_path: Path) -> None:
+def test_a_missing_folder_is_one_clear_sentence(
+    target: Target, connections: BotoConnections, clock: Clock, tmp_path: Path
+) -> None:
     missing = replace(target, destination=(tmp_path / "missing" / "codeartifact.txt").as_uri())
     with pytest.raises(DestinationError) as caught:
-        _refresh(missing, clients, clock)
+        _refresh(missing, connections, clock)
     sentence = str(caught.value)
     assert f"({missing.destination}): " in sentence
     assert f"create the folder {tmp_path / 'missing'}" in sentence
@@ -269,8 +275,8 @@ def test_a_missing_folder_is_one_clear_sentence(target: Target, clients: Clients
 
 
 def test_a_folder_in_its_place_is_one_sentence_with_its_name(
-    file_target: Target, clients: Clients, clock: Clock, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, path: Path
 ) -> None:
     path.mkdir()
     with pytest.raises(DestinationError, match=r"Could not see how fresh .* Is a directory: .* \[IsADirectoryError\]"):
-        _refresh(file_target, clients, clock)
+        _refresh(file_target, connections, clock)

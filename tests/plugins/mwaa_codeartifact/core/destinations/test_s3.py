@@ -1,4 +1,4 @@
-"""The exact requests to S3, also from a botocore that does not know PutObject's IfMatch."""
+"""The exact requests to S3, also from a botocore without PutObject's IfMatch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botocore.loaders import Loader
 from botocore.stub import Stubber
 
 from mwaa_codeartifact.core.connections import CLIENT_CONFIG
-from mwaa_codeartifact.core.destinations import ConflictError, Standing
+from mwaa_codeartifact.core.destinations import ConflictError, StoredFile
 from mwaa_codeartifact.core.destinations.s3 import S3Destination
 from mwaa_codeartifact.core.errors import DestinationError
 from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts, Token
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from mwaa_codeartifact.core.connections import Clients
+    from mwaa_codeartifact.core.connections import BotoConnections
     from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
 
 METADATA = line_metadata(START)
@@ -47,18 +47,18 @@ FILE = IndexUrlFile("https://localhost/pypi/python/", Token("canary", START), FA
 
 
 @pytest.fixture
-def destination(clients: Clients, bucket: Bucket) -> S3Destination:
-    return S3Destination(clients.s3, bucket.name, KEY)
+def destination(connections: BotoConnections, bucket: Bucket) -> S3Destination:
+    return S3Destination(connections.s3, bucket.name, KEY)
 
 
-def _standing(etag: str) -> Standing:
-    return Standing(etag, FACTS, recoverable=True)
+def _stored(etag: str) -> StoredFile:
+    return StoredFile(etag, FACTS, recoverable=True)
 
 
 # HEAD
 
 
-def test_where_nothing_stands_there_is_nothing(destination: S3Destination) -> None:
+def test_a_head_without_an_object_returns_none(destination: S3Destination) -> None:
     assert destination.head() is None
 
 
@@ -71,16 +71,16 @@ def test_a_head_reads_no_secret(destination: S3Destination, bucket: Bucket, aws:
 def test_a_line_is_seen_with_etag_facts_and_version(destination: S3Destination, bucket: Bucket) -> None:
     etag = bucket.write_line(START)
     version_id = bucket.s3.head_object(Bucket=bucket.name, Key=KEY)["VersionId"]
-    assert destination.head() == Standing(etag, FACTS, recoverable=True, version_id=version_id)
+    assert destination.head() == StoredFile(etag, FACTS, recoverable=True, version_id=version_id)
 
 
 def test_a_hand_written_file_has_no_facts_and_can_be_recovered_from_its_version(
     destination: S3Destination, bucket: Bucket
 ) -> None:
     bucket.write(BY_HAND)
-    standing = destination.head()
-    assert standing is not None
-    assert (standing.facts, standing.recoverable) == (None, True)
+    stored = destination.head()
+    assert stored is not None
+    assert (stored.facts, stored.recoverable) == (None, True)
 
 
 @pytest.mark.parametrize("header", [{}, {"x_amz_version_id": "null"}], ids=["unversioned", "suspended"])
@@ -88,19 +88,19 @@ def test_without_versions_nothing_can_be_recovered(
     destination: S3Destination, aws: Aws, header: dict[str, str]
 ) -> None:
     aws.at("head", answer(200, ETag='"etag"', **header))
-    standing = destination.head()
-    assert standing is not None
-    assert not standing.recoverable
+    stored = destination.head()
+    assert stored is not None
+    assert not stored.recoverable
 
 
 # PUT
 
 
 @pytest.mark.parametrize(
-    ("replacing", "condition"), [(None, {"IfNoneMatch": "*"}), (_standing('"seen"'), {"IfMatch": '"seen"'})]
+    ("replacing", "condition"), [(None, {"IfNoneMatch": "*"}), (_stored('"seen"'), {"IfMatch": '"seen"'})]
 )
 def test_a_put_names_bytes_type_metadata_and_condition(
-    clients: Clients, replacing: Standing | None, condition: dict[str, str]
+    connections: BotoConnections, replacing: StoredFile | None, condition: dict[str, str]
 ) -> None:
     request = {
         "Bucket": "bucket",
@@ -110,9 +110,9 @@ def test_a_put_names_bytes_type_metadata_and_condition(
         "Metadata": METADATA,
         **condition,
     }
-    with Stubber(clients.s3) as stub:
+    with Stubber(connections.s3) as stub:
         stub.add_response("put_object", {"VersionId": "version"}, request)
-        assert S3Destination(clients.s3, "bucket", KEY).put(FILE, replacing=replacing) == "version"
+        assert S3Destination(connections.s3, "bucket", KEY).put(FILE, replacing=replacing) == "version"
         stub.assert_no_pending_responses()
 
 
@@ -125,7 +125,7 @@ def test_bytes_type_and_metadata_go_over_the_wire(destination: S3Destination, aw
     assert {name: sent[f"x-amz-meta-{name}"] for name in METADATA} == METADATA
 
 
-def test_a_put_where_something_stands_by_now_is_a_conflict(
+def test_a_first_put_is_a_conflict_if_there_is_an_object_by_now(
     destination: S3Destination, bucket: Bucket, aws: Aws
 ) -> None:
     aws.at("put", after(lambda: bucket.write(BY_HAND)))
@@ -137,13 +137,13 @@ def test_a_put_where_something_stands_by_now_is_a_conflict(
 def test_a_put_over_something_else_than_was_seen_is_a_conflict(destination: S3Destination, bucket: Bucket) -> None:
     bucket.write(BY_HAND)
     with pytest.raises(ConflictError):
-        destination.put(FILE, replacing=_standing('"another"'))
+        destination.put(FILE, replacing=_stored('"another"'))
     assert bucket.read() == BY_HAND
 
 
-def test_a_put_over_what_is_gone_by_now_is_a_conflict(destination: S3Destination) -> None:
+def test_a_put_over_an_object_that_was_deleted_is_a_conflict(destination: S3Destination) -> None:
     with pytest.raises(ConflictError):
-        destination.put(FILE, replacing=_standing('"gone"'))
+        destination.put(FILE, replacing=_stored('"gone"'))
     assert destination.head() is None
 
 
@@ -155,12 +155,12 @@ def test_a_race_that_s3_decides_with_409_is_a_conflict(destination: S3Destinatio
     assert caught.value.__cause__.__traceback__ is None  # its frames hold the request
 
 
-def test_a_missing_bucket_is_no_conflict(clients: Clients) -> None:
+def test_a_missing_bucket_is_no_conflict(connections: BotoConnections) -> None:
     with pytest.raises(DestinationError, match="the bucket does not exist"):
-        S3Destination(clients.s3, "no-such-bucket", KEY).put(FILE, replacing=None)
+        S3Destination(connections.s3, "no-such-bucket", KEY).put(FILE, replacing=None)
 
 
-# A botocore that does not know PutObject's IfMatch (before 1.35.69)
+# A botocore without PutObject's IfMatch (before 1.35.69)
 
 
 class _OldLoader(Loader):
@@ -185,22 +185,22 @@ def old_s3(aws: Aws) -> Iterator[S3Client]:
 
 def test_an_old_botocore_sends_if_match_too(old_s3: S3Client, bucket: Bucket, aws: Aws) -> None:
     etag = bucket.write_line(START)
-    S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_standing(etag))
+    S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_stored(etag))
     assert aws.only("put").headers["If-Match"] == etag
     assert bucket.read() == FILE.render()
 
 
-def test_an_old_botocore_never_replaces_what_was_not_seen(old_s3: S3Client, bucket: Bucket) -> None:
+def test_an_old_botocore_never_replaces_content_that_was_not_read(old_s3: S3Client, bucket: Bucket) -> None:
     bucket.write(BY_HAND)
     with pytest.raises(ConflictError):
-        S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_standing('"another"'))
+        S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_stored('"another"'))
     assert bucket.read() == BY_HAND
 
 
 def test_an_old_botocore_sends_if_match_in_a_retry_too(old_s3: S3Client, bucket: Bucket, aws: Aws) -> None:
     etag = bucket.write_line(START)
     aws.at("put", answer(500, "InternalError"))
-    S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_standing(etag))
+    S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_stored(etag))
     assert [request.headers["If-Match"] for request in aws.seen] == [etag, etag]
 
 
@@ -213,5 +213,5 @@ def test_an_old_botocore_sends_no_if_match_with_a_first_publish(old_s3: S3Client
 def test_a_client_of_an_old_botocore_may_serve_several_destinations(old_s3: S3Client, bucket: Bucket, aws: Aws) -> None:
     etag = bucket.write_line(START)
     S3Destination(old_s3, bucket.name, "another key")
-    S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_standing(etag))
+    S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_stored(etag))
     assert aws.only("put").headers["If-Match"] == etag

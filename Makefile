@@ -114,7 +114,7 @@ format: tools ## Put the code into its one format
 	$(RUN) ruff check --fix $(CODE)
 	$(RUN) ruff format $(CODE)
 
-build: tools ## Build build/plugins.zip and build/refresher.zip, the same bytes everywhere
+build: tools ## Build build/plugins.zip and build/refresher.zip, the same bytes everywhere, and the program in startup.sh
 	@$(RUN) infra.build
 
 preflight: tools ## Check in seconds what pip would do with REQUIREMENTS on the containers

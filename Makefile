@@ -117,7 +117,7 @@ format: tools ## Format the code
 	$(RUN) ruff check --fix $(CODE)
 	$(RUN) ruff format $(CODE)
 
-build: tools ## Build build/plugins.zip and build/refresher.zip; the same sources give the same bytes
+build: tools ## Build build/plugins.zip and build/refresher.zip, reproducibly, and the program in startup.sh
 	@$(RUN) infra.build
 
 preflight: tools ## Check in seconds what pip would do with REQUIREMENTS in the containers

@@ -1,11 +1,13 @@
-"""Build what is uploaded: plugins.zip for MWAA and refresher.zip for the Lambda function.
+"""Build the uploaded files: plugins.zip for MWAA, refresher.zip for the Lambda function, the program of startup.sh.
 
-Both are byte-identical wherever and whenever they are built, so that an unchanged source makes no new object version.
+The zips are byte-identical wherever and whenever they are built: an unchanged source makes no new object version.
 """
 
 from __future__ import annotations
 
+import ast
 import io
+import re
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNIX = 3  # ZipInfo.create_system; its default differs on Windows
+# In requirements/startup.sh, the program is between these two lines.
+_PROGRAM = re.compile(r"(?<=<<'PYTHON' \|\| true\n).*?(?=^PYTHON$)", re.DOTALL | re.MULTILINE)
+_CORE = "mwaa_codeartifact.core."
 _FILE_MODE = 0o100644  # Lambda runs the code as another user: everyone must be able to read it
 
 
@@ -33,6 +38,47 @@ def build(root: Path = ROOT) -> None:
         root / "build" / "refresher.zip",
         [*((file, root) for file in refresher.glob("*.py")), *((file, plugins) for file in library)],
     )
+
+
+def write_startup_script(root: Path = ROOT) -> None:
+    """Paste the startup program into requirements/startup.sh, if it has changed.
+
+    :param root: the project's directory.
+    """
+    script = root / "requirements" / "startup.sh"
+    written = script.read_text(encoding="utf-8")
+    program = startup_program(root / "plugins")
+    changed = _PROGRAM.sub(lambda _: program, written)
+    if changed != written:
+        script.write_text(changed, encoding="utf-8")
+        say("wrote the program in requirements/startup.sh")
+
+
+def startup_program(plugins: Path) -> str:
+    """Return startup_alone.py and the core modules that it imports as one program that needs no plugins folder.
+
+    :param plugins: the plugins folder.
+    """
+    pasted: dict[Path, str] = {}
+
+    def paste(module: Path) -> None:
+        if module in pasted:
+            return
+        lines = module.read_text(encoding="utf-8").splitlines()
+        for node in reversed(ast.parse("\n".join(lines)).body):
+            if not isinstance(node, ast.ImportFrom) or node.module is None:
+                continue
+            if node.module.startswith(_CORE):
+                paste(plugins / (node.module.replace(".", "/") + ".py"))
+            if node.module.startswith((_CORE, "__future__")):
+                del lines[node.lineno - 1 : node.end_lineno]
+        name = module.relative_to(plugins.parent).as_posix()
+        pasted[module] = f"\n\n# From {name}\n" + "\n".join(lines) + "\n"
+
+    paste(plugins / "mwaa_codeartifact" / "startup_alone.py")
+    header = "# Written by `make build`: edit the files that are named below, not this copy.\n"
+    program = header + "from __future__ import annotations\n" + "".join(pasted.values())
+    return re.sub(r"\n{4,}", "\n\n\n", program)
 
 
 def sources(folder: Path) -> Iterator[Path]:
@@ -67,4 +113,5 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 
 if __name__ == "__main__":
+    write_startup_script()
     build()

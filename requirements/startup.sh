@@ -1,102 +1,336 @@
 #!/bin/bash
-# The last line of defence: on every container, before pip, see that dags/codeartifact.txt holds a live index-url.
+# The last line of defence: on every container, before pip runs, make sure that dags/codeartifact.txt has a valid
+# index-url.
 #
-# MWAA sources this file in the shell whose environment variables it then keeps, and a container whose shell ends early
-# is unhealthy. So: no `set -e`, no `exit`, nothing exported, all of it in a subshell, an end within 20 seconds whatever
-# hangs, and one line in the log. Your own startup commands may follow below.
+# MWAA sources this file and keeps the environment variables of its shell; a container whose shell ends early is
+# unhealthy. So: no `set -e`, no `exit`, no exported variable; everything runs in a subshell, ends within 20 seconds
+# whatever hangs, and prints one line. You can add your own startup commands at the end.
+#
+# The program between the two PYTHON lines is written by `make build`, from plugins/mwaa_codeartifact/startup_alone.py.
 (
     limit=()
     command -v timeout >/dev/null && limit=(timeout --kill-after=1 17)
     IFS= read -r -d '' program <<'PYTHON' || true
-import os
+# Written by `make build`: edit the files that are named below, not this copy.
+from __future__ import annotations
+
+
+# From plugins/mwaa_codeartifact/core/policy.py
+"""The thresholds of the project: below which remaining lifetime each refresher refreshes, and why.
+
+Everything else imports these. Only the template infra/cloudformation/refresher.yaml holds a copy, which a test compares.
+"""
+
+
+from datetime import timedelta
+
+# The longest lifetime that CodeArtifact grants (API reference, GetAuthorizationToken, durationSeconds).
+TOKEN_LIFETIME = timedelta(hours=12)
+
+# The DAG runs hourly and refreshes nearly every time, so it is normally the only writer; 11 h always remain.
+DAG_MIN_REMAINING = timedelta(hours=11, minutes=30)
+
+# The Lambda runs every 30 minutes and writes only when the DAG has missed runs; 8 h remain on the Lambda alone.
+LAMBDA_MIN_REMAINING = timedelta(hours=9)
+
+# The startup script runs before pip, which MWAA gives 9 minutes: the token must outlive them.
+STARTUP_MIN_REMAINING = timedelta(minutes=10)
+
+
+# From plugins/mwaa_codeartifact/core/index_url.py
+"""The index-url file: the contract with pip, with people and between refreshers.
+
+Body: a comment line with the facts, then ``--index-url https://aws:TOKEN@HOST/pypi/REPOSITORY/simple/``. The same facts
+stand in the S3 object's metadata, so that nobody has to read the secret to learn how fresh it is.
+"""
+
+
+import hashlib
 import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Token:
+    """Hold a CodeArtifact authorization token; its value never shows in a repr.
+
+    :param value: the secret.
+    :param expires_at: when it dies, UTC.
+    """
+
+    value: str = field(repr=False)
+    expires_at: datetime
+
+    @property
+    def fingerprint(self) -> str:
+        """Name the token without telling it: first 12 hex digits of its SHA-256."""
+        return hashlib.sha256(self.value.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineFacts:
+    """State the facts of a published line that are no secret.
+
+    :param token_expires_at: when the token in the line dies, UTC.
+    :param refreshed_at: when it was published, UTC.
+    :param refreshed_by: the refresher, ``dag``, ``lambda`` or ``startup``.
+    :param token_fingerprint: see :attr:`Token.fingerprint`.
+    :param repository: the repository that the line serves, see ``Target.repository_id``.
+    """
+
+    token_expires_at: datetime
+    refreshed_at: datetime
+    refreshed_by: str
+    token_fingerprint: str
+    repository: str
+
+    def to_metadata(self) -> dict[str, str]:
+        """Render the facts as S3 object metadata."""
+        return {
+            "token-expires-at": format_time(self.token_expires_at),
+            "refreshed-at": format_time(self.refreshed_at),
+            "refreshed-by": self.refreshed_by,
+            "token-fingerprint": self.token_fingerprint,
+            "repository": self.repository,
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> Self | None:
+        """Read the facts back; None where they are missing or nonsense: such a line counts as stale."""
+        try:
+            return cls(
+                token_expires_at=_parse_time(metadata["token-expires-at"]),
+                refreshed_at=_parse_time(metadata["refreshed-at"]),
+                refreshed_by=metadata["refreshed-by"],
+                token_fingerprint=metadata["token-fingerprint"],
+                repository=metadata["repository"],
+            )
+        except (KeyError, ValueError):
+            return None
+
+    @classmethod
+    def from_body(cls, body: str) -> Self | None:
+        """Read the facts from the comment line; for destinations that have no object metadata."""
+        comment = body.partition("\n")[0]
+        return cls.from_metadata(dict(re.findall(r"([a-z-]+)=([^\s,]+)", comment)))
+
+
+@dataclass(frozen=True)
+class IndexUrlFile:
+    """Hold what an index-url file says; the secret is in the rendered bytes only.
+
+    :param endpoint: the repository's endpoint as CodeArtifact gives it.
+    :param token: the token in the line.
+    :param facts: what the comment line says.
+    """
+
+    endpoint: str
+    token: Token
+    facts: LineFacts
+
+    def render(self) -> bytes:
+        """Render the file; keep the bytes in no variable, which a traceback with locals would show."""
+        comment = ", ".join(f"{name}={value}" for name, value in self.facts.to_metadata().items())
+        url = urlsplit(simple_url(self.endpoint))
+        index_url = url._replace(netloc=f"aws:{quote(self.token.value, safe='')}@{url.netloc}").geturl()
+        return f"# CodeArtifact index-url: {comment}\n--index-url {index_url}\n".encode()
+
+
+def simple_url(endpoint: str) -> str:
+    """Give the URL of the repository's simple index (PEP 503), without credentials."""
+    return endpoint.rstrip("/") + "/simple/"
+
+
+def format_time(moment: datetime) -> str:
+    """Render a moment as ISO 8601 in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _parse_time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
+
+
+# From plugins/mwaa_codeartifact/startup_alone.py
+"""The program in requirements/startup.sh: make sure that the container has a valid index-url before pip runs.
+
+`make build` pastes this file, and the core modules that it imports, into requirements/startup.sh. So the program also
+works while the plugins are not unpacked. Edit it here, then run `make build`.
+"""
+
+
+import logging
+import os
 import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import TYPE_CHECKING
 
-# Until pip has begun: MWAA gives the rest of this script and its own check of it 4 min 55 s each.
-GUARDED_SECONDS = 600
-# As root: the line comes through standard input, is moved into place at once, and belongs to the user who asks.
-REPLACE = """
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Until pip has begun: MWAA gives the rest of the script and its own check of it 4 min 55 s each.
+_GUARD_SECONDS = 600
+# Run as root: the line comes through standard input, is moved into place at once, and belongs to the calling user.
+_REPLACE = """
 folder=${1%/*} new=${1%/*}/.${1##*/}.new
 mkdir -p "$folder" && umask 077 && cat >"$new" && chown "$2" "$new" && mv -f "$new" "$1" || { rm -f "$new"; false; }
 """
 
 
-def main():
-    watchdog = threading.Timer(18, os._exit, [124])  # where there is no `timeout`
+def main() -> None:
+    """Check and if necessary refresh the container's index-url file; print the result in one line."""
+    watchdog = threading.Timer(18, os._exit, [124])  # where the command `timeout` does not exist
     watchdog.daemon = True
     watchdog.start()
-    import logging
-
-    logging.disable()  # one line tells all
+    logging.disable()  # the script prints one line only
     path = Path(os.environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
     sys.path.append(os.environ["AIRFLOW_HOME"] + "/plugins")
-    try:
+    ensure, suffix = without_plugins, " (without the plugins)"
+    with suppress(Exception):  # the plugins are not unpacked yet, or only in part
         from mwaa_codeartifact.startup import ensure_index_url
-    except Exception:  # not unpacked yet, or half
-        ensure_index_url = without_plugins
+
+        ensure, suffix = ensure_index_url, ""
     try:
-        said = refresh(path, ensure_index_url)
-    except Exception as error:  # nobody promises that its text holds no secret; AWS's refusals are named by their class
-        said = f"index-url not refreshed: {type(error).__name__}"
-    print(f"startup: {said}" + (" (without the plugins)" if ensure_index_url is without_plugins else ""))
+        message = _refresh(path, ensure)
+    except Exception as error:  # noqa: BLE001  (the container must start, and the error's text may contain a secret)
+        message = f"index-url not refreshed: {type(error).__name__}"
+    print(f"startup: {message}{suffix}")  # noqa: T201  (the one line for the startup script's log)
 
 
-def refresh(path, ensure_index_url):
-    """Let a copy of the file be seen to where it can be written for certain, then put it in place."""
-    before = read(path)
+def _refresh(path: Path, ensure: Callable[[Mapping[str, str]], str]) -> str:
+    """Run a refresher on a copy of the file, in a folder that is certainly writable; then move the result into place.
+
+    :returns: one sentence about what was done.
+    """
+    before = _read(path)
     with TemporaryDirectory() as folder:
         copy = Path(folder, "dags", path.name)
         copy.parent.mkdir()
         if before is not None:
             copy.write_bytes(before)
-        said = ensure_index_url({**os.environ, "AIRFLOW_HOME": folder})
-        line = read(copy)
-    if line in (None, before):
-        return said
+        message = ensure({**os.environ, "AIRFLOW_HOME": folder})
+        line = _read(copy)
+    if line is None or line == before:
+        return message
     try:
         with suppress(PermissionError):
             path.parent.mkdir(parents=True, exist_ok=True)
-        said += put(path, line)
+        message += _replace(path, line)
     except OSError as error:
-        remedy = f"let this user write to {path.parent}"
-        if said.startswith(("index-url refreshed, ", "index-url fetched")):
-            remedy += ", or let `sleep 60` follow in startup.sh: the sync brings the line of S3 within 30 seconds"
-            return f"index-url alive in S3, but not in this container: {error}: {remedy}"
-        return f"index-url not refreshed: {error}: {remedy}; {said.partition(': ')[2]}".removesuffix("; ")
-    if said.startswith("index-url refreshed"):
-        start_guard(path, line)
-    return said
+        fix = f"let this user write to {path.parent}"
+        if message.startswith(("index-url refreshed, ", "index-url fetched")):
+            fix += ", or let `sleep 60` follow in startup.sh: the sync brings the line of S3 within 30 seconds"
+            return f"index-url alive in S3, but not in this container: {error}: {fix}"
+        return f"index-url not refreshed: {error}: {fix}; {message.partition(': ')[2]}".removesuffix("; ")
+    if message.startswith("index-url refreshed"):
+        _start_guard(path, line)
+    return message
 
 
-def alive(body):
-    found = re.search(rb"token-expires-at=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", body or b"")
-    return bool(found) and datetime.fromisoformat(found[1].decode()) - datetime.now(UTC) > timedelta(minutes=10)
+def without_plugins(environ: Mapping[str, str]) -> str:
+    """Fetch the line from S3; if that is stale too, mint a token for this container only.
+
+    Only the refresh protocol replaces the line in S3; this function never does.
+
+    :param environ: environment variables, see ``mwaa_codeartifact.startup.ensure_index_url``.
+    :returns: one sentence about what was done.
+    """
+    import boto3
+    from botocore.config import Config
+
+    def setting(option: str) -> str:
+        return environ["AIRFLOW__CODEARTIFACT__" + option.upper()]
+
+    path = Path(environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
+    # As Repository.id.
+    repository = "/".join(map(setting, ("region", "domain_owner", "domain", "repository")))
+    if is_fresh(_read(path), repository):
+        return "index-url alive"
+    config = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+    bucket, _, key = setting("destination").removeprefix("s3://").partition("/")
+    with suppress(Exception):  # a token for this container only works without S3
+        s3 = boto3.client("s3", config=config)
+        path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    if is_fresh(_read(path), repository):
+        return "index-url fetched"
+    codeartifact = boto3.client("codeartifact", region_name=setting("region"), config=config)
+    domain, owner, name = setting("domain"), setting("domain_owner"), setting("repository")
+    found = codeartifact.get_repository_endpoint(domain=domain, domainOwner=owner, repository=name, format="pypi")
+    minted = codeartifact.get_authorization_token(
+        domain=domain, domainOwner=owner, durationSeconds=int(TOKEN_LIFETIME.total_seconds())
+    )
+    token = Token(minted["authorizationToken"], minted["expiration"].replace(microsecond=0))
+    path.write_bytes(new_file(found["repositoryEndpoint"], token, repository, datetime.now(UTC)).render())
+    return f"index-url refreshed in this container only, lives until {format_time(token.expires_at)}"
 
 
-def read(path):
+def new_file(endpoint: str, token: Token, repository: str, now: datetime) -> IndexUrlFile:
+    """Build an index-url file with all facts, so that the next refresher recognises it.
+
+    :param endpoint: the repository's endpoint, from CodeArtifact.
+    :param token: the token of the line.
+    :param repository: the repository's id.
+    :param now: the current time, UTC.
+    """
+    facts = LineFacts(
+        token_expires_at=token.expires_at,
+        refreshed_at=now,
+        refreshed_by="startup",
+        token_fingerprint=token.fingerprint,
+        repository=repository,
+    )
+    return IndexUrlFile(endpoint, token, facts)
+
+
+def is_fresh(body: bytes | None, repository: str) -> bool:
+    """Return whether a line serves the repository and its token outlives pip.
+
+    :param body: the index-url file's content, or None if there is no file.
+    :param repository: the repository's id.
+    """
+    facts = LineFacts.from_body((body or b"").decode(errors="replace"))
+    if facts is None or facts.repository != repository:
+        return False
+    return facts.token_expires_at - datetime.now(UTC) >= STARTUP_MIN_REMAINING
+
+
+def _read(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except OSError:  # not there, or not for this user, and so not for pip
+    except OSError:  # it does not exist, or this user cannot read it, and then pip cannot read it either
         return None
 
 
-def put(path, body):
-    """Replace the file at once, mode 0600; as root where this user may not (MWAA's `airflow` has sudo)."""
+def _replace(path: Path, body: bytes) -> str:
+    """Replace the file in one step, mode 0600; as root if this user cannot (MWAA's user `airflow` has sudo).
+
+    :returns: an addition to the message.
+    :raises OSError: when it cannot be written.
+    """
     try:
         with NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent, delete=False) as temporary:
             temporary.write(body)
         Path(temporary.name).replace(path)
-        return ""
     except (PermissionError, FileNotFoundError) as error:
         refused = error
-    command = ["sudo", "-n", "sh", "-c", REPLACE, "sh", str(path), f"{os.getuid()}:{os.getgid()}"]
+    else:
+        return ""
+    command = ["sudo", "-n", "sh", "-c", _REPLACE, "sh", str(path), f"{os.getuid()}:{os.getgid()}"]
     try:
         sudo = subprocess.run(command, input=body, capture_output=True, timeout=3, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -106,67 +340,46 @@ def put(path, body):
     return ", written with sudo"
 
 
-def start_guard(path, line):
-    """Leave a process behind that nobody waits for: a sync in the seconds before pip may bring S3's dead line back."""
+def _start_guard(path: Path, line: bytes) -> None:
+    """Start the guard in the background: a sync in the seconds before pip may bring back the expired line of S3."""
+    # orig_argv[2] is this program, in `python3 -c PROGRAM`.
     command = [sys.executable, "-c", sys.orig_argv[2], str(path)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", "start_new_session": True}
-    guard = subprocess.Popen(command, stdin=subprocess.PIPE, **quiet)
-    guard.stdin.write(line)
-    guard.stdin.close()
+    guard = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+    if guard.stdin:
+        guard.stdin.write(line)
+        guard.stdin.close()
 
 
-def guard(path, line):
-    """Put the line back where another replaces it, until a live one does."""
-    end = time.monotonic() + GUARDED_SECONDS
-    while alive(line) and time.monotonic() < end and path.parent.is_dir():
-        there = read(path)
-        if there != line:
-            if alive(there):
+def guard(path: Path, line: bytes) -> None:
+    """Put the line back whenever another replaces it, until a fresh one does, or for ten minutes at most.
+
+    :param path: the container's index-url file.
+    :param line: its content.
+    """
+    facts = LineFacts.from_body(line.decode())
+    repository = facts.repository if facts else ""
+    end = time.monotonic() + _GUARD_SECONDS
+    while is_fresh(line, repository) and time.monotonic() < end and path.parent.is_dir():
+        found = _read(path)
+        if found != line:
+            if is_fresh(found, repository):
                 break
-            put(path, line)
+            _replace(path, line)
         time.sleep(0.05)
 
 
-def without_plugins(environ):
-    """Do the least while the plugins are not there: fetch the line; if it is dead, mint one for this container only.
-
-    What stands in S3 is for the refresh protocol to replace, never for this.
-    """
-    from urllib.parse import quote, urlsplit
-
-    import boto3
-    from botocore.config import Config
-
-    def setting(option):
-        return environ["AIRFLOW__CODEARTIFACT__" + option.upper()]
-
-    path = Path(environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
-    if alive(read(path)):
-        return "index-url alive"
-    config = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    place = urlsplit(setting("destination"))
-    try:
-        s3 = boto3.client("s3", config=config)
-        path.write_bytes(s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read())
-    except Exception:
-        pass  # whatever it is, a token of one's own helps as well
-    if alive(read(path)):
-        return "index-url fetched"
-    domain = {"domain": setting("domain"), "domainOwner": setting("domain_owner")}
-    codeartifact = boto3.client("codeartifact", region_name=setting("region"), config=config)
-    answer = codeartifact.get_repository_endpoint(**domain, repository=setting("repository"), format="pypi")
-    token = codeartifact.get_authorization_token(**domain, durationSeconds=43200)
-    url = urlsplit(answer["repositoryEndpoint"].rstrip("/") + "/simple/")
-    url = url._replace(netloc=f"aws:{quote(token['authorizationToken'], safe='')}@{url.netloc}")
-    expiry = token["expiration"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    path.write_bytes(f"# CodeArtifact index-url: token-expires-at={expiry}\n--index-url {url.geturl()}\n".encode())
-    return f"index-url refreshed in this container only, lives until {expiry}"
-
-
-if sys.argv[1:]:
-    guard(Path(sys.argv[1]), sys.stdin.buffer.read())
-else:
-    main()
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        guard(Path(sys.argv[1]), sys.stdin.buffer.read())
+    else:
+        main()
 PYTHON
     "${limit[@]}" python3 -c "$program" </dev/null
 ) || echo "startup: index-url not refreshed: python3 ended with status $? (124, 137: no answer in time)"

@@ -16,32 +16,88 @@ from __future__ import annotations
 
 
 # From plugins/mwaa_codeartifact/core/policy.py
-"""The thresholds of the project: below which remaining lifetime each refresher refreshes, and why.
+"""The thresholds of the project, and the rules of freshness that use them.
 
-Everything else imports these. Only the template infra/cloudformation/refresher.yaml holds a copy, which a test compares.
+Everything else imports these. Only the template infra/cloudformation/refresher.yaml has a copy, which a test compares.
 """
 
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mwaa_codeartifact.core.index_url import LineFacts
+    from mwaa_codeartifact.core.target import Repository
 
 # The longest lifetime that CodeArtifact grants (API reference, GetAuthorizationToken, durationSeconds).
 TOKEN_LIFETIME = timedelta(hours=12)
 
-# The DAG runs hourly and refreshes nearly every time, so it is normally the only writer; 11 h always remain.
+# The schedule of the refresh DAG, @hourly.
+DAG_INTERVAL = timedelta(hours=1)
+
+# The DAG refreshes at nearly every run, so it is normally the only writer; 11 h always remain.
 DAG_MIN_REMAINING = timedelta(hours=11, minutes=30)
 
 # The Lambda runs every 30 minutes and writes only when the DAG has missed runs; 8 h remain on the Lambda alone.
 LAMBDA_MIN_REMAINING = timedelta(hours=9)
 
-# The startup script runs before pip, which MWAA gives 9 minutes: the token must outlive them.
+# The startup script runs before pip, which MWAA stops after 9 minutes: the token must be valid for longer.
 STARTUP_MIN_REMAINING = timedelta(minutes=10)
+
+# The sensor's default: time for the tasks behind it to install their packages.
+SENSOR_MIN_REMAINING = timedelta(minutes=30)
+
+# A line in its last second counts as expired, whatever remaining lifetime is asked for.
+SHORTEST_REMAINING = timedelta(seconds=1)
+
+# While the DAG's runs succeed, 11 h remain: less than this shows that it has missed a run.
+DAG_MISSED_BELOW = timedelta(hours=10)
+
+# After two intervals without a success, at least one run of the DAG is missing or has failed.
+DAG_WITHOUT_SUCCESS = 2 * DAG_INTERVAL
+
+# A busy scheduler may start a run late, and it schedules the next run some seconds after the last one has ended.
+DAG_MAY_BE_LATE = timedelta(minutes=10)
+
+
+def usable_lifetime(facts: LineFacts | None, repository: Repository, now: datetime) -> timedelta:
+    """Return for how long pip can use a line: zero if it has expired, serves another repository or does not exist.
+
+    :param facts: of the line, or None.
+    :param repository: the repository that the line should serve.
+    :param now: UTC.
+    """
+    if facts is None or not facts.serves(repository):
+        return timedelta(0)
+    return max(facts.remaining(now), timedelta(0))
+
+
+def is_fresh(facts: LineFacts | None, repository: Repository, *, min_remaining: timedelta, now: datetime) -> bool:
+    """Return whether pip can use a line for long enough.
+
+    :param facts: of the line, or None.
+    :param repository: the repository that the line should serve.
+    :param min_remaining: the remaining lifetime that is enough; the last second never is.
+    :param now: UTC.
+    """
+    return usable_lifetime(facts, repository, now) >= max(min_remaining, SHORTEST_REMAINING)
+
+
+def in_hours(duration: timedelta) -> str:
+    """Return a duration in hours as text, such as ``11.5``.
+
+    :param duration: the duration.
+    """
+    return f"{duration / timedelta(hours=1):g}"
 
 
 # From plugins/mwaa_codeartifact/core/index_url.py
-"""The index-url file: the contract with pip, with people and between refreshers.
+"""The index-url file, which pip, people and all refreshers read.
 
 Body: a comment line with the facts, then ``--index-url https://aws:TOKEN@HOST/pypi/REPOSITORY/simple/``. The same facts
-stand in the S3 object's metadata, so that nobody has to read the secret to learn how fresh it is.
+are in the S3 object's metadata, so nobody has to read the secret to know its expiry.
 """
 
 
@@ -54,14 +110,17 @@ from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
+
+    from mwaa_codeartifact.core.target import Repository
 
 
 @dataclass(frozen=True)
 class Token:
-    """Hold a CodeArtifact authorization token; its value never shows in a repr.
+    """A CodeArtifact authorization token; its repr does not contain its value.
 
     :param value: the secret.
-    :param expires_at: when it dies, UTC.
+    :param expires_at: its expiry, UTC.
     """
 
     value: str = field(repr=False)
@@ -69,19 +128,19 @@ class Token:
 
     @property
     def fingerprint(self) -> str:
-        """Name the token without telling it: first 12 hex digits of its SHA-256."""
+        """The first 12 hex digits of its SHA-256, which identify the token without showing it."""
         return hashlib.sha256(self.value.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineFacts:
-    """State the facts of a published line that are no secret.
+    """The facts of a published line, without the secret.
 
-    :param token_expires_at: when the token in the line dies, UTC.
-    :param refreshed_at: when it was published, UTC.
+    :param token_expires_at: expiry of the token in the line, UTC.
+    :param refreshed_at: when the line was published, UTC.
     :param refreshed_by: the refresher, ``dag``, ``lambda`` or ``startup``.
     :param token_fingerprint: see :attr:`Token.fingerprint`.
-    :param repository: the repository that the line serves, see ``Target.repository_id``.
+    :param repository: id of the repository that the line serves, see :attr:`Repository.id`.
     """
 
     token_expires_at: datetime
@@ -90,8 +149,22 @@ class LineFacts:
     token_fingerprint: str
     repository: str
 
+    def remaining(self, now: datetime) -> timedelta:
+        """Return the remaining lifetime of the line's token; negative after its expiry.
+
+        :param now: UTC.
+        """
+        return self.token_expires_at - now
+
+    def serves(self, repository: Repository) -> bool:
+        """Return whether the line serves a repository; a line of another repository counts as stale.
+
+        :param repository: the repository.
+        """
+        return self.repository == repository.id
+
     def to_metadata(self) -> dict[str, str]:
-        """Render the facts as S3 object metadata."""
+        """Return the facts as S3 object metadata."""
         return {
             "token-expires-at": format_time(self.token_expires_at),
             "refreshed-at": format_time(self.refreshed_at),
@@ -102,7 +175,7 @@ class LineFacts:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self | None:
-        """Read the facts back; None where they are missing or nonsense: such a line counts as stale."""
+        """Parse S3 object metadata; return None if it is incomplete or invalid: such a line counts as stale."""
         try:
             return cls(
                 token_expires_at=_parse_time(metadata["token-expires-at"]),
@@ -116,18 +189,18 @@ class LineFacts:
 
     @classmethod
     def from_body(cls, body: str) -> Self | None:
-        """Read the facts from the comment line; for destinations that have no object metadata."""
+        """Parse the comment line, for destinations without object metadata; return None as above."""
         comment = body.partition("\n")[0]
         return cls.from_metadata(dict(re.findall(r"([a-z-]+)=([^\s,]+)", comment)))
 
 
 @dataclass(frozen=True)
 class IndexUrlFile:
-    """Hold what an index-url file says; the secret is in the rendered bytes only.
+    """The content of an index-url file; only the rendered bytes contain the secret.
 
-    :param endpoint: the repository's endpoint as CodeArtifact gives it.
+    :param endpoint: the repository's endpoint, as CodeArtifact returns it.
     :param token: the token in the line.
-    :param facts: what the comment line says.
+    :param facts: the facts in the comment line.
     """
 
     endpoint: str
@@ -135,7 +208,7 @@ class IndexUrlFile:
     facts: LineFacts
 
     def render(self) -> bytes:
-        """Render the file; keep the bytes in no variable, which a traceback with locals would show."""
+        """Return the file's bytes. Store them in no variable: a traceback with locals would show it."""
         comment = ", ".join(f"{name}={value}" for name, value in self.facts.to_metadata().items())
         url = urlsplit(simple_url(self.endpoint))
         index_url = url._replace(netloc=f"aws:{quote(self.token.value, safe='')}@{url.netloc}").geturl()
@@ -143,12 +216,12 @@ class IndexUrlFile:
 
 
 def simple_url(endpoint: str) -> str:
-    """Give the URL of the repository's simple index (PEP 503), without credentials."""
+    """Return the URL of the repository's simple index (PEP 503), without credentials."""
     return endpoint.rstrip("/") + "/simple/"
 
 
 def format_time(moment: datetime) -> str:
-    """Render a moment as ISO 8601 in UTC, to the second."""
+    """Return a moment as ISO 8601 in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

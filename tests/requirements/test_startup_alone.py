@@ -17,6 +17,7 @@ from mwaa_codeartifact.startup_alone import is_fresh, new_file
 from tests.requirements.support import SCRIPT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.requirements.support import LikeAContainer
@@ -55,17 +56,19 @@ def test_the_program_imports_neither_the_plugins_nor_airflow_to_guard_a_line(tmp
 @pytest.mark.parametrize(
     ("body", "fresh"),
     [
-        (line(STARTUP_MIN_REMAINING + timedelta(minutes=1)), True),
-        (line(STARTUP_MIN_REMAINING - timedelta(seconds=1)), False),
-        (line(timedelta(hours=11), ID.replace("python", "other")), False),
-        (line(timedelta(hours=11)).partition(b"\n")[2], False),
-        (b"\xff\xfe", False),
-        (b"", False),
-        (None, False),
+        (lambda: line(STARTUP_MIN_REMAINING + timedelta(minutes=1)), True),
+        (lambda: line(STARTUP_MIN_REMAINING - timedelta(seconds=1)), False),
+        (lambda: line(timedelta(hours=11), ID.replace("python", "other")), False),
+        (lambda: line(timedelta(hours=11)).partition(b"\n")[2], False),
+        (lambda: b"\xff\xfe", False),
+        (lambda: b"", False),
+        (lambda: None, False),
     ],
 )
-def test_a_line_is_fresh_if_it_serves_the_repository_and_outlives_pip(body: bytes | None, *, fresh: bool) -> None:
-    assert is_fresh(body, ID) is fresh
+def test_a_line_is_fresh_if_it_serves_the_repository_and_outlives_pip(
+    body: Callable[[], bytes | None], *, fresh: bool
+) -> None:
+    assert is_fresh(body(), ID) is fresh
 
 
 def test_without_plugins_it_writes_all_facts_of_a_line(container: LikeAContainer) -> None:

@@ -86,12 +86,12 @@ def test_a_file_uri_opens_the_path_that_it_encodes(connections: BotoConnections,
     assert destination.uri == Path("/opt/air flow/codeartifact.txt").as_uri()
 
 
-def test_a_client_is_made_once_a_region(session: boto3.Session) -> None:
+def test_a_client_is_made_once_a_region(local_session: boto3.Session) -> None:
     made: list[tuple[str, str | None]] = []
 
     def make(service: str, *, region_name: str | None, **options: Any) -> Any:
         made.append((service, region_name))
-        return session.client(service, region_name=region_name, **options)  # type: ignore[call-overload]  # any service
+        return local_session.client(service, region_name=region_name, **options)  # type: ignore[call-overload]  # any service
 
     with closing(BotoConnections(make)) as connections:
         here, too, elsewhere = (

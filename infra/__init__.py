@@ -1,4 +1,4 @@
-"""What deploys the project: CloudFormation templates, the Lambda function, and their stand-ins on one machine."""
+"""Everything that builds, deploys and checks the project: templates, the Lambda function, programs, stand-ins."""
 
 import sys
 from pathlib import Path
@@ -8,12 +8,12 @@ from types import TracebackType
 ROOT = Path(__file__).parents[1]
 
 
-def _say_nothing_of_ctrl_c(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+def _no_trace_for_ctrl_c(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
     if kind is not KeyboardInterrupt:
         sys.__excepthook__(kind, error, at)
 
 
-# `python -m infra.…` comes here first (sys.argv[0] is "-m" then, says Python's documentation): Ctrl-C while a program
-# still imports its modules is no error worth a trace. The exit status is that of the signal in any case.
+# `python -m infra.…` imports this module first; sys.argv[0] is "-m" then (Python documentation, sys.argv). Ctrl-C while
+# a program still imports its modules prints no traceback. The exit status is the signal's in any case.
 if sys.argv[0] == "-m":
-    sys.excepthook = _say_nothing_of_ctrl_c
+    sys.excepthook = _no_trace_for_ctrl_c

@@ -1,4 +1,4 @@
-"""Facts about Amazon MWAA that several rooms need, each with its source; nothing here is a setting.
+"""Facts about Amazon MWAA that several packages use, each with its source; none is a setting.
 
 Sources: "guide" is the Amazon MWAA user guide, "image" the public source of MWAA's container images
 (aws/amazon-mwaa-docker-images, images/airflow/VERSION), "schemas" the CloudFormation schemas that cfn-lint ships.
@@ -12,10 +12,10 @@ import re
 # Image: Dockerfile.base of each version.
 PYTHON_VERSIONS = {"2.10.3": "3.11", "2.11.2": "3.12", "3.0.6": "3.12", "3.2.1": "3.12", "3.3.1": "3.12"}
 
-# Guide, "Apache Airflow versions": the versions of which a new environment can be made.
+# Guide, "Apache Airflow versions": the versions that a new environment can have.
 CREATABLE_VERSIONS = ("2.10.3", "2.11.0", "2.11.2", "3.0.6", "3.2.1", "3.3.1")
-# Guide, "Changing the Apache Airflow version": an environment goes to 3.x in place from these minor versions only, and
-# from 3.x back to these only; within a major version it goes up and down.
+# Guide, "Changing the Apache Airflow version": only from these minor versions can an environment be updated to 3.x, and
+# only to these can it go back from 3.x; within a major version it can go up and down.
 IN_PLACE_TO_3_FROM = "2.11."
 
 # CloudFormation reference, AWS::MWAA::Environment, EnvironmentClass.
@@ -42,13 +42,13 @@ REGIONS = frozenset(
     }
 )
 
-# Interface endpoints in a VPC without a way out. Guide, "Creating the required VPC service endpoints in an Amazon VPC
-# with private routing"; a gateway endpoint for s3 comes to these.
+# Interface endpoints in a VPC without internet access. Guide, "Creating the required VPC service endpoints in an Amazon
+# VPC with private routing"; a gateway endpoint for s3 comes in addition.
 MWAA_ENDPOINTS = ("sqs", "logs", "monitoring", "kms")
 # CodeArtifact guide, "Create VPC endpoints for CodeArtifact": the first mints, the second serves packages.
 CODEARTIFACT_ENDPOINTS = ("codeartifact.api", "codeartifact.repositories")
 
-# The folder of the image that AIRFLOW_HOME names, and which is HOME too. Image: Dockerfile.base.
+# AIRFLOW_HOME, which is HOME, too. Image: Dockerfile.base.
 AIRFLOW_HOME = "/usr/local/airflow"
 # Image: setup_environment.py, STARTUP_SCRIPT_MAX_EXECUTION_TIME.
 STARTUP_SCRIPT_SECONDS = 5 * 60 - 5
@@ -58,8 +58,8 @@ PIP_SECONDS = 9 * 60
 SYNC_SECONDS = 30
 # MWAA forces its constraints on a requirements.txt in which no line matches this. Image: user_requirements.py.
 NAMES_CONSTRAINTS = re.compile(r"-c |--constraint ")
-# How MWAA recognizes the encoding of requirements.txt, the first that it begins with: so UTF-32-LE passes for UTF-16.
-# pip, which is asked after it, looks for UTF-32 first. Image: utils/encoding.py.
+# How MWAA recognizes the encoding of requirements.txt: by the first mark that matches, so UTF-32-LE is read as UTF-16.
+# pip tests for UTF-32 first. Image: utils/encoding.py.
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -68,7 +68,7 @@ _BYTE_ORDER_MARKS = {
 }
 _NAMES_ENCODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
 
-# What pip cannot change in a container: these names are pinned. Image: etc/mwaa_essential_constraints.txt.
+# Packages whose version pip cannot change in a container. Image: etc/mwaa_essential_constraints.txt.
 ESSENTIAL_CONSTRAINTS = frozenset(
     [
         "apache-airflow",
@@ -98,13 +98,14 @@ ESSENTIAL_CONSTRAINTS = frozenset(
         "watchtower",
     ]
 )
-# The names of these that a version's file leaves out.
+# Names of these that a version's file does not contain.
 NOT_ESSENTIAL = {
     "2.11.2": frozenset({"kombu"}),
     "3.2.1": frozenset({"sqlalchemy-jsonfield"}),
     "3.3.1": frozenset({"flask-bcrypt", "flask-caching", "sqlalchemy-jsonfield"}),
 }
-# What a startup script exports in vain, besides MWAA__*. Image: setup_environment.py, _is_protected_os_environ.
+# Variables that a startup script cannot change, besides MWAA__*. Image: setup_environment.py,
+# _is_protected_os_environ.
 PROTECTED_VARIABLES = frozenset(
     [
         "AIRFLOW_ENV_ID",
@@ -132,23 +133,23 @@ PROTECTED_VARIABLES = frozenset(
     ]
 )
 
-# The components that run the startup script and pip, as their log groups airflow-NAME-COMPONENT call them; mw1.micro's
-# one container for scheduler and worker logs as Worker. Image: logging/config.py, user_requirements.py.
+# The components that run the startup script and pip, as in their log groups' names, airflow-NAME-COMPONENT. The one
+# container of mw1.micro for scheduler and worker logs as Worker. Image: logging/config.py, user_requirements.py.
 INSTALLING_COMPONENTS = ("Worker", "Scheduler", "WebServer")
 # All log groups of an environment. Guide, "Viewing Airflow logs in Amazon CloudWatch".
 LOG_COMPONENTS = ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")
 # Streams are called PREFIX_HOST_EPOCH.log. Image: logging/config.py, cloudwatch_handlers.py.
 REQUIREMENTS_STREAM = "requirements_install"
 STARTUP_STREAM = "startup_script_execution"
-# MWAA writes `[LEVEL] - message`, and its LEVEL says nothing of what pip said: up to 3.0.6 it is the component's own
-# log level. Image: logging/config.py, `_configure`.
+# MWAA writes `[LEVEL] - message`; LEVEL is unrelated to pip's message: up to 3.0.6 it is the component's own log level.
+# Image: logging/config.py, `_configure`.
 LOG_PREFIX = re.compile(r"\[[A-Z]+\] - ")
 
-# Versions whose images give their containers' component log level to each of these lines; later ones write INFO.
+# Before this version, each of these lines has the component's log level; from it on, INFO.
 # Image: subprocess.py, _read_subprocess_log_stream (`always_publish` from 3.2.1 on).
 COMPONENT_LEVEL_BEFORE = (3, 2)
 
-# Status of an environment on which MWAA is at work. Service model mwaa/2020-07-01, EnvironmentStatus.
+# Statuses of an environment that MWAA is changing. Service model mwaa/2020-07-01, EnvironmentStatus.
 BUSY_STATUSES = frozenset(
     {"CREATING", "UPDATING", "CREATING_SNAPSHOT", "PENDING", "ROLLING_BACK", "MAINTENANCE", "DELETING"}
 )
@@ -164,9 +165,9 @@ def release_of(airflow_version: str) -> tuple[int, int]:
 
 
 def access_modes(airflow_version: str) -> tuple[str, ...]:
-    """Return the web server access modes with which tasks run in a VPC without a way out.
+    """Return the web server access modes with which tasks run in a VPC without internet access.
 
-    From Airflow 3 on workers talk to the web server: with PUBLIC_ONLY they need the internet for that. Guide, "Apache
+    From Airflow 3 on, workers call the web server; with PUBLIC_ONLY they need internet access for that. Guide, "Apache
     Airflow access modes" (Important); PUBLIC_AND_PRIVATE exists for 3.2 and later (API: WebserverAccessMode).
 
     :param airflow_version: such as 3.3.1.
@@ -178,11 +179,11 @@ def access_modes(airflow_version: str) -> tuple[str, ...]:
 
 
 def decode_requirements(content: bytes) -> str:
-    """Return requirements.txt as MWAA reads it to look for constraints; see NAMES_CONSTRAINTS.
+    """Decode requirements.txt as MWAA does to look for constraints; see NAMES_CONSTRAINTS.
 
-    MWAA forces its constraints where this fails. Image: utils/encoding.py, user_requirements.py.
+    If this fails, MWAA forces its constraints. Image: utils/encoding.py, user_requirements.py.
 
-    :param content: the file's.
+    :param content: the file's bytes.
     :raises UnicodeError: if it is in another encoding.
     :raises LookupError: if it names an encoding that does not exist.
     """

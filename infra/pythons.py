@@ -1,4 +1,4 @@
-"""Find the Python of an Airflow version's image on this machine, wherever it has been installed."""
+"""Find the Python version of an Airflow version's image on this machine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _UV = Path(sys.executable).with_name("uv")
-# What Airflow needs is sometimes left out where a Python was compiled.
+# Airflow needs these modules, which some self-compiled Pythons do not have.
 _PROBE = "import sqlite3, ssl, sys; print('%d.%d' % sys.version_info[:2])"
 _PROBE_SECONDS = 20
 
 
 def find(version: str) -> str | None:
-    """Return the path of a working interpreter, or None where there is none.
+    """Return the path of a working interpreter, or None.
 
     :param version: such as 3.12.
     """
@@ -29,9 +29,9 @@ def find(version: str) -> str | None:
 
 
 def nearest(airflow_version: str) -> tuple[str, str]:
-    """Return the interpreter for an Airflow version, and its version: the image's, else one that another image has.
+    """Return an interpreter for an Airflow version, and its version: the image's, else that of another image.
 
-    Where neither is here, the interpreter is only a version, for uv to fetch.
+    If neither is installed, the interpreter is a version number, which uv downloads.
 
     :param airflow_version: such as 3.3.1.
     """
@@ -43,9 +43,9 @@ def nearest(airflow_version: str) -> tuple[str, str]:
 
 
 def version_of_environment(folder: Path) -> str | None:
-    """Return the Python version of a virtual environment; None where it is not there or its interpreter has gone.
+    """Return the Python version of a virtual environment; None if it, or its interpreter, does not exist.
 
-    :param folder: of the environment.
+    :param folder: the environment's.
     """
     if not (folder / "bin" / "python").exists():
         return None
@@ -79,7 +79,7 @@ def _candidates(version: str) -> Iterator[str]:
 
 
 def _version_of(interpreter: str) -> str | None:
-    """Ask an interpreter; a shim on PATH may stand for none."""
+    """Return an interpreter's version; None if it does not run, such as a shim without a Python."""
     try:
         answer = subprocess.run(
             [interpreter, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False

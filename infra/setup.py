@@ -1,6 +1,6 @@
-"""Build the environments that the make targets use: tools, the image of an MWAA container, and Airflow's tests.
+"""Build the virtual environments that the make targets use: tools, the image of an MWAA container, Airflow's tests.
 
-Run by the interpreter of ``.venv``, into which the Makefile has installed uv.
+The interpreter of ``.venv``, into which the Makefile has installed uv, runs this program.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from infra.mwaa_facts import PYTHON_VERSIONS
 
 _REQUIREMENTS = ROOT / "requirements"
 _UV = Path(sys.executable).with_name("uv")
-# By what the installer says, what to do; the first that is in it.
+# What to do for each text in uv's output; the first that is found counts.
 _FIXES = {
     "No space left on device": "make room on the disk (an Airflow takes about 1 GB)",
     "Read-only file system": "copy this folder to a disk that can be written",
-    "Permission denied": "see that you may write where it says",
-    "": "check the network to the package index that pip is set up with (`pip config list`)",
+    "Permission denied": "allow this user to write to the path that it names",
+    "": "check the network to the package index that pip uses (`pip config list`)",
 }
 
 
 class SetupError(CommandError):
-    """Tell in one sentence why an environment could not be built, and what to do."""
+    """An environment could not be built."""
 
 
 def main(what: str, airflow_version: str = "") -> int:
-    """Build what is missing or out of date.
+    """Build the environments that are missing or out of date.
 
     :param what: ``tools`` or ``airflow``.
     :param airflow_version: such as 3.0.6; for ``airflow`` only.
-    :returns: exit status.
+    :returns: the exit status.
     """
     return run(_tools if what == "tools" else lambda: build_airflow(airflow_version))
 
@@ -48,7 +48,7 @@ def _tools() -> None:
 
 
 def build_airflow(version: str) -> None:
-    """Build the environments of one Airflow version, and the local Lambda's, where they are missing or out of date.
+    """Build the environments of one Airflow version and the local Lambda's, unless they are up to date.
 
     :param version: such as 3.0.6.
     :raises SetupError: if the version is unknown, or its packages cannot be installed.
@@ -72,7 +72,7 @@ def build_airflow(version: str) -> None:
 
 
 def _lambda_runtime() -> None:
-    """Build the environment in which the local Lambda runs functions: Python 3.12 where one is installed."""
+    """Build the environment in which the local Lambda runs functions, with Python 3.12 if it is installed."""
     folder, what = ROOT / ".local" / "lambda-runtime", "the libraries of Lambda's runtime python3.12"
     if pythons.version_of_environment(folder) is None:
         found = pythons.find("3.12")
@@ -83,7 +83,7 @@ def _lambda_runtime() -> None:
 
 
 def known_versions() -> list[str]:
-    """List the versions of Airflow that have a pinned environment, the oldest first."""
+    """Return the Airflow versions that have pinned requirements, the oldest first."""
     found = [path.stem.removeprefix("constraints-") for path in _REQUIREMENTS.glob("constraints-*.txt")]
     return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
 
@@ -95,15 +95,15 @@ def _constraints(airflow_version: str) -> Path:
 
 
 def _make(folder: Path, what: str, interpreter: str) -> None:
-    """Make an empty environment, in the place of one whose Python is another or has gone."""
-    say(f"setup: making {folder.relative_to(ROOT)} with Python {interpreter}")
+    """Create an empty environment; an old one with another Python, or without one, is replaced."""
+    say(f"setup: creating {folder.relative_to(ROOT)} with Python {interpreter}")
     if folder.is_symlink():
-        folder.unlink()  # what it points to is not ours to clear
+        folder.unlink()  # the folder that it points to must not be cleared
     _run([_UV, "venv", "--quiet", "--clear", "--python", interpreter, folder], what)
 
 
 def _install(folder: Path, what: str, arguments: list[str | Path]) -> None:
-    """Install requirements into an environment, unless they are there already."""
+    """Install requirements into an environment, unless the same ones have been installed."""
     files = [argument for argument in arguments if isinstance(argument, Path)]
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     stamp = folder / "requirements.sha256"
@@ -115,7 +115,7 @@ def _install(folder: Path, what: str, arguments: list[str | Path]) -> None:
 
 
 def _run(command: list[str | Path], what: str) -> None:
-    """Run uv with the package index that pip is set up with.
+    """Run uv with the package index that pip uses.
 
     :raises SetupError: with uv's reason first.
     """
@@ -129,10 +129,10 @@ def _run(command: list[str | Path], what: str) -> None:
     with waiting(f"installing {what}"):
         ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if ended.returncode:
-        said = ended.stderr.strip()
-        reason, fix = next((reason, fix) for reason, fix in _FIXES.items() if reason in said)
+        output = ended.stderr.strip()
+        reason, fix = next((reason, fix) for reason, fix in _FIXES.items() if reason in output)
         sentence = f"Could not install {what}" + (f" ({reason})" if reason else "")
-        raise SetupError(f"{sentence}: {fix}. The installer says: {said}")
+        raise SetupError(f"{sentence}: {fix}. uv says: {output}")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What the command line programs share: settings, templates, the AWS CLI, what they say and how they end."""
+"""Code that the command line programs share: settings, templates, the AWS CLI, output and exit statuses."""

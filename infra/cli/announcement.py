@@ -1,4 +1,4 @@
-"""Say at a program's start which AWS it acts on, and which settings come from the shell rather than from .env."""
+"""The first lines of a program: which AWS it acts on, and which settings come from the shell instead of .env."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _CONNECT_SECONDS = 3
 
 
 class AnnouncementError(CommandError):
-    """Say that there is nothing to act on."""
+    """The shell points to a local AWS that does not answer."""
 
 
 def env_file(shell: Mapping[str, str]) -> Path:
-    """Return the file of settings: .env, or the one that ENV_FILE names (for `make local`, an empty one).
+    """Return the settings file: .env, or the file that ENV_FILE names (with `make local`, an empty one).
 
     :param shell: the process environment.
     """
@@ -35,12 +35,12 @@ def env_file(shell: Mapping[str, str]) -> Path:
 
 
 def announce(aws: Aws, shell: Mapping[str, str], templates: Mapping[str, Template]) -> None:
-    """Say it in one line, or two.
+    """Print the AWS that the program acts on, and the settings of the shell, if any.
 
-    :param aws: the runner that will be used.
+    :param aws: the runner that the program uses.
     :param shell: the process environment.
     :param templates: all templates.
-    :raises AnnouncementError: if the shell points to a local AWS that is gone.
+    :raises AnnouncementError: if the shell points to a local AWS that does not answer.
     :raises AwsError: if AWS does not accept the credentials.
     """
     if urlsplit(aws.endpoint_url).hostname in _LOOPBACK:
@@ -62,6 +62,6 @@ def _require_answer(endpoint_url: str) -> None:
         socket.create_connection((parts.hostname or "", parts.port or 80), _CONNECT_SECONDS).close()
     except OSError as error:
         raise AnnouncementError(
-            f"AWS_ENDPOINT_URL of this shell points to a local AWS that is gone ({endpoint_url}): open a new shell to "
-            "act on AWS, or run `make local` and source .local/aws.env again."
+            f"AWS_ENDPOINT_URL of this shell points to a local AWS that does not run ({endpoint_url}): open a new "
+            "shell to act on AWS, or run `make local` and source .local/aws.env again."
         ) from error

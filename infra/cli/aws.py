@@ -1,4 +1,4 @@
-"""A thin runner of the AWS CLI: list arguments in, JSON out, failures as one clear sentence."""
+"""A thin runner of the AWS CLI: a list of arguments in, JSON out, each failure as one sentence."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _API_ERROR = re.compile(
     r"(?: \(reached max retries: \d+\))?: (?P<message>.*)",
     re.DOTALL,
 )
-# Errors that pass by themselves: those that botocore repeats (retries/standard.py), and no answer at all.
-_PASSING_CODE = re.compile(
+# Transient errors: those that botocore retries (retries/standard.py), and no answer at all.
+_TRANSIENT_CODE = re.compile(
     r"Throttl|TooManyRequests|RequestLimitExceeded|BandwidthLimitExceeded|SlowDown|RequestTimeout"
     r"|Internal(Error|Failure|Server)|ServiceUnavailable|^50[0234]$"
 )
@@ -30,7 +30,7 @@ _NO_ANSWER = re.compile(
     r"|Connection was closed|Connection reset"
 )
 
-# First match wins; the pattern is searched in "code: message". {operation} and {message} are filled in.
+# The first pattern that is found in "code: message" wins; {operation} and {message} are filled in.
 _SENTENCES = {
     r"Unable to locate credentials|Partial credentials": (
         "No AWS credentials were found: run `aws configure`, or set AWS_PROFILE in .env."
@@ -46,10 +46,10 @@ _SENTENCES = {
         "AWS does not accept the credentials: check AWS_PROFILE or AWS_ACCESS_KEY_ID and sign in again."
     ),
     r"^(AccessDenied\w*|UnauthorizedOperation|Forbidden|403):": (
-        "AWS denied {operation} ({message}): allow this action to the identity that deploys, or use another one."
+        "AWS denied {operation} ({message}): allow this action for the identity that deploys, or use another one."
     ),
     r"^(BucketAlreadyExists|BucketAlreadyOwnedByYou):": (
-        "The bucket's name is taken, and bucket names are unique in all of S3: choose another BUCKET_NAME in .env."
+        "The bucket name is taken, and bucket names are unique in all of S3: choose another BUCKET_NAME in .env."
     ),
     _NO_ANSWER.pattern: (
         "AWS cannot be reached for {operation} ({message}): check AWS_REGION, the network and AWS_ENDPOINT_URL."
@@ -58,9 +58,9 @@ _SENTENCES = {
 
 
 class AwsError(CommandError):
-    """Tell in one sentence what failed and how to mend it.
+    """A failed AWS call.
 
-    :param sentence: what to show to the user.
+    :param sentence: what failed, why, and what to do.
     :param operation: the API operation or CLI command.
     :param code: AWS's error code, empty where the CLI itself failed.
     """
@@ -71,8 +71,8 @@ class AwsError(CommandError):
 
     @property
     def passing(self) -> bool:
-        """Return whether the same command may succeed a moment later: throttling, an outage, no answer."""
-        return bool(_PASSING_CODE.search(self.code) if self.code else _NO_ANSWER.search(str(self)))
+        """Return whether the same command may succeed a moment later: after throttling, an outage, no answer."""
+        return bool(_TRANSIENT_CODE.search(self.code) if self.code else _NO_ANSWER.search(str(self)))
 
 
 class Aws:
@@ -83,18 +83,18 @@ class Aws:
     """
 
     def __init__(self, region: str, environ: Mapping[str, str]) -> None:
-        # Named retry mode: the default one stays silent for up to half a minute when nothing answers.
+        # The default retry mode is silent for up to half a minute if nothing answers.
         defaults = {"AWS_RETRY_MODE": "standard"}
         self._environ = {**defaults, **environ, "AWS_PAGER": "", "AWS_DEFAULT_OUTPUT": "json"}
         self.region = region
 
     @property
     def endpoint_url(self) -> str:
-        """Return the endpoint of all services, empty for AWS's own."""
+        """Return the endpoint URL of all services, empty for AWS's own endpoints."""
         return self._environ.get("AWS_ENDPOINT_URL", "")
 
     def call(self, *arguments: str) -> Any:
-        """Run a command to its end and read its output; None when it has none.
+        """Run a command and return its output, parsed; None if it prints nothing.
 
         :param arguments: service, operation and options.
         :raises AwsError: if it fails.
@@ -104,10 +104,10 @@ class Aws:
         return json.loads(output) if output.strip() else None
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command; show it if it changes anything.
+        """Start a command, and print it if it changes anything.
 
         :param arguments: service, operation and options.
-        :raises AwsError: if there is no AWS CLI.
+        :raises AwsError: if the AWS CLI is not installed.
         """
         command = ["aws", *arguments, "--region", self.region]
         if not arguments[1].startswith(_READING) and "GET" not in arguments:  # of InvokeRestApi's methods
@@ -121,9 +121,9 @@ class Aws:
             raise AwsError(sentence, operation=" ".join(arguments[:2])) from None
 
     def finish(self, process: subprocess.Popen[str]) -> str:
-        """Wait for a started command and give its output.
+        """Wait for a started command and return its output.
 
-        :param process: what start gave.
+        :param process: returned by start.
         :raises AwsError: if it fails.
         """
         output, errors = process.communicate()
@@ -134,10 +134,10 @@ class Aws:
 
 
 def failure(command: str, errors: str) -> AwsError:
-    """Turn the CLI's error output into an error.
+    """Return the error for the AWS CLI's error output.
 
-    :param command: service and operation, named where the output names no API operation.
-    :param errors: what the CLI wrote to stderr.
+    :param command: service and operation; used if the output names no API operation.
+    :param errors: the CLI's stderr.
     """
     found = _API_ERROR.search(errors)
     code, operation = (found["code"], found["operation"]) if found else ("", f"`aws {command}`")

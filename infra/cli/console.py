@@ -1,4 +1,4 @@
-"""What the command line programs say, and the sign of life while they wait."""
+"""The output of the command line programs, with a heartbeat while they wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUIET_SECONDS = 8.0
 
 
 class _Output:
-    """Print lines and know when the last one was printed."""
+    """Standard output, and the time of its last line."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,10 +23,10 @@ class _Output:
         self._waiting = False
 
     def say(self, line: str, to: TextIO | None = None) -> None:
-        """Print a line at once, also into a pipe.
+        """Print a line without buffering.
 
         :param line: the text.
-        :param to: where to (default: standard output).
+        :param to: the stream (default: standard output).
         """
         with self._lock:
             print(line, file=to or sys.stdout, flush=True)
@@ -34,9 +34,9 @@ class _Output:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Say that it goes on whenever nothing was said for 8 seconds; the outermost of nested ones speaks.
+        """Print a heartbeat after each 8 seconds without output; nested calls leave it to the outermost.
 
-        :param what: what is waited for.
+        :param what: the subject of the wait.
         """
         if self._waiting:
             yield
@@ -66,7 +66,7 @@ waiting = _output.waiting
 
 
 class Console:
-    """Say lines with their time and their speaker, and keep them; a context manager that gives signs of life."""
+    """Lines with their time and speaker, printed and kept; a context manager that prints heartbeats."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -74,16 +74,16 @@ class Console:
         self._waiting = ExitStack()
 
     def __enter__(self) -> Self:
-        """Begin to give signs of life."""
+        """Start the heartbeats."""
         self._waiting.enter_context(waiting("at work"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give no more of them."""
+        """Stop the heartbeats."""
         self.quiet()
 
     def quiet(self) -> None:
-        """Let silences be from now on."""
+        """Stop the heartbeats."""
         self._waiting.close()
 
     def say(self, speaker: str, line: str) -> None:

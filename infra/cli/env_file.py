@@ -1,4 +1,4 @@
-"""Read .env, and refuse with one sentence what is no such file."""
+"""Read .env; a file that is not a valid .env is refused in one sentence."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class EnvFileError(CommandError):
-    """Say why the file cannot be read."""
+    """A settings file that cannot be read."""
 
     exit_status = 2
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Return what the file sets; nothing if there is no file.
+    """Return the settings in the file; none if there is no file.
 
     :param path: the .env file.
-    :raises EnvFileError: when it is no text file of settings.
+    :raises EnvFileError: if it is not a text file of NAME=value lines.
     """
     if path.is_dir():
         raise EnvFileError(f"{path.name} is a folder: remove it, copy .env.example to .env and fill it in.")
@@ -38,9 +38,9 @@ def read_env_file(path: Path) -> dict[str, str]:
         raise _not_utf8(path) from error
     if "\0" in text:
         raise _not_utf8(path)  # UTF-16 without a byte order mark
-    # A line's content is not shown: it may be a secret.
+    # The line itself is not shown, because it may contain a secret.
     wrong = [
-        f"{path.name}, line {binding.original.line}, is no setting: write NAME=value, or # before a comment."
+        f"{path.name}, line {binding.original.line}, is not a setting: write NAME=value, or # before a comment."
         for binding in parse_stream(StringIO(text))
         if binding.error or (binding.key and binding.value is None)
     ]

@@ -1,4 +1,4 @@
-"""The public index that pip on this machine is set up with."""
+"""The package index that pip on this machine is configured with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from infra.cli.program import CommandError
 
-# pip's own option parser merges its defaults, configuration files and environment, so no rule of pip's is
-# repeated here. It runs in a process of its own because pip supports no import of its modules.
+# pip's own option parser merges defaults, configuration files and environment, so none of its rules is repeated here.
+# It runs in a process of its own, because pip does not support imports of its modules.
 _PRINT_SETTINGS = """
 import json
 from pip._internal.commands import create_command
@@ -21,17 +21,17 @@ print(json.dumps([options.index_url, options.cert, options.timeout]))
 
 
 class PipSettingsError(CommandError):
-    """Say that pip names no index that can be pulled through."""
+    """pip cannot be asked for its index, or the index cannot be used."""
 
 
 @dataclass(frozen=True)
 class PipSettings:
-    """Where pip gets packages from.
+    """pip's index and how to reach it.
 
-    :param index_url: the simple API, without credentials, with a slash at the end
-    :param credentials: user name and password that the index-url held
-    :param ca_bundle: path of the CA certificates for it (default: those of requests)
-    :param timeout: seconds
+    :param index_url: the simple API, without credentials, with a slash at the end.
+    :param credentials: user name and password in the index-url (default: none).
+    :param ca_bundle: path of the CA certificates for it (default: those of requests).
+    :param timeout: seconds.
     """
 
     index_url: str
@@ -41,17 +41,17 @@ class PipSettings:
 
 
 def read_pip_settings() -> PipSettings:
-    """Ask the pip of this interpreter for its index-url, CA certificates and timeout.
+    """Return the index-url, CA certificates and timeout that this interpreter's pip uses.
 
-    :raises PipSettingsError: if pip does not answer, or its index-url is not an http(s) one
+    :raises PipSettingsError: if pip fails, or its index-url is not http or https.
     """
-    # The output may hold a password: it must not get into an exception, so nothing is passed on from it.
-    answer = subprocess.run(  # noqa: PLW1510 # the return code is looked at below
+    # The output may contain a password, so no exception may contain the output.
+    answer = subprocess.run(  # noqa: PLW1510  (the return code is checked below)
         [sys.executable, "-c", _PRINT_SETTINGS], capture_output=True, text=True
     )
     if answer.returncode:
         raise PipSettingsError(
-            f"{sys.executable} cannot tell which package index pip is set up with: "
+            f"pip of {sys.executable} did not return its settings: "
             f"check that `{sys.executable} -m pip config list` works."
         )
     index_url, ca_bundle, timeout = json.loads(answer.stdout)

@@ -1,4 +1,4 @@
-"""Evaluate a template's Rules before any call, so that each of them is written once, in the template.
+"""Evaluate a template's Rules before any AWS call, so that each rule is written only once, in the template.
 
 Source: AWS CloudFormation user guide, "Rules section syntax" and "Rule-specific intrinsic functions".
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Broken:
-    """Describe an assertion that does not hold.
+    """An assertion that does not hold.
 
     :param description: the assertion's own sentence.
     :param parameters: names of the parameters that the rule compares, in the order in which it names them.
@@ -28,11 +28,11 @@ class Broken:
 def broken_rules(rules: Mapping[str, Any], values: Mapping[str, str]) -> list[Broken]:
     """Return the assertions that do not hold.
 
-    A rule is left out where it compares a parameter that has no value yet.
+    A rule is skipped if it uses a parameter that has no value yet.
 
     :param rules: the template's Rules section, with short forms spelled out.
     :param values: values by parameter name.
-    :raises KeyError: names a function that Rules cannot use.
+    :raises KeyError: if a rule uses a function that Rules do not have; it names the function.
     """
     broken = []
     for name, rule in rules.items():
@@ -56,7 +56,7 @@ def in_settings_words(description: str, settings: Mapping[str, str]) -> str:
 
 
 def references(node: object) -> Iterator[str]:
-    """Yield what is referred to.
+    """Yield the names of the parameters that a rule refers to.
 
     :param node: a rule, or a part of one.
     """

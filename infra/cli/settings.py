@@ -1,4 +1,4 @@
-"""The settings: .env and the process environment, judged by the templates' own rules before any AWS call."""
+"""The settings: .env and the process environment, checked by the templates' own rules before any AWS call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from infra.cli.templates import Parameter, Template
 
-# What the uploads give, just as an output of an earlier stack does.
+# Parameters that the uploads fill, as an earlier stack's output would.
 UPLOADED = frozenset(
     {
         "PluginsS3ObjectVersion",
@@ -27,12 +27,12 @@ UPLOADED = frozenset(
         "RefresherS3Key",
     }
 )
-# What only infra.preflight reads.
+# Settings that only infra.preflight reads.
 PREFLIGHT = ("PREFLIGHT_INDEX_URL", "PREFLIGHT_CONSTRAINTS")
 
 
 class SettingsError(CommandError):
-    """Carry one sentence for each wrong setting.
+    """Wrong settings, one sentence each.
 
     :param problems: the sentences.
     """
@@ -46,12 +46,12 @@ class SettingsError(CommandError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Describe valid settings.
+    """Valid settings.
 
     :param region: the AWS Region.
     :param environment_name: the MWAA environment's name, also the prefix of the stacks' names.
-    :param parameters: template parameters by name, as far as they are set.
-    :param environ: the environment that the AWS CLI runs in.
+    :param parameters: the template parameters that are set, by name.
+    :param environ: the AWS CLI's environment.
     """
 
     region: str
@@ -75,8 +75,8 @@ def load(
     :param env_file: the .env file, which may be missing.
     :param environ: the process environment.
     :param templates: all templates in the order of their deployment.
-    :param to_deploy: whether the values have to go together, too; the preflight also tries what is not deployed.
-    :raises EnvFileError: when the file cannot be read.
+    :param to_deploy: whether to check the values against each other, too (default: yes); the preflight does not.
+    :raises EnvFileError: if the file cannot be read.
     :raises SettingsError: with every problem at once.
     """
     known = settable(templates)
@@ -105,12 +105,12 @@ def load(
 
 @dataclass(frozen=True)
 class _Found:
-    """Check what is set.
+    """The values that are set, before they are checked.
 
-    :param known: the parameters that a setting fills.
+    :param known: the parameters that settings fill, by name.
     :param values: values by setting name.
     :param parameters: values by parameter name.
-    :param in_shell: names of the process environment.
+    :param in_shell: names that the process environment sets.
     """
 
     known: Mapping[str, Parameter]
@@ -133,7 +133,7 @@ class _Found:
         ]
 
     def wrong_values(self) -> list[str]:
-        """Return a sentence for each value that breaks a rule of its own."""
+        """Return a sentence for each value that breaks a rule on its own."""
         set_here = [(self.known[name], value) for name, value in self.parameters.items()]
         rules = {parameter.setting: parameter.broken_rule(value) for parameter, value in set_here}
         region = self.values.get("AWS_REGION")
@@ -149,7 +149,7 @@ class _Found:
         ]
 
     def wrong_together(self, templates: Mapping[str, Template]) -> list[str]:
-        """Return a sentence for each pair of values that does not go together: the templates' Rules, and arithmetic.
+        """Return a sentence for each pair of incompatible values: by the templates' Rules, and by arithmetic.
 
         :param templates: all templates.
         """
@@ -160,7 +160,7 @@ class _Found:
             for template in templates.values()
             for rule in broken_rules(template.rules, good)
         ]
-        # Rules cannot count.
+        # Rules cannot compare numbers.
         if float(good.get("MinWorkers", 0)) > float(good.get("MaxWorkers", "inf")):
             broken.append((("MinWorkers", "MaxWorkers"), "the minimum must not be greater than the maximum"))
         return [f"{self._in_words(names, good)}: {why}. Change it in .env." for names, why in broken]
@@ -180,7 +180,7 @@ class _Found:
 
 
 def settable(templates: Mapping[str, Template]) -> dict[str, Parameter]:
-    """Return the parameters that a setting fills: those that no earlier stack and no upload gives.
+    """Return the parameters that settings fill: those that neither an earlier stack nor an upload fills.
 
     :param templates: all templates in the order of their deployment.
     """
@@ -195,9 +195,10 @@ def settable(templates: Mapping[str, Template]) -> dict[str, Parameter]:
 
 
 def pascal(name: str) -> str:
-    """Return the parameter's name for a setting's: BUCKET_NAME is BucketName.
+    """Return the name of the parameter that a setting fills: BucketName for BUCKET_NAME.
 
-    :param name: the setting's name; other than capitals, digits and underscores it is none.
+    :param name: the setting's name.
+    :returns: empty if the name is not all in capitals.
     """
     return "".join(word.capitalize() for word in name.split("_")) if name.isupper() else ""
 

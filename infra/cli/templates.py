@@ -1,4 +1,4 @@
-"""What the templates say about their parameters and outputs: the one place where the settings' rules are written."""
+"""The templates' parameters, outputs and Rules: the only place where the rules of the settings are written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STACKS = ("network", "repository", "refresher", "mwaa")
 
 
 class _Loader(yaml.BaseLoader):
-    """Read all scalars as strings, as CloudFormation takes them, and short forms (!Ref) as what they stand for."""
+    """A loader that reads all scalars as strings, as CloudFormation does, and short forms (!Ref) as their long form."""
 
 
 def _spell_out(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -36,7 +36,7 @@ yaml.add_multi_constructor("!", _spell_out, _Loader)
 
 
 def parse(template: str) -> dict[str, Any]:
-    """Return a template with all its scalars as strings, and its short forms spelled out.
+    """Return a template with all scalars as strings and all short forms in their long form.
 
     :param template: YAML or JSON.
     """
@@ -46,7 +46,7 @@ def parse(template: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Parameter:
-    """Describe a template parameter.
+    """A template parameter.
 
     :param name: the parameter's name, in PascalCase.
     :param rules: its definition in the template (AWS CloudFormation user guide: Parameters).
@@ -57,16 +57,16 @@ class Parameter:
 
     @property
     def setting(self) -> str:
-        """Return the name of the setting that fills the parameter: BucketName is BUCKET_NAME."""
+        """Return the name of the setting that fills the parameter: BUCKET_NAME for BucketName."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name).upper()
 
     @property
     def default(self) -> str | None:
-        """Return the default, None for a required parameter."""
+        """Return the default, or None for a required parameter."""
         return self.rules.get("Default")
 
     def broken_rule(self, value: str) -> str | None:
-        """Return the rule that a value breaks (`must be …`), None for a good one.
+        """Return the rule that a value breaks (`must be …`), or None.
 
         :param value: the setting's value.
         """
@@ -79,17 +79,17 @@ class Parameter:
         return rule.strip().rstrip(".")
 
     def broken_constraint(self, value: str) -> str | None:
-        """Return the name of the first constraint that a value breaks, such as MaxLength, None for a good one.
+        """Return the name of the first constraint that a value breaks, such as MaxLength, or None.
 
-        :param value: if it is a list, each member has to satisfy them.
-        :returns: Type for what is not a number.
+        :param value: the setting's value; of a list, each member must satisfy the constraints.
+        :returns: Type if a number is required and the value is not one.
         """
         members = value.split(",") if self.is_list else [value]
         return next(filter(None, map(self._broken_by, members)), None)
 
     @property
     def is_list(self) -> bool:
-        """Whether the value is a list: its members are separated by commas, and each of them has to obey the rules."""
+        """Return whether the value is a list, with members separated by commas, each of which must obey the rules."""
         return "List" in self.rules.get("Type", "String")
 
     def _broken_by(self, value: str) -> str | None:
@@ -98,7 +98,7 @@ class Parameter:
             return "AllowedValues"
         if is_number and not re.fullmatch(r"-?\d+(\.\d+)?", value):
             return "Type"
-        # Whole values are matched. Source: user guide, Parameters: AllowedPattern.
+        # The whole value must match (user guide, Parameters: AllowedPattern).
         if "AllowedPattern" in rules and not re.fullmatch(rules["AllowedPattern"], value, re.DOTALL):
             return "AllowedPattern"
         size, of = (float(value), "Value") if is_number else (len(value), "Length")
@@ -117,22 +117,22 @@ class Parameter:
 
 
 def _broken_list(members: list[str]) -> str | None:
-    """Return what Fn::ForEach cannot take: it names a resource after each member's letters and digits."""
+    """Return the rule of Fn::ForEach that a list breaks: it names resources by each member's letters and digits."""
     if len(members) > 1 and "" in members:
-        return "must not hold a comma too many"
+        return "must not contain an empty member: remove the extra comma"
     seen: dict[str, str] = {}
     for member in members:
         logical_id = re.sub(r"[^A-Za-z0-9]", "", member)
         if logical_id in seen:
             again = f"{member} twice" if seen[logical_id] == member else f"both {seen[logical_id]} and {member}"
-            return f"must not name {again}, which CloudFormation tells apart by letters and digits only"
+            return f"must not name {again}, because CloudFormation distinguishes members by letters and digits only"
         seen[logical_id] = member
     return None
 
 
 @dataclass(frozen=True)
 class Template:
-    """Describe what the deployer needs of a template.
+    """The parts of a template that the deployer needs.
 
     :param path: the template's file.
     :param parameters: its parameters by name.
@@ -147,7 +147,7 @@ class Template:
 
     @classmethod
     def read(cls, path: Path) -> Template:
-        """Read a template's file; loops stay as they are, they hold no parameter and no output.
+        """Read a template's file; Fn::ForEach loops are not expanded, because they contain no parameter and no output.
 
         :param path: the YAML file.
         """

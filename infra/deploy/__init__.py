@@ -1,1 +1,1 @@
-"""The deployer: brings the stacks of infra/cloudformation up and down with the AWS CLI."""
+"""The deployer: creates, updates and deletes the stacks of infra/cloudformation with the AWS CLI."""

@@ -1,4 +1,4 @@
-"""Bring everything up, or up to date: the stacks in their order, the uploads between them, the verdict at the end."""
+"""Create or update everything: the stacks in their order, the uploads between them, pip's verdict at the end."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 def deploy(
     aws: Aws, settings: Settings, templates: Mapping[str, Template], requirements: Path, root: Path = ROOT
 ) -> None:
-    """Build, bring up the stacks in their order, and follow the environment until pip's verdict.
+    """Build, deploy the stacks in their order, and follow the environment until pip's verdict.
 
     :param aws: the runner.
     :param settings: the settings.
     :param templates: all templates in the order of their deployment.
-    :param requirements: what is uploaded as requirements.txt.
+    :param requirements: the file to upload as requirements.txt.
     :param root: the project's directory.
-    :raises CommandError: if a stack, the environment or pip failed, or pip's end is not known.
+    :raises CommandError: if a stack, the environment or pip failed, or pip's result is not known.
     """
     build(root)
     before = _parameters(aws, settings.stack_name("mwaa"))
@@ -56,22 +56,22 @@ def deploy(
 
 
 def web_address(host: str) -> str:
-    """Return the address to open; MWAA gives a host name only.
+    """Return the URL of the Airflow UI; MWAA returns a host name only.
 
-    :param host: what MWAA calls WebserverUrl.
+    :param host: the environment's WebserverUrl.
     """
     on_this_machine = host.startswith(("127.0.0.1:", "localhost:"))
     return f"{'http' if on_this_machine else 'https'}://{host}"
 
 
 def _parameters(aws: Aws, stack: str) -> dict[str, str]:
-    """Return a stack's parameters as they are deployed; none where it is not there or was never complete."""
+    """Return a stack's deployed parameters; none if the stack does not exist or was never complete."""
     found = settle(aws, stack)
     return parameters_of(aws, stack) if found and found["StackStatus"] not in STILLBORN else {}
 
 
 def _deploy(aws: Aws, settings: Settings, stack: str, template: Template, earlier: dict[str, str]) -> bool:
-    """Bring up one stack and add its outputs to those of the earlier ones."""
+    """Deploy one stack and add its outputs to those of the earlier ones; return whether it changed."""
     name = settings.stack_name(stack)
     say(f"— {name}")
     parameters = fill(template, earlier, settings.parameters)

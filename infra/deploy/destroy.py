@@ -1,4 +1,4 @@
-"""Take everything down again, as often as it needs to be called."""
+"""Delete everything that deploy created; safe to repeat."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 _BUCKET = "AWS::S3::Bucket"
 _LOG_GROUP = "AWS::Logs::LogGroup"
-# How long MWAA's own endpoints and network interfaces are waited for; reports of such leftovers speak of minutes
-# (aws-cloudformation/cloudformation-coverage-roadmap #1327, of another service).
+# How long to wait for MWAA's own endpoints and network interfaces to disappear; such leftovers of another service took
+# minutes (aws-cloudformation/cloudformation-coverage-roadmap #1327).
 _LEFTOVER_SECONDS = 900.0
 _AGAIN_SECONDS = 60.0
-# What is worth naming before it goes: the rest is made again by the next deploy.
+# Resources to list before they are deleted; the next deploy creates all others again.
 _LOSSES = {
     "AWS::MWAA::Environment": "environment with its Airflow database",
     _BUCKET: "bucket with every object version",
@@ -36,16 +36,16 @@ _LOSSES = {
 
 
 class NotConfirmedError(CommandError):
-    """Tell that the user did not agree."""
+    """The user did not confirm the deletion."""
 
 
 def destroy(aws: Aws, settings: Settings, *, confirmed: bool) -> None:
-    """Delete the stacks, last one first; writers before the bucket, the bucket's content before the bucket.
+    """Delete the stacks, the last one first: the writers before the bucket, and the bucket's content before the bucket.
 
     :param aws: the runner.
     :param settings: the settings.
-    :param confirmed: whether to go on without asking.
-    :raises NotConfirmedError: if the user does not agree.
+    :param confirmed: whether to delete without asking.
+    :raises NotConfirmedError: if the user does not confirm.
     """
     names = {stack: settings.stack_name(stack) for stack in reversed(STACKS)}
     there = {stack: name for stack, name in names.items() if describe(aws, name)}
@@ -60,7 +60,7 @@ def destroy(aws: Aws, settings: Settings, *, confirmed: bool) -> None:
     if not confirmed:
         _ask(settings.environment_name)
     for stack, name in there.items():
-        # The stack's own buckets: the one that .env names by now may be another.
+        # The stack's own bucket, because .env may name another one by now.
         for each in held[stack]:
             if each["ResourceType"] == _BUCKET:
                 empty_bucket(aws, each["PhysicalResourceId"])
@@ -70,10 +70,10 @@ def destroy(aws: Aws, settings: Settings, *, confirmed: bool) -> None:
 
 
 def _delete_network(aws: Aws, name: str) -> None:
-    """Delete the network, in which MWAA's own endpoints may outlive the environment for minutes.
+    """Delete the network; MWAA's own endpoints in it may outlive the environment by minutes.
 
-    They are in no stack: MWAA makes them in the environment's subnets with its security group (guide, "Managing access
-    to service-specific Amazon VPC endpoints on Amazon MWAA").
+    They are in no stack: MWAA creates them in the environment's subnets with its security group (guide, "Managing
+    access to service-specific Amazon VPC endpoints on Amazon MWAA").
     """
     group = outputs(aws, name).get("SecurityGroupId")
     if group:
@@ -81,7 +81,7 @@ def _delete_network(aws: Aws, name: str) -> None:
     try:
         delete_stack(aws, name)
     except StackError as error:
-        say(f"{error}: waiting for what MWAA has left in the network, then once more.")
+        say(f"{error}: waiting until MWAA's network interfaces are gone, then deleting again.")
         time.sleep(_AGAIN_SECONDS)
         if group:
             _wait_for_leftovers(aws, group)
@@ -89,7 +89,7 @@ def _delete_network(aws: Aws, name: str) -> None:
 
 
 def _wait_for_leftovers(aws: Aws, group: str) -> None:
-    """Wait until no network interface uses a security group, for some time at most: the deletion tells the rest."""
+    """Wait until no network interface uses a security group, for 15 minutes at most; the deletion shows the result."""
     deadline = time.monotonic() + _LEFTOVER_SECONDS
     filters = ["--filters", f"Name=group-id,Values={group}"]
     with waiting("network interfaces of MWAA that are still in the network"):
@@ -103,8 +103,8 @@ def empty_bucket(aws: Aws, bucket: str) -> None:
     """Delete every object version and delete marker, 1000 at a time (S3 API: DeleteObjects).
 
     :param aws: the runner.
-    :param bucket: the bucket; it may be gone already.
-    :raises AwsError: if S3 keeps any.
+    :param bucket: the bucket; it may not exist any more.
+    :raises AwsError: if S3 does not delete one.
     """
     total = 0
     while batch := _first_page(aws, bucket):
@@ -113,16 +113,15 @@ def empty_bucket(aws: Aws, bucket: str) -> None:
             request.write_text(json.dumps({"Objects": batch, "Quiet": True}))
             answer = aws.call("s3api", "delete-objects", "--bucket", bucket, "--delete", f"file://{request}") or {}
         for kept in answer.get("Errors") or []:
-            sentence = (
-                f"S3 kept {kept['Key']} in {bucket} ({kept['Code']}: {kept.get('Message', '')}): delete it by hand."
-            )
+            reason = f"{kept['Code']}: {kept.get('Message', '')}"
+            sentence = f"S3 did not delete {kept['Key']} in {bucket} ({reason}): delete it by hand."
             raise AwsError(sentence, operation="DeleteObjects", code=kept["Code"])
         total += len(batch)
         say(f"{bucket}: {total} object versions deleted")
 
 
 def _first_page(aws: Aws, bucket: str) -> list[dict[str, str]]:
-    """List the first versions that are left; deleting makes the next ones the first."""
+    """Return the first versions that are left; after their deletion the next ones are the first."""
     try:
         page = aws.call("s3api", "list-object-versions", "--bucket", bucket, "--no-paginate") or {}
     except AwsError as error:
@@ -145,7 +144,7 @@ def _ask(name: str) -> None:
     try:
         typed = input().strip()
     except EOFError:
-        sentence = "Nothing was deleted: nobody is there to ask (scripts say `make destroy YES=1`)."
+        sentence = "Nothing was deleted: there is no terminal to ask on (in scripts: `make destroy YES=1`)."
         raise NotConfirmedError(sentence) from None
     if typed != name:
         raise NotConfirmedError(f'Nothing was deleted: "{typed}" is not the environment\'s name.')

@@ -1,4 +1,4 @@
-"""The environment behind the mwaa stack: when its last change began, and how that ended."""
+"""The environment of the mwaa stack: when its last change began, and how it ended."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _TYPE = "AWS::MWAA::Environment"
 
 
 class EnvironmentFailedError(CommandError):
-    """MWAA could not bring the environment to what was asked for."""
+    """MWAA could not create or update the environment."""
 
 
 def last_change(aws: Aws, stack: str) -> int | None:
     """Return when CloudFormation last began to create or update the environment, in milliseconds of Unix time.
 
-    It is AWS's clock, as are the log streams' times; None where the stack's newest events name no such change.
+    The time is of AWS's clock, like those of the log streams. None if the stack's newest events contain no such change.
 
     :param aws: the runner.
     :param stack: name of the environment's stack.
@@ -37,16 +37,16 @@ def last_change(aws: Aws, stack: str) -> int | None:
         if event["ResourceType"] != _TYPE:
             continue
         if event["ResourceStatus"] in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
-            began = event["Timestamp"]  # a creation has two of them: the earlier one counts
+            began = event["Timestamp"]  # a creation has two such events; the earlier one counts
         elif began:
             break
     return int(datetime.fromisoformat(began).timestamp() * 1000) if began else None
 
 
 def wait_until_idle(aws: Aws, name: str) -> dict[str, Any] | None:
-    """Wait while MWAA is at work on the environment, and describe it as GetEnvironment does; None if there is none.
+    """Wait while MWAA changes or maintains the environment; return GetEnvironment's answer, or None if there is none.
 
-    MWAA takes no update meanwhile. Its own maintenance counts as work, too.
+    MWAA accepts no update in this time.
 
     :param aws: the runner.
     :param name: the environment's name.
@@ -63,10 +63,10 @@ def wait_until_idle(aws: Aws, name: str) -> dict[str, Any] | None:
 
 
 def follow(aws: Aws, name: str) -> dict[str, Any]:
-    """Wait for the environment, whose update may outlast the stack's, and describe it.
+    """Wait for the environment, whose update may outlast the stack's, and return GetEnvironment's answer.
 
-    CloudFormation calls an update good as soon as the status is AVAILABLE, whatever LastUpdate says (its handler for
-    AWS::MWAA::Environment, UpdateHandler.java); MWAA goes back by itself from an update that failed.
+    CloudFormation reports success as soon as the status is AVAILABLE, whatever LastUpdate says (its handler for
+    AWS::MWAA::Environment, UpdateHandler.java); MWAA itself rolls back a failed update.
 
     :param aws: the runner.
     :param name: the environment's name.
@@ -79,7 +79,7 @@ def follow(aws: Aws, name: str) -> dict[str, Any]:
         raise EnvironmentFailedError(f"The environment {name} is {environment['Status']}: {reason}.")
     if update.get("Status") == "FAILED":
         raise EnvironmentFailedError(
-            f"MWAA refused the last update of the environment {name} and went back to what was there before: {reason}."
+            f"The last update of the environment {name} failed, and MWAA went back to the previous state: {reason}."
         )
     say(f"environment {name}: AVAILABLE")
     return environment

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     from infra.cli.aws import Aws
 
-_PAGE = "100"  # newest first: more than ever happen between two looks
-# Reasons that follow from another resource's failure; the last is the stack's own summary.
+_PAGE = "100"  # newest first; more events than happen between two requests
+# Reasons that are consequences of another resource's failure; the last is the stack's own summary.
 _CONSEQUENCES = ("resource creation cancelled", "resource update cancelled", "the following resource(s) failed")
 
 
 class Events:
-    """Show a stack's events from now on, each once.
+    """A stack's events from now on, each printed once.
 
     :param aws: the runner.
-    :param stack: name or, for a stack that is going to be deleted, id.
-    :param new: whether the stack is not there yet, so that all its events are news.
+    :param stack: the name; the id if the stack will be deleted.
+    :param new: whether the stack does not exist yet, so that all its events are new (default: no).
     """
 
     def __init__(self, aws: Aws, stack: str, *, new: bool = False) -> None:
@@ -33,16 +33,16 @@ class Events:
         self.failures: list[dict[str, Any]] = []
 
     def follow(self, over: Callable[[], bool]) -> None:
-        """Show events until it is over; the last ones may be left for show.
+        """Print events until the change is over; the last ones may remain for show.
 
-        :param over: waits for a moment, then tells whether it is over.
+        :param over: waits for a moment, then returns whether the change is over.
         """
         with waiting(f"stack {self._stack.split('/')[-2] if '/' in self._stack else self._stack}"):
             while not over():
                 self.show()
 
     def show(self) -> None:
-        """Show what has happened since the last look."""
+        """Print the events since the last call."""
         for event in reversed(patient(self._newest)):
             if event["EventId"] not in self._seen:
                 self._seen.add(event["EventId"])
@@ -55,7 +55,7 @@ class Events:
 
 
 def newest_events(aws: Aws, stack: str) -> list[dict[str, Any]]:
-    """Return a stack's last events, the newest first; none if there is no such stack.
+    """Return a stack's last events, the newest first; none if the stack does not exist.
 
     :param aws: the runner.
     :param stack: name or id.
@@ -71,9 +71,9 @@ def newest_events(aws: Aws, stack: str) -> list[dict[str, Any]]:
 
 
 def is_absent(error: AwsError) -> bool:
-    """Tell whether an error says that the stack does not exist (CloudFormation has no code of its own for it).
+    """Return whether an error means that the stack does not exist; CloudFormation has no error code for this.
 
-    :param error: what the CLI gave.
+    :param error: of an AWS CLI call.
     """
     return error.code == "ValidationError" and "does not exist" in str(error)
 

@@ -1,4 +1,4 @@
-"""What pip said while the containers of an environment started: MWAA itself keeps that to its logs."""
+"""Read pip's output of the environment's starting containers from the logs; MWAA reports it nowhere else."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for the logs; MWAA sends its lines every 10 s (image: cloudwatch_handlers.py).
+    """How long to wait for the logs; MWAA sends lines every 10 s (image: cloudwatch_handlers.py).
 
-    :param missing: seconds until a component without a new stream counts as silent.
-    :param ending: seconds until a stream without a conclusion counts as ended; pip is stopped after 9 minutes.
-    :param settled: seconds without a new line after which a conclusion holds that a later line could change.
-    :param between: seconds between two looks.
+    :param missing: seconds after which a component without a new stream counts as silent.
+    :param ending: seconds after which a stream without a result counts as ended; MWAA stops pip after 9 minutes.
+    :param settled: seconds without a new line after which a result counts that a later line could change.
+    :param between: seconds between two requests.
     """
 
     missing: float = 180
@@ -40,10 +40,10 @@ PATIENCE = Patience()
 
 @dataclass(frozen=True)
 class Installation:
-    """How pip fared on the containers of an environment.
+    """pip's results in the containers of an environment.
 
     :param outcomes: by (log group, stream).
-    :param silent: log groups of components that ought to have a stream and have none.
+    :param silent: log groups of components that should have a new stream and have none.
     """
 
     outcomes: Mapping[tuple[str, str], PipOutcome]
@@ -51,7 +51,7 @@ class Installation:
 
     @property
     def verdict(self) -> str:
-        """Return good, bad, or none: one failure is bad, and good is only what every container said."""
+        """Return good if pip succeeded in every container, bad if it failed in one, else none."""
         verdicts = {outcome.verdict for outcome in self.outcomes.values()}
         if "bad" in verdicts:
             return "bad"
@@ -59,23 +59,25 @@ class Installation:
 
     @property
     def installed(self) -> tuple[str, ...]:
-        """Return the names with versions that were installed anywhere."""
+        """Return the names and versions that were installed in any container."""
         return tuple(sorted({name for outcome in self.outcomes.values() for name in outcome.installed}))
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """Return pip's error lines, each once."""
+        """Return pip's error lines without repetitions."""
         return tuple(dict.fromkeys(line for outcome in self.outcomes.values() for line in outcome.errors))
 
     @property
     def reason(self) -> str:
-        """Return one sentence on a verdict that is not good."""
+        """Return the reason, in one sentence, for a verdict that is not good."""
         if self.verdict == "bad":
             return next(outcome.cause for outcome in self.outcomes.values() if outcome.verdict == "bad")
         unfinished = [f"{stream} in {group}" for (group, stream), each in self.outcomes.items() if not _concluded(each)]
-        told = [f"no container has written to a new stream {REQUIREMENTS_STREAM}_… of {group}" for group in self.silent]
-        told += [f"the stream {stream} ends without pip's last line" for stream in unfinished]
-        return "; ".join(told)
+        missing = [
+            f"no container has written to a new stream {REQUIREMENTS_STREAM}_… of {group}" for group in self.silent
+        ]
+        missing += [f"the stream {stream} ends without pip's last line" for stream in unfinished]
+        return "; ".join(missing)
 
 
 _UNKNOWN = PipOutcome("none")
@@ -83,7 +85,7 @@ _UNKNOWN = PipOutcome("none")
 
 @dataclass
 class _Stream:
-    """A stream as far as it was read."""
+    """The part of a stream that has been read."""
 
     lines: list[str] = field(default_factory=list)
     token: str = ""
@@ -98,13 +100,13 @@ def await_installation(
     required: Collection[str],
     patience: Patience | None = None,
 ) -> Installation:
-    """Wait until pip's end is in the logs of every container that started since then, and return it.
+    """Wait until the logs of every container that has started since then contain pip's result, and return the results.
 
     :param aws: the runner.
-    :param environment: as GetEnvironment describes it.
-    :param since_milliseconds: a moment of Unix time by AWS's clock; older streams belong to containers of before.
+    :param environment: GetEnvironment's answer.
+    :param since_milliseconds: Unix time by AWS's clock; older streams belong to earlier containers.
     :param required: normalized names of the requirements in requirements.txt.
-    :param patience: how long to wait (default: as MWAA needs).
+    :param patience: how long to wait (default: PATIENCE).
     """
     return _Reader(aws, environment, since_milliseconds, required, patience or PATIENCE).wait()
 
@@ -125,7 +127,7 @@ class _Reader:
         self._streams: dict[tuple[str, str], _Stream] = {}
 
     def wait(self) -> Installation:
-        """Look until all that is expected has concluded, or time is up."""
+        """Poll until every expected stream has a result, or the time is up."""
         start = time.monotonic()
         with waiting(f"pip's verdict in the logs of {self._name}"):
             while True:
@@ -155,7 +157,7 @@ class _Reader:
         return f"airflow-{self._name}-{component}"
 
     def _new_streams(self, group: str) -> list[str]:
-        """Return the streams of containers that have started since then; the AWS CLI asks for every page."""
+        """Return the streams of containers that have started since then; the AWS CLI reads all pages."""
         options = ["--log-group-name", group, "--log-stream-name-prefix", REQUIREMENTS_STREAM]
         try:
             found = self._aws.call("logs", "describe-log-streams", *options)["logStreams"]
@@ -166,9 +168,9 @@ class _Reader:
         return [each["logStreamName"] for each in found if each["creationTime"] >= self._since]
 
     def _read(self, group: str, name: str, stream: _Stream) -> None:
-        """Read what is new in a stream, page by page: its end is where the next page's token stays the same.
+        """Read a stream's new events, page by page, until the next page's token stays the same.
 
-        CloudWatch Logs API: GetLogEvents, nextForwardToken; a page may be empty although more follow.
+        A page may be empty although more follow (CloudWatch Logs API: GetLogEvents, nextForwardToken).
         """
         options = ["--log-group-name", group, "--log-stream-name", name, "--start-from-head"]
         while not stream.outcome.final:
@@ -188,17 +190,17 @@ def _without_prefix(message: str) -> str:
 
 
 def _judged(environment: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the components whose pip counts.
+    """Return the components whose pip result counts.
 
     A PRIVATE_ONLY web server cannot reach an index-url while it installs (guide, "Installing Python dependencies"), so
-    its pip fails every time.
+    its pip always fails.
     """
     private = environment.get("WebserverAccessMode") == "PRIVATE_ONLY"
     return tuple(each for each in INSTALLING_COMPONENTS if not (private and each == "WebServer"))
 
 
 def _expected(environment: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the components that must have a stream; scheduler and worker of mw1.micro are one, a Worker."""
+    """Return the components that must have a stream; mw1.micro has one container for scheduler and worker, a Worker."""
     micro = environment.get("EnvironmentClass") == "mw1.micro"
     return ("Worker",) if micro else _judged(environment)
 

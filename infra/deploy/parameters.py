@@ -1,4 +1,4 @@
-"""Fill a template's parameters: from the earlier stacks and the uploads, else the settings, else the default."""
+"""Fill a template's parameters from the earlier stacks and uploads, else from the settings, else by default."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def fill(template: Template, earlier: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """Give a value for every parameter of a template.
+    """Return a value for every parameter of a template.
 
-    Defaults are given too: CloudFormation would keep the previous value of a setting that was taken out of .env.
+    Defaults are included, because CloudFormation would keep the previous value of a setting that was removed from .env.
 
-    :param template: whose parameters.
-    :param earlier: the earlier stacks' outputs and what the uploads gave.
-    :param settings: what is set, by parameter name.
+    :param template: the template.
+    :param earlier: the earlier stacks' outputs and the uploads' object versions.
+    :param settings: the settings, by parameter name.
     :raises StackError: if a required parameter has no value.
     """
     defaults = {name: each.default for name, each in template.parameters.items() if each.default is not None}
@@ -27,7 +27,7 @@ def fill(template: Template, earlier: Mapping[str, str], settings: Mapping[str, 
     missing = [name for name in template.parameters if name not in values]
     if missing:
         raise StackError(
-            f"{template.path.stem}.yaml needs {', '.join(missing)}, which no earlier stack gave as an output: "
-            "see with `make status` whether those stacks are complete."
+            f"{template.path.stem}.yaml needs {', '.join(missing)}, which no earlier stack has as an output: "
+            "run `make status` to see whether those stacks are complete."
         )
     return {name: values[name] for name in template.parameters}

@@ -1,6 +1,6 @@
-"""What pip's own lines say of one installation: MWAA keeps pip's exit status to itself.
+"""Judge one installation by pip's output, because MWAA does not report pip's exit status.
 
-The lines were taken from pip 23.2 and 26.3, run; tests/infra/deploy/pip_output.py holds them.
+The patterns match the output of pip 23.2 and 26.3; tests/infra/deploy/pip_output.py contains it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-# pip's last line when it installed anything. Not indented: pip quotes the output of a failed build with indentation.
+# pip's last line if it installed anything. Not indented: pip indents the output of a failed build that it quotes.
 _INSTALLED = "Successfully installed "
 _PRESENT = re.compile(
     r"Requirement already satisfied: (?P<name>[A-Za-z0-9][\w.-]*)|Ignoring (?P<left_out>\S+): markers "
@@ -23,38 +23,38 @@ _PRESENT = re.compile(
 _AT_WORK = re.compile(r"\s*(Collecting|Processing|Obtaining) ")
 _ERROR = re.compile(r"ERROR: |error: |\S+: error: ")
 _REFUSED = "401 Error, Credentials not correct"
-# Comes with exit status 0 and everything installed; the conflicts are on lines of their own below it.
+# pip prints this with exit status 0 and everything installed; the conflicts follow on separate lines.
 _HARMLESS = "ERROR: pip's dependency resolver does not currently take into account"
-# pip's last words mislead: what is found first here, in all lines, is the cause.
+# pip's last error line is often misleading: the first of these texts that is in any line is the cause.
 _CAUSES = {
     _REFUSED: (
-        "the containers started on a dead index-url token, whatever pip says of conflicting dependencies: run "
-        "`make refresh`, then `make release FORCE=1`, which starts them anew."
+        "the containers started on an expired index-url token, whatever pip says about conflicting dependencies: run "
+        "`make refresh`, then `make release FORCE=1`, which starts new containers."
     ),
     "Could not open requirements file": (
-        "the index-url file was not there: see `make status`, run `make refresh`, then `make release FORCE=1`."
+        "the index-url file was missing: see `make status`, run `make refresh`, then `make release FORCE=1`."
     ),
     "after connection broken by": (
-        "the container could not reach the index: see that the endpoint codeartifact.repositories of the network stack "
-        "is there, then `make release FORCE=1`."
+        "the container could not reach the index: check that the network stack has the endpoint "
+        "codeartifact.repositories, then run `make release FORCE=1`."
     ),
     "No matching distribution found": (
         "the repository has no such package or version: correct its line in requirements.txt, or publish it."
     ),
     "conflicting dependencies": (
-        "two requirements, or a requirement and a constraint, exclude each other: `make preflight` names them."
+        "two requirements, or a requirement and a constraint, exclude each other: `make preflight` shows them."
     ),
 }
 
 
 @dataclass(frozen=True)
 class PipOutcome:
-    """How pip ended in one container.
+    """pip's result in one container.
 
-    :param verdict: good, bad, or none: its lines do not say.
+    :param verdict: good, bad, or none if the lines do not show it.
     :param installed: names with versions, such as numpy-1.26.4.
     :param errors: pip's error lines.
-    :param cause: one sentence on a bad end, in our words where pip's mislead.
+    :param cause: one sentence on a failure; our own where pip's is misleading.
     :param final: whether no later line can change the verdict.
     """
 
@@ -66,10 +66,10 @@ class PipOutcome:
 
 
 def judge(lines: Sequence[str], required: Collection[str] = ()) -> PipOutcome:
-    """Return how pip ended.
+    """Return pip's result.
 
-    A pip that MWAA stops after 9 minutes says nothing at its end. So "already satisfied" is a good end only if it was
-    said of every requirement.
+    A pip that MWAA stops after 9 minutes prints no last line. So "already satisfied" is a good result only if pip has
+    printed it for every requirement.
 
     :param lines: pip's output so far, without MWAA's prefix but with pip's indentation.
     :param required: normalized names of the requirements in requirements.txt (default: none).
@@ -94,9 +94,9 @@ def judge(lines: Sequence[str], required: Collection[str] = ()) -> PipOutcome:
 
 
 def required_names(requirements: str) -> frozenset[str]:
-    """Return the normalized names of the packages that the lines of a requirements.txt ask for.
+    """Return the normalized names of the packages that a requirements.txt names.
 
-    Lines with options and files are left out; pip reports them under names that are not known here.
+    Options and files are skipped, because pip reports them under names that are not known here.
 
     :param requirements: the file's text.
     """

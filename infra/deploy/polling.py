@@ -1,4 +1,4 @@
-"""Looking again and again: a long wait outlives a look that fails by chance."""
+"""Polling that survives transient failures of single requests."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 def patient(look: Callable[[], T]) -> T:
-    """Return what a look gives; one that fails for a reason that passes is repeated a few times.
+    """Return a request's answer; after a transient failure, repeat the request, five times in all.
 
-    What AWS does meanwhile goes on, so a throttled or lost call is no reason to end.
+    AWS continues its work in the meantime, so a throttled or lost request is no reason to stop waiting.
 
-    :param look: asks AWS and changes nothing.
-    :raises AwsError: if it fails for another reason, or too often in a row.
+    :param look: a request that changes nothing.
+    :raises AwsError: if it fails for another reason, or five times in a row.
     """
     for _ in range(_FAILURES_IN_A_ROW - 1):
         try:

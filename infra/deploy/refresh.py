@@ -1,4 +1,4 @@
-"""Ask the Lambda refresher to refresh the index-url now."""
+"""Run the Lambda refresher now."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from infra.cli.aws import Aws
     from infra.cli.settings import Settings
 
-_FUNCTION_SECONDS = "330"  # more than the function's timeout; the CLI's own is 60 s and would invoke it again
+_FUNCTION_SECONDS = "330"  # longer than the function's timeout; after 60 s, its default, the CLI would invoke it again
 
 
 def refresh(aws: Aws, settings: Settings) -> None:
-    """Invoke the Lambda refresher now and show its result.
+    """Invoke the Lambda refresher and print its result.
 
     :param aws: the runner.
     :param settings: the settings.

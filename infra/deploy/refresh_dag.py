@@ -1,4 +1,4 @@
-"""What the environment's Airflow knows of the refresh DAG, asked from outside, through MWAA."""
+"""The state of the refresh DAG in the environment's Airflow, read through MWAA's API."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _REFRESH_DAG = "refresh_codeartifact_index_url"
 
 
 def refresh_dag(aws: Aws, environment: str) -> tuple[DagState | None, str]:
-    """Ask Airflow for the refresh DAG through MWAA (API: InvokeRestApi).
+    """Return the state of the refresh DAG (MWAA API: InvokeRestApi).
 
     :param aws: the runner.
     :param environment: the environment's name.
-    :returns: what Airflow knows; or None, and why that is not known here.
+    :returns: the state and an empty text; or None and the reason why it is not known.
     """
     try:
-        # As a list: an error of the API names no status, so that "no such DAG" could not be told from "not allowed".
+        # The list of DAGs, because the API's errors have no status: "no such DAG" would look like "not allowed".
         dags = _airflow(aws, environment, "/dags", {"dag_id_pattern": _REFRESH_DAG, "limit": 100})["dags"]
         dag = next((dag for dag in dags if dag["dag_id"] == _REFRESH_DAG), None)
         if dag is None:

@@ -1,6 +1,6 @@
-"""Change what a running environment has installed, forward and back, by one update of each stack that it concerns.
+"""Release files to a running environment, or roll back, with one update of each stack that is affected.
 
-Each release sets object versions through the stacks' parameters, so that nothing drifts from the templates. The other
+A release sets object versions through the stacks' parameters, so nothing drifts from the templates. All other
 parameters keep their deployed values.
 """
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 _REQUIREMENTS = "requirements.txt"
 _STRATEGY = "WorkerReplacementStrategy"
-# The stacks that a release updates, in this order: the Lambda's copy of the protocol is never older than the plugin's.
+# The stacks that a release updates, in this order: the Lambda's copy of the code is never older than the plugin's.
 _STACKS = ("refresher", "mwaa")
 
 
 class ReleaseError(CommandError):
-    """What stands in the way of a release."""
+    """A release that cannot begin."""
 
 
 class NotDeployedError(ReleaseError):
-    """There is no environment to release to."""
+    """A stack that a release updates is not deployed."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Deployed:
 
     @classmethod
     def read(cls, aws: Aws, settings: Settings, templates: Mapping[str, Template]) -> Deployed:
-        """Read the stacks, after what an interrupted run has begun has ended.
+        """Read the stacks, after waiting for what an interrupted run has begun.
 
         :param aws: the runner.
         :param settings: the settings.
@@ -82,13 +82,13 @@ class Deployed:
 
     @property
     def release(self) -> dict[str, str]:
-        """Return the versions that are set."""
+        """Return the deployed versions."""
         return released({name: value for stack in _STACKS for name, value in self.parameters[stack].items()})
 
     def set(self, versions: Mapping[str, str]) -> None:
         """Update the stacks whose versions change, and follow the environment until pip's verdict.
 
-        :param versions: the versions to set; none that are not set already: only the verdict is looked at.
+        :param versions: the versions to set; if all are set already, only the verdict is read again.
         :raises CommandError: if an update or pip failed.
         """
         release = {**self.release, **versions}
@@ -97,7 +97,7 @@ class Deployed:
                 self._update(stack, versions)
 
     def _update(self, stack: str, versions: Mapping[str, str]) -> None:
-        """Update one stack by its share of the versions."""
+        """Update one stack with those of the versions that it takes."""
         template, current = self.templates[stack], self.parameters[stack]
         known = {name: value for name, value in current.items() if name in template.parameters}
         mine = {name: value for name, value in versions.items() if name in template.parameters}
@@ -105,7 +105,7 @@ class Deployed:
             return
         needed = [each for each in template.parameters.values() if each.default is None]
         if new := [each.name for each in needed if each.name not in known | mine]:
-            raise StackError(f"{template.path.name} has got new parameters ({', '.join(new)}): run `make deploy`.")
+            raise StackError(f"{template.path.name} has new parameters ({', '.join(new)}): run `make deploy`.")
         settings = self.settings.parameters
         strategy = {_STRATEGY: settings[_STRATEGY]} if _STRATEGY in settings and stack == "mwaa" else {}
         name = self.settings.stack_name(stack)
@@ -149,17 +149,17 @@ def release_plugins(deployed: Deployed, *, root: Path = ROOT) -> None:
 
 
 def roll_back(deployed: Deployed) -> None:
-    """Set the last release again that worked.
+    """Set the last release that worked again.
 
     :param deployed: the stacks.
-    :raises CommandError: when none is known, or it failed.
+    :raises CommandError: if none is known, or it failed.
     """
     entries = read(deployed.aws, deployed.bucket)
     target = way_back(entries, deployed.release)
     if target is None:
-        raise ReleaseError("No earlier release of this environment is known that worked: nothing to go back to.")
+        raise ReleaseError("No earlier release of this environment that worked is known, so there is no way back.")
     if target.get("verdict") != "good":
-        say("Whether that release worked was not recorded: it is the last one that is not known to have failed.")
+        say("It was not recorded whether that release worked: it is the last one that is not known to have failed.")
     versions = released(target)
     for name, version in versions.items():
         if version != deployed.release.get(name):

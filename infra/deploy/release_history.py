@@ -1,7 +1,7 @@
-"""What the environment was given, release by release, and whether it worked: the way back for `make rollback`.
+"""The record of releases and their verdicts, from which `make rollback` chooses.
 
-A release is a set of object versions. The list is in the bucket, beside what it names, the newest last; going back is a
-release as well. Entries of before verdicts were kept have two versions and no verdict.
+A release is a set of object versions. The record is in the same bucket as the objects, the newest release last; a
+rollback is a release, too. Entries from before verdicts were recorded have two versions and no verdict.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _KEPT = 50
 
 
 def released(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return the release among the parameters of the stacks, or in an entry.
+    """Return the release that parameters or a recorded entry contain.
 
-    :param parameters: by name; empty where there is no stack yet.
+    :param parameters: by name; empty if there is no stack yet.
     """
     return {name: parameters[name] for name in VERSIONS if name in parameters}
 
 
 def last_release(aws: Aws, bucket: str) -> dict[str, Any] | None:
-    """Return the newest release, None before the first.
+    """Return the newest release, or None if there is none.
 
-    Its keys are the versions, `at` (UTC), `verdict` ("good", "bad", or "none": pip's end is not known) and, where
-    the verdict is not good, `reason`.
+    Its keys are the versions, `at` (UTC), `verdict` ("good", "bad", or "none": pip's result is not known) and, if the
+    verdict is not good, `reason`.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
@@ -51,28 +51,28 @@ def last_release(aws: Aws, bucket: str) -> dict[str, Any] | None:
 
 
 def begin(aws: Aws, bucket: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Record a release before it is set, so that one that fails or is interrupted is known, too.
+    """Record a release before it is set, because it may fail or be interrupted.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
-    :param before: the release until now, empty for a new environment.
-    :param after: the release from now on.
+    :param before: the deployed release; empty for a new environment.
+    :param after: the new release.
     """
     entries = read(aws, bucket)
     if before and not any(_same(entry, before) for entry in entries):
-        entries.append(dict(before))  # set by other means; whether it worked is not known
+        entries.append(dict(before))  # it was set by other means, so its verdict is not known
     entries.append({**after, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "verdict": "none"})
     _write(aws, bucket, entries)
 
 
 def conclude(aws: Aws, bucket: str, release: Mapping[str, str], verdict: str, reason: str = "") -> None:
-    """Record how a release ended.
+    """Record a release's verdict.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
     :param release: its versions.
     :param verdict: good, bad or none.
-    :param reason: one sentence, where the verdict is not good (default: none).
+    :param reason: one sentence, if the verdict is not good (default: none).
     """
     entries = read(aws, bucket)
     if not entries or not _same(entries[-1], release):
@@ -83,10 +83,10 @@ def conclude(aws: Aws, bucket: str, release: Mapping[str, str], verdict: str, re
 
 
 def way_back(entries: list[dict[str, Any]], current: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the last release before the newest that worked; None where none is known.
+    """Return the last release before the newest one that worked, or None if none is known.
 
-    Where none before it has a good verdict, the last one without a verdict is the best that is known. What was released
-    again (by an earlier rollback) counts from where it was first, so that each further step goes further back.
+    If none has a good verdict, the last one without a verdict is returned. A release that was set again by a rollback
+    counts at its first position, so each further rollback goes further back.
 
     :param entries: the recorded releases.
     :param current: the environment's versions.
@@ -98,7 +98,7 @@ def way_back(entries: list[dict[str, Any]], current: Mapping[str, str]) -> dict[
 
 
 def verdict_of(entries: list[dict[str, Any]], release: Mapping[str, str]) -> tuple[str, str]:
-    """Return the verdict and its reason that are known of a release; the Lambda's part of it plays no role.
+    """Return a release's recorded verdict and reason; its refresher.zip is not compared.
 
     :param entries: the recorded releases.
     :param release: its versions.
@@ -136,6 +136,6 @@ def _write(aws: Aws, bucket: str, entries: list[dict[str, Any]]) -> None:
 
 
 def _same(entry: Mapping[str, Any], release: Mapping[str, str]) -> bool:
-    """Return whether an entry is a release: an old entry knows fewer of its versions."""
+    """Return whether an entry and a release are the same; an old entry has fewer versions."""
     shared = released(entry).keys() & released(release).keys()
     return bool(shared) and all(entry[name] == release[name] for name in shared)

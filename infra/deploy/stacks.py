@@ -1,4 +1,4 @@
-"""Create, update and delete stacks, watching their events."""
+"""Create, update and delete stacks, and print their events."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from infra.cli.aws import Aws
     from infra.cli.templates import Template
 
-# What a failed creation leaves behind; CloudFormation cannot update it (user guide: stack status codes).
+# Statuses after a failed creation; CloudFormation cannot update such a stack (user guide: stack status codes).
 STILLBORN = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
 class StackError(CommandError):
-    """Tell which stack failed and why."""
+    """A stack that failed."""
 
 
 def deploy_stack(aws: Aws, name: str, template: Template, parameters: Mapping[str, str], environment: str) -> bool:
-    """Create or update a stack; tell whether anything changed.
+    """Create or update a stack, and return whether anything changed.
 
     :param aws: the runner.
     :param name: the stack's name.
-    :param template: what to deploy.
+    :param template: the template.
     :param parameters: a value for every parameter of the template.
     :param environment: the environment's name, for the tag.
     :raises StackError: if the stack fails.
@@ -56,7 +56,7 @@ def deploy_stack(aws: Aws, name: str, template: Template, parameters: Mapping[st
 
 
 def delete_stack(aws: Aws, name: str) -> bool:
-    """Delete a stack and wait until it is gone; tell whether there was one.
+    """Delete a stack, wait until it is gone, and return whether there was one.
 
     :param aws: the runner.
     :param name: the stack's name.
@@ -65,7 +65,7 @@ def delete_stack(aws: Aws, name: str) -> bool:
     stack = settle(aws, name)
     if not stack:
         return False
-    stack_id = stack["StackId"]  # a deleted stack answers to its id only
+    stack_id = stack["StackId"]  # a deleted stack is found by its id only
     events = Events(aws, stack_id)
     aws.call("cloudformation", "delete-stack", "--stack-name", stack_id)
     stack = _watch(aws, stack_id, events)
@@ -76,7 +76,7 @@ def delete_stack(aws: Aws, name: str) -> bool:
 
 
 def describe(aws: Aws, name: str) -> dict[str, Any] | None:
-    """Describe a stack, None if there is none.
+    """Return a stack's description, or None if there is none.
 
     :param aws: the runner.
     :param name: the stack's name or id.
@@ -91,7 +91,7 @@ def describe(aws: Aws, name: str) -> dict[str, Any] | None:
 
 
 def outputs(aws: Aws, name: str) -> dict[str, str]:
-    """Give a stack's outputs by name; none if there is no such stack.
+    """Return a stack's outputs by name; none if there is no such stack.
 
     :param aws: the runner.
     :param name: the stack's name.
@@ -101,7 +101,7 @@ def outputs(aws: Aws, name: str) -> dict[str, str]:
 
 
 def parameters_of(aws: Aws, name: str) -> dict[str, str]:
-    """Give a stack's parameters as they are deployed; none if there is no such stack.
+    """Return a stack's deployed parameters by name; none if there is no such stack.
 
     :param aws: the runner.
     :param name: the stack's name.
@@ -111,7 +111,7 @@ def parameters_of(aws: Aws, name: str) -> dict[str, str]:
 
 
 def resources(aws: Aws, name: str) -> list[dict[str, Any]]:
-    """List what a stack holds at this moment.
+    """Return the resources that a stack has now.
 
     :param aws: the runner.
     :param name: the stack's name.
@@ -121,7 +121,7 @@ def resources(aws: Aws, name: str) -> list[dict[str, Any]]:
 
 
 def settle(aws: Aws, name: str) -> dict[str, Any] | None:
-    """Wait for what an interrupted run has begun and describe the stack, None if there is none.
+    """Wait for a change in progress, and return the stack's description, or None if there is none.
 
     :param aws: the runner.
     :param name: the stack's name.
@@ -137,7 +137,7 @@ def settle(aws: Aws, name: str) -> dict[str, Any] | None:
 
 def _options(name: str, template: Template, parameters: Mapping[str, str], environment: str) -> list[str]:
     options = ["--stack-name", name, "--template-file", str(template.path), "--no-fail-on-empty-changeset"]
-    # The second is for Transform: AWS::LanguageExtensions, which a change set is created with only so.
+    # The second is for Transform: AWS::LanguageExtensions, without which no change set is created.
     options += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     options += ["--tags", "Project=mwaa-codeartifact", f"Environment={environment}"]
     if parameters:
@@ -146,13 +146,13 @@ def _options(name: str, template: Template, parameters: Mapping[str, str], envir
 
 
 def _outcome(aws: Aws, name: str, process: subprocess.Popen[str], events: Events) -> bool:
-    """Tell whether `aws cloudformation deploy` changed the stack."""
+    """Return whether `aws cloudformation deploy` changed the stack."""
     try:
         changed = "No changes to deploy" not in aws.finish(process)
     except AwsError as error:
-        if "No updates are to be performed" in str(error):  # an empty change set that is refused at once
+        if "No updates are to be performed" in str(error):  # an empty change set was refused at once
             return False
-        # The CLI stops looking at the first failure, before the rollback, after an hour, and when AWS does not answer.
+        # The CLI stops waiting at the first failure, before the rollback; after an hour; and if AWS does not answer.
         gave_up = "Failed to create/update the stack" in str(error) or (error.passing and _goes_on(aws, name))
         stack = _watch(aws, name, events) if gave_up else None
         if not stack or stack["StackStatus"] not in _DEPLOYED:
@@ -165,7 +165,7 @@ def _outcome(aws: Aws, name: str, process: subprocess.Popen[str], events: Events
 
 
 def _watch(aws: Aws, stack: str, events: Events) -> dict[str, Any] | None:
-    """Show a stack's events until nothing is in progress, then describe it."""
+    """Print a stack's events until nothing is in progress, and return its description."""
     last: dict[str, Any] | None = None
 
     def over() -> bool:

@@ -1,4 +1,4 @@
-"""`make status`: the stacks, the environment, the last release, and the index-url by the rule of the status page."""
+"""`make status`: the stacks, the environment, the last release, and the index-url judged as on the status page."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _RELEASES = {
 
 
 class StatusError(CommandError):
-    """pip cannot install with the index-url, or nobody knows."""
+    """pip cannot install with the index-url, or it is not known whether it can."""
 
 
 def status(aws: Aws, settings: Settings) -> None:
-    """Print how the stacks, the environment, its last release and the index-url are.
+    """Print the state of the stacks, the environment, its last release and the index-url.
 
     :param aws: the runner.
     :param settings: the settings.
-    :raises AwsError: after all the rest is told, if something could not be found out.
+    :raises AwsError: if a part is not known; raised after all parts are printed.
     :raises StatusError: if the verdict on the index-url is stale or unknown.
     """
     found = {stack: describe(aws, settings.stack_name(stack)) for stack in STACKS}
@@ -70,7 +70,7 @@ def status(aws: Aws, settings: Settings) -> None:
 
 
 def _show(subject: str, look: Callable[[], str]) -> AwsError | None:
-    """Print what is found; return an error instead of raising it, so that what comes after it is told all the same."""
+    """Print the result, or return the error so that the remaining parts are still printed."""
     try:
         say(f"{subject}: {look()}")
     except AwsError as error:
@@ -88,7 +88,7 @@ def _environment(aws: Aws, name: str) -> str:
         return "not there"
     found = f"{environment['Status']}, Airflow {environment['AirflowVersion']}, {environment.get('WebserverUrl', '')}"
     update = environment.get("LastUpdate", {})
-    # MWAA goes back to the last good configuration and is AVAILABLE again (API: LastUpdate).
+    # After a failed update MWAA returns to the last good configuration and is AVAILABLE (API: LastUpdate).
     if update.get("Status") == "FAILED" or update.get("Error"):
         reason = update.get("Error", {}).get("ErrorMessage", "MWAA gives no reason")
         found += f"\n  its LAST UPDATE FAILED, and it runs on with what it had before: {reason}"
@@ -96,16 +96,16 @@ def _environment(aws: Aws, name: str) -> str:
 
 
 def _release(aws: Aws, bucket: str) -> str:
-    """Say how the last release went, where releases are recorded with a verdict."""
+    """Return the last release's time, verdict and reason."""
     release = release_history.last_release(aws, bucket)
     if not release:
         return "none is recorded"
-    told = f"{release.get('at', 'at an unknown time')}, {_RELEASES[release['verdict']]}"
-    return f"{told}\n  {release['reason']}" if release.get("reason") else told
+    words = f"{release.get('at', 'at an unknown time')}, {_RELEASES[release['verdict']]}"
+    return f"{words}\n  {release['reason']}" if release.get("reason") else words
 
 
 def _target(region: str, bucket: str, outputs: dict[str, str]) -> Target | None:
-    """Build the target that the stacks have deployed; None before there is a repository."""
+    """Build the target from the stacks' outputs; None if there is no repository yet."""
     if not {"DomainName", "DomainOwner", "RepositoryName"} <= outputs.keys():
         return None
     domain = Domain(region=region, owner=outputs["DomainOwner"], name=outputs["DomainName"])
@@ -116,7 +116,7 @@ def _target(region: str, bucket: str, outputs: dict[str, str]) -> Target | None:
 
 
 def _index_url(aws: Aws, environment: str, bucket: str, target: Target | None, verdicts: list[Judgement]) -> str:
-    """Judge the line by the rule of the status page; add the judgement to the verdicts."""
+    """Judge the line as the status page does, add the judgement to the verdicts, and return it in words."""
     if target is None:
         judgement = Judgement.unknown("settings missing", "The repository is not deployed: run `make deploy` first.")
         verdicts.append(judgement)
@@ -135,7 +135,7 @@ def _index_url(aws: Aws, environment: str, bucket: str, target: Target | None, v
 
 
 def _standing(aws: Aws, bucket: str) -> StoredFile | None:
-    """HEAD the file: nobody needs the secret to see how it is."""
+    """Return the file's ETag and facts (HEAD, so the secret is not read), or None if there is no file."""
     try:
         answer = aws.call("s3api", "head-object", "--bucket", bucket, "--key", INDEX_URL_KEY)
     except AwsError as error:

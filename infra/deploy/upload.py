@@ -1,4 +1,4 @@
-"""Upload what the environment reads, each file only when it differs from what is there."""
+"""Upload the files that the environment reads, each only if its content has changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DAGS = "dags/"
 INDEX_URL_KEY = "dags/codeartifact.txt"
 REFRESHER_KEY = "lambda/refresher.zip"
-# What is given to MWAA and Lambda by its version: the object's key and the template parameter.
+# The objects that MWAA and Lambda read by version: key, and the parameter that takes the version.
 PARTS = {
     "plugins.zip": "PluginsS3ObjectVersion",
     "requirements.txt": "RequirementsS3ObjectVersion",
@@ -29,7 +29,7 @@ PARTS = {
 
 
 class Stored(NamedTuple):
-    """Name the object version that holds a file's content.
+    """The object version that contains a file's content.
 
     :param version_id: the version.
     :param changed: whether it is new.
@@ -40,11 +40,11 @@ class Stored(NamedTuple):
 
 
 def upload(aws: Aws, bucket: str, requirements: Path, root: Path) -> tuple[dict[str, str], bool]:
-    """Upload everything; give the parameters that later stacks take and whether anything was new.
+    """Upload everything; return the parameters for later stacks, and whether anything was new.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
-    :param requirements: what is uploaded as requirements.txt.
+    :param requirements: the file to upload as requirements.txt.
     :param root: the project's directory.
     :raises AwsError: if the bucket is missing or not versioned.
     """
@@ -59,14 +59,14 @@ def upload(aws: Aws, bucket: str, requirements: Path, root: Path) -> tuple[dict[
 def upload_parts(
     aws: Aws, bucket: str, keys: Iterable[str], requirements: Path, root: Path, *, always: Collection[str] = ()
 ) -> dict[str, Stored]:
-    """Upload some of PARTS, and return what holds them by key.
+    """Upload some of PARTS, and return their object versions by key.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
-    :param keys: which.
-    :param requirements: what is uploaded as requirements.txt.
+    :param keys: of PARTS.
+    :param requirements: the file to upload as requirements.txt.
     :param root: the project's directory.
-    :param always: which of them get a new version even if their content is the same (default: none).
+    :param always: keys that get a new version even if their content is the same (default: none).
     """
     files = {
         "plugins.zip": root / "build" / "plugins.zip",
@@ -81,7 +81,7 @@ def upload_parts(
 
 
 def upload_dags(aws: Aws, bucket: str, folder: Path) -> bool:
-    """Upload the DAGs, leave alone what else is there; tell whether anything was new.
+    """Upload the DAGs, leave other files in the bucket alone, and return whether anything was new.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
@@ -100,13 +100,13 @@ def upload_dags(aws: Aws, bucket: str, folder: Path) -> bool:
 
 
 def put_if_changed(aws: Aws, bucket: str, key: str, path: Path, *, always: bool = False) -> Stored:
-    """Make sure that a versioned object holds a file's content.
+    """Upload a file unless the object has its content already, and return the object's version.
 
     :param aws: the runner.
     :param bucket: the bucket.
     :param key: the object's key; never the index-url file's, which belongs to the refreshers.
     :param path: the file.
-    :param always: whether to make a new version even if the content is the same (default: no).
+    :param always: whether to upload even if the content is the same (default: no).
     """
     if key == INDEX_URL_KEY:
         raise ValueError(f"{key} is written by refreshers only")
@@ -120,13 +120,13 @@ def put_if_changed(aws: Aws, bucket: str, key: str, path: Path, *, always: bool 
         there = {}
     if not always and there.get("ChecksumSHA256") == digest and there.get("VersionId", "null") != "null":
         return Stored(there["VersionId"], changed=False)
-    # The checksum is kept with the object (S3 user guide: checking object integrity).
+    # S3 stores the checksum with the object (S3 user guide: checking object integrity).
     answer = aws.call("s3api", "put-object", *place, "--body", str(path), "--checksum-algorithm", "SHA256")
     return Stored(answer["VersionId"], changed=True)
 
 
 def require_versioned(aws: Aws, bucket: str) -> None:
-    """Refuse a bucket that keeps no versions: MWAA and Lambda are given the version to use.
+    """Raise an error if a bucket does not keep versions: MWAA and Lambda read objects by version.
 
     :param aws: the runner.
     :param bucket: the bucket.
@@ -139,7 +139,7 @@ def require_versioned(aws: Aws, bucket: str) -> None:
         if error.code != "NoSuchBucket":
             raise
         sentence = (
-            f'The bucket "{bucket}" (BUCKET_NAME) does not exist: run `make deploy`, whose repository stack makes it.'
+            f'The bucket "{bucket}" (BUCKET_NAME) does not exist: run `make deploy`, whose repository stack creates it.'
         )
         raise AwsError(sentence, operation=operation, code=error.code) from error
     if answer.get("Status") != "Enabled":

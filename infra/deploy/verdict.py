@@ -1,4 +1,4 @@
-"""How a change of the environment ended: MWAA's word, pip's word, the record, and one error if it is not good."""
+"""Follow a change of the environment to MWAA's and pip's results, record the verdict, and fail if it is not good."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infra.cli.aws import Aws
     from infra.cli.settings import Settings
 
-# Parameters of the mwaa stack whose change starts no container anew, as far as is known.
+# Parameters of the mwaa stack whose change restarts no container, as far as is known.
 _WITHOUT_RESTART = frozenset(
     {"AlarmTopicArn", "LogRetentionDays", "MaxWorkers", "MinWorkers", "OwnLogGroups", "WorkerReplacementStrategy"}
 )
@@ -29,25 +29,25 @@ _BACK = "`make rollback` goes back to the last release that worked."
 
 
 class NotGoodError(CommandError):
-    """A release that failed, or of which nobody knows whether it worked."""
+    """A release that failed, or whose result is not known."""
 
 
 @contextmanager
 def released_and_judged(
     aws: Aws, settings: Settings, bucket: str, before: Mapping[str, str], after: Mapping[str, str]
 ) -> Iterator[None]:
-    """Record a release, let the stacks be updated, then follow the environment until pip's verdict, and record that.
+    """Record a release, run the block that updates the stacks, follow the environment to pip's verdict, and record it.
 
-    The record is made first, so that a release that fails or is interrupted is known, too.
+    The release is recorded first, because it may fail or be interrupted.
 
     :param aws: the runner.
     :param settings: the settings.
     :param bucket: the environment's bucket.
-    :param before: the versions until now, empty for a new environment.
-    :param after: the versions from now on.
+    :param before: the deployed versions; empty for a new environment.
+    :param after: the new versions.
     :raises StackError: if a stack failed.
     :raises EnvironmentFailedError: if MWAA could not make the change.
-    :raises NotGoodError: if pip failed or its end is not known.
+    :raises NotGoodError: if pip failed or its result is not known.
     """
     new, stack = before != after, settings.stack_name("mwaa")
     known = verdict_of(read(aws, bucket), after)
@@ -65,7 +65,7 @@ def released_and_judged(
             conclude(aws, bucket, after, "bad", str(error))
         raise
     began = last_change(aws, stack)
-    if began is None or began == change_before:  # nothing of the environment's, or what CloudFormation went back to
+    if began is None or began == change_before:  # the environment did not change, or CloudFormation rolled it back
         if new:
             conclude(aws, bucket, after, *known)
         _take_up(aws, settings, bucket, after)
@@ -75,7 +75,7 @@ def released_and_judged(
 
 
 def _take_up(aws: Aws, settings: Settings, bucket: str, release: Mapping[str, str]) -> None:
-    """Follow the last release again if nobody knows how it ended.
+    """Follow the last release again if its result is not known.
 
     :raises CommandError: if it failed, now or before.
     """
@@ -84,21 +84,21 @@ def _take_up(aws: Aws, settings: Settings, bucket: str, release: Mapping[str, st
         return
     if last["verdict"] == "bad":
         raise NotGoodError(
-            f"This release, which is of {last['at']}, has failed: {last.get('reason')} Correct the files, release the "
-            f"same ones anew with FORCE=1, or go back: {_BACK}"
+            f"This release of {last['at']} has failed: {last.get('reason')} Correct the files, release the same files "
+            f"again with FORCE=1, or go back: {_BACK}"
         )
     began = last_change(aws, settings.stack_name("mwaa"))
     if began is not None:
-        say(f"It is not known whether this release, which is of {last['at']}, worked: looking again.")
+        say(f"It is not known whether this release of {last['at']} worked: reading the logs again.")
         _follow_release(aws, settings.environment_name, bucket, release, began, restarts=True)
 
 
 def _follow_release(
     aws: Aws, name: str, bucket: str, release: Mapping[str, str], began: int, *, restarts: bool
 ) -> None:
-    """Follow the environment, print what pip made of the release, and record it.
+    """Follow the environment, print pip's verdict on the release, and record it.
 
-    :param restarts: whether the change is known to start every container anew; if it is not, no log is no fault.
+    :param restarts: whether the change is known to restart every container; if not, a missing log is not an error.
     """
     try:
         environment = follow(aws, name)
@@ -108,24 +108,24 @@ def _follow_release(
     if environment.get("WebserverAccessMode") == "PRIVATE_ONLY":
         say(
             "The web server is PRIVATE_ONLY and cannot reach the index-url while it installs: its pip is not judged. "
-            "What the UI itself needs belongs into plugins.zip as wheels."
+            "Put packages that the UI itself needs into plugins.zip as wheels."
         )
     required = required_names(_requirements(aws, bucket, environment, release))
     found = await_installation(aws, environment, began, required)
     if not restarts and found.verdict != "bad":
-        say("containers have been started anew, and none failed" if found.outcomes else "no container was started anew")
+        say("new containers have started, and none failed" if found.outcomes else "no new container has started")
         return
     conclude(aws, bucket, release, found.verdict, "" if found.verdict == "good" else found.reason)
-    _tell(found)
+    _print_verdict(found)
 
 
-def _tell(found: Installation) -> None:
+def _print_verdict(found: Installation) -> None:
     """Print pip's verdict.
 
     :raises NotGoodError: if it is not good.
     """
     if found.verdict == "good":
-        say(f"installed: {', '.join(found.installed) or 'nothing new, the image holds all of it'}")
+        say(f"installed: {', '.join(found.installed) or 'nothing new, the image has all of it'}")
         return
     for line in found.errors:
         say(f"  {line}")
@@ -133,7 +133,7 @@ def _tell(found: Installation) -> None:
         raise NotGoodError(f"pip failed on the containers: {found.reason} {_BACK}")
     raise NotGoodError(
         f"No verdict: {found.reason}. It is not known whether the packages are installed: read these logs in "
-        f"CloudWatch. The same command again looks anew; {_BACK}"
+        f"CloudWatch. The same command reads them again; {_BACK}"
     )
 
 

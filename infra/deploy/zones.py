@@ -1,4 +1,4 @@
-"""The two Availability Zones of the network: chosen once, among those that every endpoint service offers, and kept."""
+"""Choose the network's two Availability Zones once, among those that every endpoint service offers, and keep them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _PARAMETERS = ("AvailabilityZone1", "AvailabilityZone2")
 def zones(aws: Aws, settings: Settings, template: Template) -> dict[str, str]:
     """Return the zones as parameters of the network stack.
 
-    CloudFormation's own choice, the first two of the account, can name a zone that an endpoint service does not have;
-    other zones for a stack that is there would replace its subnets.
+    CloudFormation's own choice, the account's first two zones, may include a zone that an endpoint service does not
+    offer. An existing stack keeps its zones, because other zones would replace its subnets.
 
     :param aws: the runner.
     :param settings: the settings; a zone that is set there is kept.
-    :param template: the network's.
-    :raises StackError: if no two zones have every service.
+    :param template: the network's template.
+    :raises StackError: if fewer than two zones have every service.
     """
     if not set(_PARAMETERS) <= template.parameters.keys():
         return {}
@@ -63,7 +63,7 @@ def _offered(aws: Aws, services: list[str]) -> dict[str, list[str]]:
     except AwsError as error:
         if error.code != "InvalidServiceName":
             raise
-        raise StackError(f"{error} Take it out of ADDITIONAL_ENDPOINTS, or choose another AWS_REGION.") from error
+        raise StackError(f"{error} Remove it from ADDITIONAL_ENDPOINTS, or choose another AWS_REGION.") from error
     return {each["ServiceName"].removeprefix(prefix): each["AvailabilityZones"] for each in found}
 
 
@@ -76,9 +76,9 @@ def _available(aws: Aws) -> list[str]:
 
 def _too_few(region: str, common: list[str], offered: dict[str, list[str]]) -> str:
     scarce = sorted(offered, key=lambda service: len(offered[service]))[:3]
-    told = ", ".join(f"{service} in {', '.join(offered[service]) or 'none'}" for service in scarce)
+    offers = ", ".join(f"{service} in {', '.join(offered[service]) or 'none'}" for service in scarce)
     return (
         f"The network needs two Availability Zones that every endpoint service offers, and {region} has "
-        f"{' and '.join(common) or 'none'} (the scarcest: {told}): take services out of ADDITIONAL_ENDPOINTS, or "
+        f"{' and '.join(common) or 'none'} (the fewest: {offers}): remove services from ADDITIONAL_ENDPOINTS, or "
         "choose another AWS_REGION."
     )

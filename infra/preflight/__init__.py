@@ -1,4 +1,4 @@
-"""The preflight: resolve requirements.txt as MWAA's containers will, before it costs half an hour.
+"""The preflight: resolve requirements.txt as MWAA's containers will, before an update of half an hour.
 
 report = check(Path("requirements/requirements.txt"), read_settings(ROOT / ".env", os.environ))
 report.problems  # empty: pip will install it

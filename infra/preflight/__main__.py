@@ -17,7 +17,7 @@ _PROBLEMS, _CANNOT_CHECK = 1, 2
 
 
 def main() -> int:
-    """Check one file: 0 if it is good, 1 if it is not, 2 if that could not be found out."""
+    """Check one file; return 0 if it is good, 1 if it has problems, 2 if there is no verdict."""
     parser = argparse.ArgumentParser(prog="python -m infra.preflight", description=__doc__)
     parser.add_argument("requirements", nargs="?", type=Path, default=Path("requirements/requirements.txt"))
     arguments = parser.parse_args()

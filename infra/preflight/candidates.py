@@ -1,4 +1,4 @@
-"""What an index has of a package, by pip's rules for a container: which versions there are, and which would do."""
+"""The versions of a package in an index, and which of them pip would install in a container."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Say why pip would not take a version as it is.
+    """The reason why pip would not take a version as it is.
 
-    :param sentence: that goes on after the name and the version, with what to do.
-    :param source_only: whether pip would take it if it could build it.
+    :param sentence: the rest of a sentence that begins with name and version; it says what to do.
+    :param source_only: whether pip would try to build the version from source (default: no).
     """
 
     sentence: str
     source_only: bool = False
 
     def __str__(self) -> str:
-        """Give the sentence."""
+        """Return the sentence."""
         return self.sentence
 
 
 def versions(files: list[DistributionPackage]) -> dict[Version, list[DistributionPackage]]:
-    """Group wheels and source distributions by version, leaving out what pip cannot read.
+    """Return wheels and source distributions by version, without those that pip cannot read.
 
     :param files: of one project.
     """
@@ -46,7 +46,7 @@ def versions(files: list[DistributionPackage]) -> dict[Version, list[Distributio
 
 
 def is_exact(specifier: SpecifierSet) -> bool:
-    """Say whether only one version fits.
+    """Return whether a specifier allows one version only.
 
     :param specifier: any.
     """
@@ -54,11 +54,11 @@ def is_exact(specifier: SpecifierSet) -> bool:
 
 
 def trouble_with(files: list[DistributionPackage], container: Container, *, exact: bool) -> Trouble | None:
-    """Say why pip would not take a version as it is, and what to do; None if it would.
+    """Return why pip would not take a version as it is, or None if it would.
 
     :param files: of that version.
-    :param container: for which it would be.
-    :param exact: whether just this version is asked for, which lets pip take a yanked one (PEP 592).
+    :param container: the container that would install it.
+    :param exact: whether this very version is required; pip then takes a yanked one, too (PEP 592).
     """
     python = container.python_version
     fitting = [file for file in files if _allows(file.requires_python, f"{python}.0")]
@@ -82,7 +82,7 @@ def trouble_with(files: list[DistributionPackage], container: Container, *, exac
 
 
 def fits(container: Container, file: DistributionPackage) -> bool:
-    """Say whether a file is a wheel for the container's Python and platform.
+    """Return whether a file is a wheel for the container's Python and platform.
 
     :param container: any.
     :param file: of any project.

@@ -1,4 +1,4 @@
-"""One check, from the file to the verdict."""
+"""Check one requirements file, from its text to the verdict."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ AIRFLOW = "apache-airflow"
 
 
 def check(requirements: Path, settings: PreflightSettings) -> Report:
-    """Resolve a requirements.txt as the containers will, and judge it.
+    """Resolve a requirements.txt as the containers will, and return the report.
 
     :param requirements: the file.
-    :param settings: against what.
+    :param settings: the Airflow version and the index.
     :raises CannotCheckError: if there can be no verdict.
     """
     container = Container(settings.airflow_version, settings.root)
@@ -51,9 +51,9 @@ def check(requirements: Path, settings: PreflightSettings) -> Report:
     report.constraints = _source(found, constraints)
     if isinstance(settings.source, Repository) and in_house is None:
         upstream = "index"
-        report.notes.append("AWS did not tell which packages are in-house: allow codeartifact:ListPackages.")
+        report.notes.append("AWS did not list the in-house packages: allow codeartifact:ListPackages.")
     with index, waiting("resolving the requirements"):
-        index.files("pip")  # any name will do: it shows whether the index answers to the credentials
+        index.files("pip")  # any name: the request shows whether the index accepts the credentials
         _resolve(
             report, found, constraints, Resolver(index, container, settings.cache / "uv", found.pre, _options(found))
         )
@@ -66,7 +66,7 @@ def _source(found: RequirementsFile, constraints: Constraints) -> str:
         own = " and the file's own" if found.constraints else ""
         return constraints.source + own
     own = "the file's own" if found.constraints else "none"
-    return f"{own}; of Airflow's only what MWAA always applies, after {constraints.source}"
+    return f"{own}; of Airflow's only those that MWAA always applies, from {constraints.source}"
 
 
 def _options(found: RequirementsFile) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def _resolve(report: Report, found: RequirementsFile, constraints: Constraints, 
 
 
 def _image(found: RequirementsFile, container: Container) -> tuple[tuple[str, Version], ...]:
-    """Name what the image has for sure: Airflow, whose own needs the constraints have settled."""
+    """Return the packages that the image certainly has: Airflow, whose dependencies the constraints pin."""
     extras = any(
         line.requirement and line.requirement.extras and canonicalize_name(line.requirement.name) == AIRFLOW
         for line in found.requirements

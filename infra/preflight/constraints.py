@@ -1,4 +1,4 @@
-"""Airflow's constraints, from the best place that can be had, and the few that MWAA never lets go."""
+"""Airflow's constraints, from the best available source, and the few that MWAA always applies."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _FRESH_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class Pin:
-    """Hold one constraint.
+    """One constraint.
 
-    :param requirement: what it allows.
-    :param place: where it stands, in words.
+    :param requirement: the package and its allowed versions.
+    :param place: its file and line, in words.
     """
 
     requirement: Requirement
@@ -40,19 +40,19 @@ class Pin:
 
     @property
     def name(self) -> str:
-        """Give the normalized name of the package."""
+        """Return the normalized name of the package."""
         return canonicalize_name(self.requirement.name)
 
     def __str__(self) -> str:
-        """Name it and its place."""
+        """Return the constraint and its place."""
         return f"{self.requirement.name}{self.requirement.specifier} ({self.place})"
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """Hold Airflow's constraints.
+    """Airflow's constraints.
 
-    :param source: where they come from, for the report.
+    :param source: their source, in words for the report.
     :param pins: all of them.
     :param essential: those that MWAA always applies.
     """
@@ -65,11 +65,11 @@ class Constraints:
 def airflow_constraints(container: Container, local: Path | None, cache: Path, url: str = OFFICIAL_URL) -> Constraints:
     """Read Airflow's constraints: the user's file, else Airflow's official one, else this project's pins.
 
-    :param container: for which Airflow and Python.
+    :param container: determines Airflow and Python.
     :param local: the user's file (default: none).
-    :param cache: the folder in which the official file is kept for a day.
+    :param cache: the folder that keeps the official file for a day.
     :param url: of the official file, with {airflow} and {python}.
-    :raises CannotCheckError: if there is no such file.
+    :raises CannotCheckError: if the file cannot be read.
     """
     pinned = container.root / "requirements" / f"constraints-{container.airflow_version}.txt"
     if local:
@@ -95,12 +95,12 @@ def _read(path: Path, setting: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise CannotCheckError(
-            f"The constraints file {path} cannot be read ({reason}): set {setting} to what there is."
+            f"The constraints file {path} cannot be read ({reason}): set {setting} to a readable one."
         ) from error
 
 
 def _official(container: Container, cache: Path, url: str) -> str | None:
-    """Get the official file, from the cache while it is fresh or the internet cannot be reached."""
+    """Return the official file, from the cache for a day or while the internet cannot be reached; None without it."""
     url = url.format(airflow=container.airflow_version, python=container.python_version)
     kept = cache / f"constraints-{container.airflow_version}-{container.python_version}.txt"
     if kept.exists() and time.time() - kept.stat().st_mtime < _FRESH_SECONDS:
@@ -110,7 +110,7 @@ def _official(container: Container, cache: Path, url: str) -> str | None:
         answer.raise_for_status()
     except requests.RequestException:
         return kept.read_text(encoding="utf-8") if kept.exists() else None
-    if "==" not in answer.text or "<html" in answer.text.lower():  # a proxy's page of its own
+    if "==" not in answer.text or "<html" in answer.text.lower():  # a proxy's own page
         return None
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=cache, delete=False) as file:
@@ -124,7 +124,7 @@ def _parse(text: str, label: str, container: Container) -> Iterable[Pin]:
         try:
             requirement = Requirement(line.partition("#")[0].strip())
         except InvalidRequirement:
-            continue  # a comment, or an option that matters to the installation of Airflow only
+            continue  # a comment, or an option for the installation of Airflow itself
         if container.applies(requirement):
             requirement.marker = None
             yield Pin(requirement, f"line {number} of {label}")

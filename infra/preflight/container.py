@@ -1,4 +1,4 @@
-"""What a container of an Airflow version is to pip: its Python, its platform, its folders."""
+"""A container as pip sees it: its Python, platform and folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from packaging.markers import Environment
     from packaging.requirements import Requirement
 
-# The image's constraints; where they really are does not matter here.
+# The image's constraints file; its real path does not matter here.
 CONSTRAINTS_FILE = f"{AIRFLOW_HOME}/AIRFLOW_CONSTRAINTS_FILE"
 INDEX_URL_FILE = f"{AIRFLOW_HOME}/dags/codeartifact.txt"
 # Amazon Linux 2023 has glibc 2.34.
@@ -27,10 +27,10 @@ _MANYLINUX_ALIASES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 @dataclass(frozen=True)
 class Container:
-    """Describe the containers of one environment.
+    """The containers of one environment.
 
     :param airflow_version: such as 3.0.6.
-    :param root: the project's directory, whose dags/ and plugins/ the containers have below AIRFLOW_HOME.
+    :param root: the project's directory; the containers have its dags/ and plugins/ in AIRFLOW_HOME.
     """
 
     airflow_version: str
@@ -38,17 +38,17 @@ class Container:
 
     @property
     def python(self) -> tuple[int, int]:
-        """Give the Python of the image."""
+        """Return the major and minor version of the image's Python."""
         major, minor = PYTHON_VERSIONS[self.airflow_version].split(".")
         return int(major), int(minor)
 
     @property
     def python_version(self) -> str:
-        """Give the Python as text, such as 3.12."""
+        """Return the Python version as text, such as 3.12."""
         return ".".join(map(str, self.python))
 
     def tags(self) -> list[Tag]:
-        """List the tags of the wheels that fit, best first (PEP 425, PEP 600)."""
+        """Return the tags of compatible wheels, the best first (PEP 425, PEP 600)."""
         platforms = []
         for minor in range(_GLIBC_MINOR, 4, -1):
             platforms.append(f"manylinux_2_{minor}_x86_64")
@@ -60,11 +60,11 @@ class Container:
 
     @cached_property
     def tag_set(self) -> frozenset[Tag]:
-        """Give the same tags, to look one up."""
+        """Return the same tags as a set."""
         return frozenset(self.tags())
 
     def markers(self) -> Environment:
-        """Give the values of environment markers (PEP 508)."""
+        """Return the values of environment markers (PEP 508)."""
         return {
             "implementation_name": "cpython",
             "implementation_version": f"{self.python_version}.0",
@@ -80,16 +80,16 @@ class Container:
         }
 
     def applies(self, requirement: Requirement) -> bool:
-        """Say whether a requirement's marker, if any, holds on a container.
+        """Return whether a requirement applies in a container: it has no marker, or the marker is true.
 
         :param requirement: any.
         """
         return requirement.marker is None or requirement.marker.evaluate(cast("dict[str, str]", self.markers()))
 
     def here(self, path: str) -> Path | None:
-        """Find the local file or folder that a container has at a path; None if it has none there.
+        """Return the local file or folder that a container has at a path, or None.
 
-        :param path: on the container, absolute.
+        :param path: in the container, absolute.
         """
         for folder in ("dags", "plugins"):
             inside = path.removeprefix(f"{AIRFLOW_HOME}/{folder}/")

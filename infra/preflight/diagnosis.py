@@ -38,7 +38,7 @@ class Diagnosis:
     :param resolver: with the file's options.
     :param lines: the requirements.
     :param pins: the constraints.
-    :param stubs: what the image has.
+    :param stubs: the image's packages: Airflow.
     """
 
     resolver: Resolver
@@ -121,24 +121,26 @@ class Diagnosis:
         named = [line for line in self.lines if line.name and _mentions(reason, line.name)] or self.lines[:1]
         line = named[-1]
         asked, own = line.requirement or line.text, line.requirement.name if line.requirement else "it"
-        if pin := self._only_obstacle(reason):
+        obstacles = self._obstacles(reason)
+        if len(obstacles) == 1:
             return line.problem(
-                f"{asked} needs another {pin.name} than the constraint {pin} allows: choose a version of {own} "
-                "that is compatible with it."
+                f"{asked} needs another {obstacles[0].name} than the constraint {obstacles[0]} allows: "
+                f"choose a version of {own} that is compatible with it."
             )
-        numbers = " and ".join(f"line {other.number}" for other in named[:-1])
+        others = [f"line {other.number}" for other in named[:-1]] + [f"the constraint {pin}" for pin in obstacles]
+        with_others = f" with {' and '.join(others)}" if others else ""
         quote = textwrap.shorten(reason, _QUOTED_CHARACTERS, placeholder=" …")
-        return line.problem(f"{asked} cannot be installed{numbers and f' with {numbers}'}. uv says: {quote}")
+        return line.problem(f"{asked} cannot be installed{with_others}. uv says: {quote}")
 
-    def _only_obstacle(self, reason: str) -> Pin | None:
-        """Return the one constraint without which all lines can be installed, or None if no single one is known.
+    def _obstacles(self, reason: str) -> list[Pin]:
+        """Return constraints without which all lines can be installed; none if they are not known.
 
-        The constraints that uv names are left out of one further resolution. If its result contradicts just one of
-        them, the result is proof: it satisfies all others.
+        The constraints that uv names are left out of one further resolution. Its result is the proof: it satisfies all
+        constraints but those that are returned.
         """
         blamed = [pin for pin in self.pins if _mentions(reason, pin.name) and pin.name not in self.by_name]
         if not blamed:
-            return None
+            return []
         names = {pin.name for pin in blamed}
         index = self.resolver.index
         # The image's packages in any version, because the constraints that fix them are left out.
@@ -149,9 +151,8 @@ class Diagnosis:
             result = self.resolver.attempt(lines, others, [*self.stubs, *stubs], seconds=_EXTRA_SECONDS)
             if isinstance(result, Resolved):
                 taken = {name: package.version for name, package in result.packages.items()}
-                broken = [pin for pin in blamed if pin.name in taken and not _allows(pin, taken[pin.name])]
-                return broken[0] if len(broken) == 1 else None
-        return None
+                return [pin for pin in blamed if pin.name in taken and not _allows(pin, taken[pin.name])]
+        return []
 
 
 def _excluded(asked: str, wanted: SpecifierSet, pin: Pin) -> str:

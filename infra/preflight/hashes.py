@@ -1,4 +1,4 @@
-"""Compare the hashes of a requirements file with the index: pip checks them as soon as one line gives one."""
+"""Compare the hashes in a requirements file with the index: pip checks all hashes as soon as one line has one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def judge(
     found: RequirementsFile, packages: Iterable[Package], index: Index, container: Container
 ) -> tuple[list[Problem], list[str]]:
-    """Return the problems and the notes; none where the file asks for no check.
+    """Return the problems and the notes; none if the file asks for no hash check.
 
     :param found: the file.
-    :param packages: what would be installed.
-    :param index: what has them.
-    :param container: where.
+    :param packages: the packages that would be installed.
+    :param index: the index that has them.
+    :param container: the container that would install them.
     """
     given = {line.name: line for line in (*found.constraints, *found.requirements) if line.hashes}
     if not (given or found.require_hashes):
@@ -40,18 +40,18 @@ def judge(
             untold.append(package.name)
         elif digests.isdisjoint(line.hashes):
             sentence = (
-                f"no wheel of {package.name} {package.version} that fits the containers has a hash given here, and pip "
-                f"then installs nothing: give {' or '.join(f'`--hash={digest}`' for digest in sorted(digests))}."
+                f"no wheel of {package.name} {package.version} for the containers has a hash given here, and pip then "
+                f"installs nothing: write {' or '.join(f'`--hash={digest}`' for digest in sorted(digests))}."
             )
             problems.append(line.problem(sentence))
     notes = []
     if bare:
         notes.append(
-            f"pip checks hashes here, and no line gives one of {', '.join(sorted(bare))}: pip refuses each of these "
-            "that the image does not hold already, and then installs nothing."
+            f"pip checks hashes here, and no line gives one for {', '.join(sorted(bare))}: pip refuses each of these "
+            "that the image does not have already, and then installs nothing."
         )
     if untold:
-        notes.append(f"the hashes of {', '.join(sorted(untold))} could not be compared: the index does not tell them.")
+        notes.append(f"the hashes of {', '.join(sorted(untold))} could not be compared: the index does not state them.")
     return problems, notes
 
 

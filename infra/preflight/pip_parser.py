@@ -1,7 +1,7 @@
-"""Read a requirements file as pip does, in a process of its own: pip supports no import of its modules.
+"""Parse a requirements file as pip does, in a process of its own: pip does not support imports of its modules.
 
-Run with a file's bytes as standard input; writes one JSON object a logical line. Its environment variables are those
-that pip expands.
+The program reads the file's bytes from standard input and writes one JSON object for each logical line. pip expands
+the variables of its environment.
 """
 
 from __future__ import annotations

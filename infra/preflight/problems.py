@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The problems that a check finds."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from infra.cli.program import CommandError
 
 
 class CannotCheckError(CommandError):
-    """Tell in one sentence why there is no verdict, and what to do."""
+    """There can be no verdict."""
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """Hold one thing to mend.
+    """One problem in a requirements file.
 
-    :param path: the file, as the user knows it.
-    :param line: where in it, from 1.
-    :param sentence: what is wrong and how to mend it.
+    :param path: the file, as the user named it.
+    :param line: the line, from 1.
+    :param sentence: what is wrong and how to fix it.
     """
 
     path: str
@@ -25,5 +25,5 @@ class Problem:
     sentence: str
 
     def __str__(self) -> str:
-        """Render it as compilers do, which editors and CI turn into a link."""
+        """Return the problem in the form of compilers, which editors and CI turn into a link."""
         return f"{self.path}:{self.line}: {self.sentence}"

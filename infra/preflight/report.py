@@ -1,4 +1,4 @@
-"""The verdict: one table, the total against MWAA's time limit, and what is wrong."""
+"""The report: a table of packages, the total against MWAA's time limit, notes and problems."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from infra.preflight.problems import Problem
     from infra.preflight.resolver import Package
 
-# An assumption, not a measurement: what a small container downloads and unpacks of wheels in a second.
+# Wheels that a small container downloads and unpacks in a second: an assumption, not a measurement.
 ASSUMED_BYTES_PER_SECOND = 5_000_000
 
 
 @dataclass(frozen=True)
 class Row:
-    """Hold one package that would be installed.
+    """One package that would be installed.
 
-    :param package: which.
-    :param origin: where it comes from: upstream, in-house, index (not told apart), or file.
+    :param package: the package.
+    :param origin: upstream, in-house, index (not known which), or file.
     """
 
     package: Package
@@ -30,13 +30,13 @@ class Row:
 
 @dataclass
 class Report:
-    """Hold a verdict.
+    """The result of a check.
 
-    :param subject: what was checked, for which Airflow, against which index.
-    :param constraints: where the constraints come from.
-    :param rows: what would be installed; empty where nothing can be.
-    :param problems: what must be mended first.
-    :param notes: what is worth knowing.
+    :param subject: the file, the Airflow version and the index, in words.
+    :param constraints: the source of the constraints.
+    :param rows: the packages that would be installed; empty if nothing can be.
+    :param problems: the problems; pip would fail, or do harm.
+    :param notes: further findings that are not problems.
     """
 
     subject: str
@@ -47,16 +47,16 @@ class Report:
 
     @property
     def size(self) -> int:
-        """Sum up what is known of the wheels' sizes (bytes)."""
+        """Return the sum of the wheels' known sizes (bytes)."""
         return sum(row.package.size or 0 for row in self.rows)
 
     @property
     def seconds(self) -> float:
-        """Estimate how long pip takes (s); see ASSUMED_BYTES_PER_SECOND."""
+        """Return the estimated duration of the installation (s); see ASSUMED_BYTES_PER_SECOND."""
         return self.size / ASSUMED_BYTES_PER_SECOND
 
     def __str__(self) -> str:
-        """Render it for the terminal."""
+        """Return the report as text for the terminal."""
         lines = [self.subject]
         if self.constraints:
             lines.append(f"constraints: {self.constraints}")
@@ -79,7 +79,7 @@ class Report:
 
 
 def too_large(report: Report) -> str | None:
-    """Say that MWAA would end pip before its end, and which package weighs most; None if it would not.
+    """Return a sentence if MWAA would stop pip before it is done, with the largest package; else None.
 
     :param report: with its rows.
     """
@@ -88,7 +88,7 @@ def too_large(report: Report) -> str | None:
     heaviest = max(report.rows, key=lambda row: row.package.size or 0).package
     return (
         f"{heaviest.name} ({_megabytes(heaviest.size or 0)}) brings the total to {_megabytes(report.size)}, which "
-        f"would take pip about {_duration(report.seconds)}, and MWAA ends it after "
+        f"would take pip about {_duration(report.seconds)}, and MWAA stops it after "
         f"{_duration(PIP_SECONDS)}: choose a smaller build of it, or run what needs it outside the workers."
     )
 

@@ -1,4 +1,4 @@
-"""Read requirements.txt as a container's pip will, and judge what needs no index to be judged."""
+"""Read requirements.txt as a container's pip will, and find the problems that are visible without an index."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _FILE = re.compile(r"(?:file://)?(?P<path>[./~][^\[;]*|[^\s\[;]+\.(?:whl|zip|tar
 
 @dataclass(frozen=True)
 class Line:
-    """Hold one requirement, or one constraint.
+    """One requirement, or one constraint.
 
-    :param path: the file, as the user knows it.
-    :param number: where in it, from 1.
-    :param requirement: what it says; None for a local wheel.
-    :param text: what the resolver is given.
-    :param hashes: such as sha256:00…, of the files that pip may take.
+    :param path: the file, as the user named it.
+    :param number: the line, from 1.
+    :param requirement: parsed; None for a local wheel.
+    :param text: the line for the resolver.
+    :param hashes: such as sha256:00…, of the files that pip may take (default: none).
     """
 
     path: str
@@ -45,26 +45,26 @@ class Line:
 
     @property
     def name(self) -> str:
-        """Return the normalized name of the package; none for a local wheel."""
+        """Return the normalized name of the package; empty for a local wheel."""
         return canonicalize_name(self.requirement.name) if self.requirement else ""
 
     def problem(self, sentence: str) -> Problem:
-        """Say what is wrong with the line.
+        """Return a problem at the line.
 
-        :param sentence: with the fix.
+        :param sentence: what is wrong and how to fix it.
         """
         return Problem(self.path, self.number, sentence)
 
 
 @dataclass
 class RequirementsFile:
-    """Hold what a requirements.txt says, the files that it reads included.
+    """The content of a requirements.txt and of the files that it reads.
 
-    :ivar requirements: what is to be installed.
-    :ivar constraints: from constraints files of the user's own.
-    :ivar airflow_constraints: whether Airflow's constraints apply, named by the file or forced by MWAA.
-    :ivar problems: what is wrong with it.
-    :ivar notes: what is worth knowing.
+    :ivar requirements: the packages to install.
+    :ivar constraints: those from the user's own constraints files.
+    :ivar airflow_constraints: whether Airflow's constraints apply: the file names them, or MWAA forces them.
+    :ivar problems: the problems.
+    :ivar notes: further findings that are not problems.
     """
 
     requirements: list[Line] = field(default_factory=list)
@@ -79,11 +79,11 @@ class RequirementsFile:
 
 
 def read(path: Path, container: Container) -> RequirementsFile:
-    """Read and judge a requirements.txt.
+    """Read a requirements.txt and find its problems.
 
     :param path: the file.
-    :param container: where it will be installed.
-    :raises CannotCheckError: if there is no such file.
+    :param container: the container that will install it.
+    :raises CannotCheckError: if the file cannot be read.
     """
     reader = _Reader(container)
     try:
@@ -101,7 +101,7 @@ def read(path: Path, container: Container) -> RequirementsFile:
 
 
 def _constraints_seen_by_mwaa(content: bytes) -> list[int] | None:
-    """Return the lines of requirements.txt by which MWAA sees constraints; None if it does not understand the file."""
+    """Return the lines that MWAA takes for constraint lines; None if MWAA cannot decode the file."""
     try:
         text = decode_requirements(content)
     except (UnicodeError, LookupError):
@@ -122,7 +122,7 @@ class _Reader:
         self._open: list[Path] = []
 
     def read(self, path: Path, *, constraint: bool = False) -> None:
-        """Read a file and those that it names."""
+        """Read a file and the files that it names."""
         shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
         self._main = self._main or shown
         lines = _pip_lines(path)
@@ -186,8 +186,8 @@ class _Reader:
         there = self._container.here(place)
         if there is None or there.suffix != ".whl":
             sentence = (
-                f"{place} will not be on the container: publish the package to the repository and write "
-                "`name==version`, or put a wheel into plugins/ and name it ${AIRFLOW_HOME}/plugins/FILE.whl."
+                f"{place} will not be in the container: publish the package to the repository and write "
+                "`name==version`, or put a wheel into plugins/ and write ${AIRFLOW_HOME}/plugins/FILE.whl."
             )
             self._problem(path, number, sentence)
         else:
@@ -201,14 +201,14 @@ class _Reader:
             self._nested(path, number, "-c", place, constraint=True)
         if "extra_index_urls" in line:
             sentence = (
-                "`--extra-index-url` lets whoever publishes a higher version there replace any package, in-house ones "
-                "too (dependency confusion): remove the line; the repository itself pulls from upstream."
+                "with `--extra-index-url`, a higher version that anyone publishes there replaces any package, in-house "
+                "ones included (dependency confusion): remove the line; the repository itself pulls from upstream."
             )
             self._problem(path, number, sentence)
         if "index_url" in line:
             sentence = (
                 "a second `--index-url` replaces that of dags/codeartifact.txt or is replaced by it, and its token "
-                f"would expire here: remove the line; `{_READ_INDEX_URL}` is enough."
+                f"would expire: remove the line; `{_READ_INDEX_URL}` is enough."
             )
             self._problem(path, number, sentence)
         for place in line.get("find_links", []):
@@ -231,7 +231,7 @@ class _Reader:
             sentence = f"pip takes `{option}{place}` for a file of the name {place}: write `{option} {place[1:]}`."
             self._problem(path, number, sentence)
             return
-        # pip takes it relative to the file that names it; requirements.txt has a folder of its own on the container.
+        # The path is relative to the file that names it; requirements.txt has its own folder in the container.
         on_container = os.path.normpath(os.path.join(self._folder(), place))  # noqa: PTH118 - it is not a local path
         if on_container == INDEX_URL_FILE:
             self._reads_index_url = True
@@ -239,7 +239,7 @@ class _Reader:
         there = self._container.here(on_container)
         if there is None or not there.is_file():
             sentence = (
-                f"`{option} {place}` names a file that will not be on the container, and pip then installs nothing: "
+                f"`{option} {place}` names a file that will not be in the container, and pip then installs nothing: "
                 "put the file into dags/ and write "
                 f"`{option} ${{AIRFLOW_HOME}}/dags/{Path(place).name}`, or move its lines here."
             )
@@ -250,7 +250,7 @@ class _Reader:
             self.read(there, constraint=constraint)
 
     def _folder(self) -> str:
-        """Give the folder that the file being read has on the container."""
+        """Return the container's folder of the file that is being read."""
         for folder in ("dags", "plugins"):
             local = self._container.root / folder
             if len(self._open) > 1 and self._open[-1].is_relative_to(local):
@@ -263,7 +263,7 @@ class _Reader:
             self._unreachable(path, number, "`--find-links`", place)
         elif there is None or not there.is_dir():
             sentence = (
-                f"`--find-links {place}` names a folder that will not be on the container: put the wheels into "
+                f"`--find-links {place}` names a folder that will not be in the container: put the wheels into "
                 "plugins/ and write `--find-links ${AIRFLOW_HOME}/plugins`."
             )
             self._problem(path, number, sentence)
@@ -277,7 +277,7 @@ class _Reader:
             fix = "put the file into dags/ and write `-r ${AIRFLOW_HOME}/dags/FILE`"
         else:
             fix = "publish the package to the repository and write `name==version`"
-        # The scheme is enough: the rest may hold a password.
+        # Only the scheme is shown, because the rest may contain a password.
         kind = f"a {place.partition(':')[0].lower()} URL" if _URL.match(place) else "a folder"
         self._problem(path, number, f"{what} names {kind}, which a container in private subnets cannot reach: {fix}.")
 
@@ -285,9 +285,9 @@ class _Reader:
         self.found.problems.append(Problem(path, number, sentence))
 
     def judge_constraints(self, matches: list[int] | None) -> None:
-        """Compare what pip takes for constraints with what MWAA takes for some.
+        """Compare the lines that pip takes for constraints with those that MWAA does.
 
-        :param matches: the lines of requirements.txt by which MWAA sees constraints; None if it cannot tell.
+        :param matches: the lines that MWAA takes for constraint lines; None if MWAA cannot decode the file.
         """
         if matches is None:
             sentence = "MWAA does not know this encoding and forces Airflow's constraints: save the file as UTF-8."
@@ -298,7 +298,7 @@ class _Reader:
             for path, number in [line for line in self._constraint_lines if line not in misread]:
                 where = "`--constraint FILE` or `-c FILE`" + ("" if path == self._main else f" in {self._main} itself")
                 sentence = (
-                    "MWAA does not see this constraint line and forces Airflow's constraints beside it: write it as "
+                    "MWAA does not see this constraint line and also forces Airflow's constraints: write it as "
                     f"{where}, with one space."
                 )
                 self._problem(path, number, sentence)
@@ -311,7 +311,7 @@ class _Reader:
             self.found.notes.append(Problem(self._main, matches[0], sentence))
 
     def judge_index(self) -> None:
-        """See that pip is told where to get packages."""
+        """Check that a line reads the index-url file, or that no index is used."""
         if not (self._reads_index_url or self.found.no_index):
             sentence = (
                 "no line reads the index-url file, so pip would ask the public index, which private subnets cannot "
@@ -321,10 +321,10 @@ class _Reader:
 
 
 def _pip_lines(path: Path) -> list[dict[str, Any]] | None:
-    """Let pip read a file; None if it cannot decode it."""
+    """Return a file's lines as pip parses them; None if pip cannot decode the file."""
     environ = {"AIRFLOW_HOME": AIRFLOW_HOME, "AIRFLOW_CONSTRAINTS_FILE": CONSTRAINTS_FILE, "PATH": os.defpath}
     command = [sys.executable, "-I", str(Path(__file__).with_name("pip_parser.py"))]
-    # The output may hold what nobody should see: nothing is passed on from a failure.
+    # The output may contain a secret, so no error contains it.
     answer = subprocess.run(command, input=path.read_bytes(), env=environ, capture_output=True, check=False)
     return None if answer.returncode else [json.loads(line) for line in answer.stdout.splitlines()]
 

@@ -1,7 +1,7 @@
-"""Run uv as the resolver: what would be installed, or its reason why nothing can be.
+"""Resolve requirements with uv: the packages that would be installed, or uv's reason why none can be.
 
-uv, not pip: it resolves for another Python and platform than this machine's in one pass, keeps what it has read of a
-wheel, and says what contradicts what. There is one index, so its rule which index wins plays no part.
+uv instead of pip, because uv resolves for another Python and platform in one pass, caches metadata, and explains
+conflicts. There is only one index, so uv's rule for several indexes has no effect.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Stub = tuple[str, Version]
 
-_UNSOLVABLE = 1  # uv's exit status; anything else but 0 is a failure to find out
+_UNSOLVABLE = 1  # uv's exit status; any other, except 0, means that there is no result
 _TIMEOUT_SECONDS = 540
 _KEPT = re.compile(r"PATH|HOME|TMPDIR|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)
 _YANKED = re.compile(r'warning: `(?P<name>[^=`]+)==(?P<version>[^`]+)` is yanked(?: \(reason: "(?P<reason>.*)"\))?')
@@ -41,12 +41,12 @@ _YANKED = re.compile(r'warning: `(?P<name>[^=`]+)==(?P<version>[^`]+)` is yanked
 
 @dataclass(frozen=True)
 class Package:
-    """Hold one package that would be installed.
+    """One package that would be installed.
 
     :param name: normalized.
-    :param version: which.
-    :param url: of its wheel; empty for a local one.
-    :param size: in bytes, None where not known.
+    :param version: its version.
+    :param url: of its wheel; empty for a local wheel.
+    :param size: bytes; None if not known.
     :param local: whether the container has it without an index.
     """
 
@@ -59,10 +59,10 @@ class Package:
 
 @dataclass(frozen=True)
 class Resolved:
-    """Hold what would be installed.
+    """The packages that would be installed.
 
     :param packages: by name.
-    :param yanked: name to reason.
+    :param yanked: the reasons of yanked packages, by name.
     """
 
     packages: dict[str, Package]
@@ -71,7 +71,7 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Unsolvable:
-    """Hold why nothing can be installed.
+    """Requirements that cannot be installed.
 
     :param reason: uv's, on one line.
     """
@@ -81,13 +81,13 @@ class Unsolvable:
 
 @dataclass(frozen=True)
 class Resolver:
-    """Run uv with one index for one kind of container.
+    """uv with one index for one kind of container.
 
     :param index: the index.
-    :param container: for what.
-    :param cache: the folder in which uv keeps what it has read.
-    :param pre: whether pre-releases are as good as final versions.
-    :param options: of uv's, such as --no-index.
+    :param container: the container to resolve for.
+    :param cache: uv's cache folder.
+    :param pre: whether pre-releases are allowed (default: no).
+    :param options: further options of uv, such as --no-index (default: none).
     """
 
     index: Index
@@ -101,13 +101,13 @@ class Resolver:
     ) -> Resolved | Unsolvable:
         """Resolve requirements.
 
-        pip takes a pre-release only where no final version is asked for; uv also where no final version goes with the
-        rest. So uv gets pre-releases only if finals that went with everything would not have done either.
+        pip takes a pre-release only if there is no final version; uv also if no final version is compatible with the
+        rest. So uv's result with pre-releases counts only if it stays the same with final versions that need nothing.
 
         :param requirements: lines.
         :param constraints: lines.
-        :param stubs: names and versions that are to count as installable and as needing nothing.
-        :raises CannotCheckError: if uv fails to find out.
+        :param stubs: names and versions to treat as installable and without dependencies (default: none).
+        :raises CannotCheckError: if uv has no result.
         """
         requirements, constraints = list(requirements), list(constraints)
         result = self.attempt(requirements, constraints, stubs)
@@ -192,13 +192,13 @@ class Resolver:
         errors = self._without_secret(ended.stderr)
         if "could not be queried due to" in errors:
             raise CannotCheckError(
-                f"The index {self.index.url} refuses the credentials: check who is signed in, or PREFLIGHT_INDEX_URL."
+                f"The index {self.index.url} refuses the credentials: check AWS_PROFILE, or PREFLIGHT_INDEX_URL."
             )
         if ended.returncode == _UNSOLVABLE:
             cause = errors.partition("cause: ")[2].partition("hint: ")[0] or errors
             return Unsolvable(" ".join(cause.split()))
         if ended.returncode:
-            raise CannotCheckError(f"The resolver could not find out: {' '.join(errors.split())}")
+            raise CannotCheckError(f"uv could not resolve the requirements: {' '.join(errors.split())}")
         lock = Pylock.from_dict(tomllib.loads(ended.stdout))
         packages = {}
         for package, source in lock.select(environment=self.container.markers(), tags=self.container.tags()):
@@ -220,7 +220,7 @@ class Resolver:
         return [*command, "--cache-dir", str(self.cache), *self.options]
 
     def _environ(self) -> dict[str, str]:
-        """Give uv the credentials where other users of this machine do not see them, unlike arguments."""
+        """Return uv's environment, with the credentials: other users of the machine could see them in arguments."""
         environ = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
         environ["UV_DEFAULT_INDEX"] = f"preflight={self.index.url}"
         if self.index.credentials:

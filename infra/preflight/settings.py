@@ -1,4 +1,4 @@
-"""What a check needs to know, from .env and the process environment."""
+"""The settings of a check, from .env and the process environment."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from infra.preflight.constraints import OFFICIAL_URL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# By the first of these that is set; the AWS CLI, pip, OpenSSL and requests each have one of their own.
+# The first of these that is set counts; they are those of the AWS CLI, pip, OpenSSL and requests.
 _CA_BUNDLES = ("AWS_CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 @dataclass(frozen=True)
 class Repository:
-    """Name the CodeArtifact repository that is asked.
+    """The CodeArtifact repository to check against.
 
     :param aws: the runner, with the deployer's credentials.
     :param domain: the domain.
@@ -36,11 +36,11 @@ class Repository:
 
 @dataclass(frozen=True)
 class PreflightSettings:
-    """Say what is checked against what.
+    """The settings of a check.
 
     :param airflow_version: such as 3.0.6.
     :param source: the repository, or the URL of any other index.
-    :param constraints: a file to take for Airflow's constraints (default: the best that can be had).
+    :param constraints: a file to use as Airflow's constraints (default: the best available source).
     :param ca_bundle: path of the CA certificates (default: those of requests and uv).
     :param root: the project's directory.
     :param official_url: of Airflow's constraints, see OFFICIAL_URL.
@@ -55,15 +55,15 @@ class PreflightSettings:
 
     @property
     def cache(self) -> Path:
-        """Give the folder for what is kept between checks."""
+        """Return the folder for files that are kept between checks."""
         return self.root / ".local" / "preflight"
 
 
 def read_settings(env_file: Path, environ: Mapping[str, str]) -> PreflightSettings:
-    """Read the settings; with PREFLIGHT_INDEX_URL those of AWS are not needed.
+    """Read the settings; with PREFLIGHT_INDEX_URL, no AWS settings are needed.
 
     :param env_file: the .env file, which may be missing.
-    :param environ: the process environment, which wins.
+    :param environ: the process environment, which wins over the file.
     :raises SettingsError: with every problem at once.
     """
     values = {name: value for name, value in {**read_env_file(env_file), **environ}.items() if value}

@@ -1,1 +1,1 @@
-"""Publish in-house packages to the CodeArtifact repository, as the publisher and nobody else."""
+"""Publish in-house packages to the CodeArtifact repository, with the publisher's role only."""

@@ -18,7 +18,7 @@ from infra.publish.publish import publish
 
 
 def main() -> int:
-    """Publish one package and give the exit status."""
+    """Publish one package and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m infra.publish", description=__doc__)
     parser.add_argument("dist", help="a wheel, a source distribution, or a folder with a pyproject.toml")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What is published: a wheel or source distribution, built first where a source tree is given."""
+"""The file to publish: a wheel or a source distribution, or a wheel that is built from a source tree."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sd
 from infra.cli.console import say, waiting
 from infra.cli.program import CommandError
 
-# The first moment that a zip can hold: with it the same source gives the same wheel, whenever it is built.
+# The earliest time that a zip can store; with it, the same source always gives the same wheel.
 _EPOCH = "315532800"
 
 
 class PublishError(CommandError):
-    """Tell in one sentence why nothing was published, and what to do."""
+    """Nothing was published."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """Hold one file to publish.
+    """One file to publish.
 
     :param path: the wheel or source distribution.
     :param name: the package's, normalized.
@@ -37,10 +37,10 @@ class Distribution:
 
     @classmethod
     def read(cls, path: Path) -> Distribution:
-        """Learn name and version from a file's name (packaging user guide: binary and source distribution format).
+        """Read name and version from a file's name (PyPA specifications: binary and source distribution format).
 
         :param path: the file.
-        :raises PublishError: if the name is neither a wheel's nor a source distribution's, or the content is broken.
+        :raises PublishError: if the file is neither a wheel nor a source distribution, or its metadata is broken.
         """
         try:
             parse = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
@@ -52,16 +52,16 @@ class Distribution:
 
     @property
     def sha256(self) -> str:
-        """Digest the content."""
+        """Return the SHA-256 of the content."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
 
 def distribution(dist: str, folder: Path) -> Distribution:
-    """Take a file, or build the wheel of a source tree.
+    """Return the distribution that DIST names; the wheel of a source tree is built first.
 
     :param dist: path of a wheel, a source distribution or a folder with a pyproject.toml.
-    :param folder: where a wheel is built: an empty one.
-    :raises PublishError: if it is none of these, or cannot be built.
+    :param folder: an empty folder to build a wheel in.
+    :raises PublishError: if dist is none of these, or cannot be built.
     """
     path = Path(dist)
     if not dist:
@@ -73,13 +73,13 @@ def distribution(dist: str, folder: Path) -> Distribution:
     if path.is_file():
         return Distribution.read(path)
     if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
-        raise PublishError(f"DIST={dist} holds no pyproject.toml: name the folder of a package's source.")
+        raise PublishError(f"DIST={dist} contains no pyproject.toml: name the folder of a package's source.")
     return _build(path, folder)
 
 
 def _require_metadata(path: Path) -> None:
-    """Read a file's metadata as twine will, which ends with a traceback where the file is broken."""
-    from twine.package import PackageFile  # noqa: PLC0415  (half a second that no other part of `make publish` needs)
+    """Read a file's metadata as twine will, because twine prints a traceback for a broken file."""
+    from twine.package import PackageFile  # noqa: PLC0415  (takes half a second, and only `make publish` needs it)
 
     try:
         PackageFile.from_filename(str(path), comment=None)
@@ -90,7 +90,7 @@ def _require_metadata(path: Path) -> None:
 def _build(source: Path, folder: Path) -> Distribution:
     uv = str(Path(sys.executable).with_name("uv"))
     environ = {"SOURCE_DATE_EPOCH": _EPOCH, **os.environ}
-    environ.pop("PYTHONPATH", None)  # this project's: the package must build without it
+    environ.pop("PYTHONPATH", None)  # this project's path: the package must build without it
     with waiting(f"building {source}"):
         built = subprocess.run(
             [uv, "build", "--quiet", "--wheel", "--out-dir", str(folder), str(source)],
@@ -104,6 +104,6 @@ def _build(source: Path, folder: Path) -> Distribution:
     if built.returncode or len(wheels) != 1:
         for line in built.stdout.splitlines():
             say(f"  {line}")
-        raise PublishError(f"No wheel could be built of {source}: correct its pyproject.toml, see above.")
-    say(f"built {wheels[0].name} of {source}")
+        raise PublishError(f"No wheel could be built from {source}, see above: correct its pyproject.toml.")
+    say(f"built {wheels[0].name} from {source}")
     return Distribution.read(wheels[0])

@@ -1,4 +1,4 @@
-"""Upload one distribution as the publisher, whose tokens go nowhere else than to twine."""
+"""Upload one distribution as the publisher, whose token only twine receives."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _STATUS = re.compile(r"HTTPError: (\d{3})")
 
 
 def publish(aws: Aws, settings: Settings, distribution: Distribution) -> None:
-    """Publish a file, unless the very same one is published already.
+    """Publish a file, unless the identical file is published already.
 
-    :param aws: the runner, with the credentials of somebody who may assume the publisher's role.
+    :param aws: the runner, with credentials that may assume the publisher's role.
     :param settings: the settings.
-    :param distribution: what.
+    :param distribution: the file.
     :raises PublishError: if the stack, the name or the version does not allow it.
-    :raises AwsError: if AWS does not.
+    :raises AwsError: if AWS refuses.
     """
     stack = settings.stack_name("repository")
     deployed = outputs(aws, stack)
     if "PublisherRoleArn" not in deployed:
-        raise PublishError(f"{stack} is not deployed, or from before there was a publisher: run `make deploy` first.")
+        raise PublishError(f"{stack} is not deployed, or is older than the publisher's role: run `make deploy` first.")
     _require_in_house(distribution.name, parameters_of(aws, stack)["InHousePackages"])
     publisher = _assume(aws, settings, deployed["PublisherRoleArn"])
     login = log_in(publisher, deployed["DomainName"], deployed["RepositoryName"], deployed["DomainOwner"])
@@ -51,7 +51,7 @@ def publish(aws: Aws, settings: Settings, distribution: Distribution) -> None:
 
 
 def is_in_house(name: str, patterns: str) -> bool:
-    """Tell whether a list of in-house names covers a name, as the template makes package groups of it.
+    """Return whether a list of in-house names covers a name, as the template's package groups do.
 
     :param name: normalized.
     :param patterns: the value of InHousePackages, such as acme-*,other.
@@ -62,13 +62,11 @@ def is_in_house(name: str, patterns: str) -> bool:
 
 def _require_in_house(name: str, patterns: str) -> None:
     if not patterns.strip(","):
-        say(
-            f"IN_HOUSE_PACKAGES is empty: until {name} is published, the public index could give a package of its name."
-        )
+        say(f"IN_HOUSE_PACKAGES is empty: until {name} is published, a public package of that name can be installed.")
     elif not is_in_house(name, patterns):
         raise PublishError(
-            f"{name} is not among the in-house packages ({patterns.strip(',')}), all others come from the public index "
-            "only: add it to IN_HOUSE_PACKAGES and run `make deploy`, or rename the package."
+            f"{name} is not among the in-house packages ({patterns.strip(',')}), and all others come from the public "
+            "index only: add it to IN_HOUSE_PACKAGES and run `make deploy`, or rename the package."
         )
 
 
@@ -100,7 +98,7 @@ def _published(login: RepositoryLogin, distribution: Distribution) -> str | None
 def _upload(login: RepositoryLogin, distribution: Distribution) -> None:
     """Run twine, with the token in its environment only.
 
-    Its `--skip-existing` is refused for CodeArtifact, which answers 200 to the same file and 409 to another one.
+    twine does not support `--skip-existing` for CodeArtifact, which answers 200 to the same file and 409 to another.
     """
     command = [
         sys.executable,
@@ -121,18 +119,18 @@ def _upload(login: RepositoryLogin, distribution: Distribution) -> None:
         )
     if not ended.returncode:
         return
-    told = ended.stdout.replace(login.token, "****")
-    status = _STATUS.search(told)
+    output = ended.stdout.replace(login.token, "****")
+    status = _STATUS.search(output)
     if status and status[1] == "409":
         raise PublishError(_another_content(distribution))
-    for line in told.splitlines():
+    for line in output.splitlines():
         say(f"  {line.rstrip()}")
     if status and status[1] == "403":
         raise PublishError(
             f"CodeArtifact refuses {distribution.name} (403, see above): a package group blocks its publication, or a "
             "policy denies it to the publisher."
         )
-    raise PublishError(f"twine could not upload {distribution.path.name}: see above.")
+    raise PublishError(f"twine could not upload {distribution.path.name}, see above.")
 
 
 def _another_content(distribution: Distribution) -> str:

@@ -61,7 +61,7 @@ def test_the_local_aws_is_told_from_aws_itself(listening: int, capsys: pytest.Ca
 
 def test_a_local_aws_that_is_gone_is_one_sentence_with_the_way_out() -> None:
     shell = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-    with pytest.raises(CommandError, match=r"local AWS that is gone \(http://127.0.0.1:9\): open a new shell") as found:
+    with pytest.raises(CommandError, match=r"AWS that does not run \(http://127.0.0.1:9\): open a new shell") as found:
         announce(Aws("eu-west-1", shell), shell, TEMPLATES)
     assert not isinstance(found.value, AwsError)
 
@@ -83,7 +83,7 @@ def test_every_program_says_it_before_anything_else(program: list[str], tmp_path
     ended = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert ended.returncode
     assert ended.stdout == ""
-    assert ended.stderr.startswith("AWS_ENDPOINT_URL of this shell points to a local AWS that is gone")
+    assert ended.stderr.startswith("AWS_ENDPOINT_URL of this shell points to a local AWS that does not run")
 
 
 def test_another_file_of_settings_can_be_named() -> None:

@@ -44,7 +44,7 @@ def test_an_endpoint_that_does_not_answer_is_named(environ: dict[str, str]) -> N
         ("AccessDenied", "AWS denied CreateBucket (the reason): allow this action"),
         ("AccessDeniedException", "AWS denied CreateBucket (the reason): allow this action"),
         ("403", "AWS denied CreateBucket (the reason): allow this action"),
-        ("BucketAlreadyExists", "The bucket's name is taken, and bucket names are unique in all of S3: choose another"),
+        ("BucketAlreadyExists", "The bucket name is taken, and bucket names are unique in all of S3: choose another"),
         ("SomethingElse", "CreateBucket failed: SomethingElse: the reason."),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_line_that_is_no_setting_is_named_by_its_number(env_file: Path, line: 
     env_file.write_text(f"A=1\n# comment\n{line}\nB=2\n", encoding="utf-8")
     with pytest.raises(EnvFileError) as raised:
         read_env_file(env_file)
-    assert str(raised.value) == ".env, line 3, is no setting: write NAME=value, or # before a comment."
+    assert str(raised.value) == ".env, line 3, is not a setting: write NAME=value, or # before a comment."
 
 
 def test_a_folder_is_no_file(env_file: Path) -> None:

@@ -64,7 +64,7 @@ def test_an_update_that_mwaa_took_back_is_a_failure_although_the_environment_is_
     change("2")
     stack = cloudformation.describe_stacks(StackName=settings.stack_name("mwaa"))["Stacks"][0]
     assert stack["StackStatus"] == "UPDATE_COMPLETE"  # CloudFormation calls it good
-    with pytest.raises(EnvironmentFailedError, match="what was there before: Your requirements file"):
+    with pytest.raises(EnvironmentFailedError, match="went back to the previous state: Your requirements file"):
         follow(untiring, settings.environment_name)
 
 

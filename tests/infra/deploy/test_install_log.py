@@ -91,7 +91,7 @@ def test_one_container_whose_pip_failed_is_enough_for_a_bad_verdict(environment:
     environment.start(failing, pip.DEAD_TOKEN)
     found = environment.installation("humanize")
     assert found.verdict == "bad"
-    assert "dead index-url token" in found.reason
+    assert "expired index-url token" in found.reason
     assert found.errors[0].startswith("WARNING: 401 Error, Credentials not correct for ")
 
 

@@ -55,8 +55,8 @@ def test_the_verdict_is_what_pip_said_itself(
 @pytest.mark.parametrize(
     ("output", "cause"),
     [
-        (pip.DEAD_TOKEN, "the containers started on a dead index-url token"),
-        (pip.NO_FILE, "the index-url file was not there"),
+        (pip.DEAD_TOKEN, "the containers started on an expired index-url token"),
+        (pip.NO_FILE, "the index-url file was missing"),
         (pip.NO_SUCH_VERSION, "the repository has no such package or version"),
         (pip.CONFLICT, "exclude each other"),
         (pip.UNKNOWN_OPTION, "pip says: pip: error: no such option: --foo"),

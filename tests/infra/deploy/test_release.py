@@ -165,7 +165,7 @@ def test_a_deployment_tells_pips_verdict_where_the_ui_is_and_that_the_mail_waits
     told = capsys.readouterr().out
     assert "installed: humanize-4.0.0\n" in told
     assert f"Airflow UI: https://{project.settings.environment_name}.c2.airflow.eu-central-1.on.aws\n" in told
-    assert "Alarms are not sent yet: someone@example.com has to confirm the subscription" in told
+    assert "Alarms are not sent yet: someone@example.com must confirm the subscription" in told
     assert told.index("environment ") < told.index("Airflow UI: ")
     assert project.verdicts == ["good"]
 
@@ -206,7 +206,7 @@ def test_a_changed_setting_that_starts_no_container_is_followed_without_a_verdic
     project.next()
     project.settings = replace(project.settings, parameters={**project.settings.parameters, "MaxWorkers": "5"})
     project.deploy()
-    assert "no container was started anew\n" in capsys.readouterr().out
+    assert "no new container has started\n" in capsys.readouterr().out
     assert project.verdicts == ["good"]
 
 
@@ -301,7 +301,7 @@ def test_a_template_with_a_new_parameter_asks_for_a_deployment(project: Project)
     changed = project.root / "templates" / "mwaa.yaml"
     changed.write_text(TEMPLATES["mwaa"].replace("Parameters:\n", "Parameters:\n  SubnetIds: {Type: String}\n"))
     project.templates = read_templates(changed.parent)
-    with pytest.raises(StackError, match=r"mwaa\.yaml has got new parameters \(SubnetIds\): run `make deploy`"):
+    with pytest.raises(StackError, match=r"mwaa\.yaml has new parameters \(SubnetIds\): run `make deploy`"):
         project.release()
 
 

@@ -153,7 +153,7 @@ def test_a_network_that_cannot_be_deleted_is_tried_once_more(
     destroy(untiring, settings("stubborn"), confirmed=True)
     told = said(capsys)
     assert (
-        "stubborn-network failed: T (Test::Stubborn::Thing): the thing is in use: waiting for what MWAA has left"
+        "stubborn-network failed: T (Test::Stubborn::Thing): the thing is in use: waiting until MWAA's network interfaces are gone"
         in told
     )
     assert told.endswith("destroyed: nothing of stubborn is left\n")
@@ -165,7 +165,7 @@ def test_a_parameter_takes_an_earlier_output_then_the_setting_then_the_default(t
         "BucketName": "output",
         "TopicName": "news",
     }
-    with pytest.raises(StackError, match=r"template\.yaml needs BucketName, which no earlier stack gave as an output"):
+    with pytest.raises(StackError, match=r"template\.yaml needs BucketName, which no earlier stack has as an output"):
         fill(stack, {}, {})
 
 
@@ -203,7 +203,7 @@ def test_destroy_takes_every_object_version_along_and_can_be_repeated(
     ("typed", "answer"),
     [
         ("yes\n", '"yes" is not the environment\'s name'),
-        ("", "nobody is there to ask .scripts say `make destroy YES=1`."),
+        ("", "there is no terminal to ask on .in scripts: `make destroy YES=1`."),
     ],
 )
 def test_destroy_deletes_nothing_unless_the_name_is_typed(

@@ -90,7 +90,7 @@ def test_a_zone_that_is_set_is_kept_and_the_other_is_chosen(network: Template) -
 
 def test_too_few_zones_are_told_in_one_sentence_with_the_scarcest_service(network: Template) -> None:
     ec2 = Ec2(("eu-central-1a", "eu-central-1b"), {"glue": "eu-central-1b"})
-    sentence = re.escape("and eu-central-1 has eu-central-1a (the scarcest: glue in eu-central-1a, ")
+    sentence = re.escape("and eu-central-1 has eu-central-1a (the fewest: glue in eu-central-1a, ")
     with pytest.raises(StackError, match=sentence):
         zones(ec2, settings(AdditionalEndpoints="glue"), network)  # type: ignore[arg-type]
 
@@ -110,7 +110,7 @@ def test_real_answers_are_understood(aws: Aws, network: Template) -> None:
 @pytest.mark.long
 def test_a_service_that_the_region_does_not_have_is_named(aws: Aws, network: Template) -> None:
     with pytest.raises(
-        StackError, match=r"com\.amazonaws\.eu-central-1\.nonsense.*Take it out of ADDITIONAL_ENDPOINTS"
+        StackError, match=r"com\.amazonaws\.eu-central-1\.nonsense.*Remove it from ADDITIONAL_ENDPOINTS"
     ):
         zones(aws, settings(AdditionalEndpoints="nonsense"), network)
 

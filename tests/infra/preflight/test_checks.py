@@ -122,7 +122,7 @@ def test_constraints_of_ones_own_leave_only_what_mwaa_always_applies(
     path.write_text("\n".join(lines))
     report = check(path, constrain(settings, "tiny==1.0", "flask==2.0"))
     assert [(row.package.name, str(row.package.version)) for row in report.rows] == [("flask", "2.0"), ("tiny", "2.0")]
-    assert "constraints: the file's own; of Airflow's only what MWAA always applies" in str(report)
+    assert "constraints: the file's own; of Airflow's only those that MWAA always applies" in str(report)
 
 
 def test_a_pre_release_is_taken_where_there_is_nothing_else(shelf: Shelf, checked: Checked) -> None:
@@ -232,7 +232,7 @@ def test_a_dependency_that_the_index_does_not_have_is_told_in_the_words_of_uv(sh
     assert sentence.startswith("tiny cannot be installed. uv says: Because gone was not found in the package registry")
 
 
-def test_where_no_single_constraint_is_the_obstacle_none_is_blamed(
+def test_several_constraints_that_are_the_obstacle_together_are_all_named(
     shelf: Shelf, root: Path, settings: PreflightSettings
 ) -> None:
     shelf.wheel("tiny", "1.0", "helper>=2", "aide>=2")
@@ -242,7 +242,10 @@ def test_where_no_single_constraint_is_the_obstacle_none_is_blamed(
     path = root / "requirements.txt"
     path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
     sentence = only(check(path, constrain(settings, "helper==1.0", "aide==1.0")), 2)
-    assert sentence.startswith("tiny cannot be installed. uv says: Because ")
+    assert sentence.startswith(
+        "tiny cannot be installed with the constraint helper==1.0 (line 2 of airflow.txt) and the constraint aide==1.0 "
+        "(line 3 of airflow.txt). uv says: Because "
+    )
 
 
 def test_a_set_that_cannot_be_solved_costs_few_runs_of_the_resolver(
@@ -367,7 +370,7 @@ def test_what_would_take_longer_than_mwaa_allows_is_named(
     monkeypatch.setattr("infra.preflight.report.ASSUMED_BYTES_PER_SECOND", 1)
     sentence = only(checked("helper", "tiny"), 3)
     assert sentence.startswith("big (")
-    assert "MWAA ends it after 9 min: choose a smaller build" in sentence
+    assert "MWAA stops it after 9 min: choose a smaller build" in sentence
 
 
 # --- No verdict

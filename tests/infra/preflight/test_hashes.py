@@ -31,7 +31,7 @@ def test_a_hash_that_no_fitting_wheel_has_is_named_with_the_right_one(shelf: She
     other_platform = sha256(shelf.wheel("tiny", "1.0", tag="cp312-cp312-win_amd64"))
     (problem,) = checked("# a comment", f"tiny==1.0 --hash={other_platform}").problems
     assert problem.line == 3
-    assert problem.sentence.startswith("no wheel of tiny 1.0 that fits the containers has a hash given here, and pip")
+    assert problem.sentence.startswith("no wheel of tiny 1.0 for the containers has a hash given here, and pip")
     assert problem.sentence.endswith(f": give `--hash={digest}`.")
 
 
@@ -41,7 +41,7 @@ def test_a_package_without_a_hash_beside_one_with_is_noted(shelf: Shelf, checked
     report = checked(f"tiny==1.0 --hash={digest}")
     assert report.problems == []
     (note,) = report.notes
-    assert note.startswith("pip checks hashes here, and no line gives one of helper: pip refuses each")
+    assert note.startswith("pip checks hashes here, and no line gives one for helper: pip refuses each")
 
 
 def test_without_any_hash_the_option_alone_makes_pip_refuse(shelf: Shelf, checked: Checked) -> None:
@@ -60,4 +60,4 @@ def test_a_hash_that_the_index_does_not_tell_is_noted(shelf: Shelf, checked: Che
     shelf.wheel("tiny", "1.0")
     report = checked(f"tiny==1.0 --hash={OTHER}")
     assert report.problems == []
-    assert report.notes == ["the hashes of tiny could not be compared: the index does not tell them."]
+    assert report.notes == ["the hashes of tiny could not be compared: the index does not state them."]

@@ -34,22 +34,25 @@ def read_bytes(root: Path, content: bytes) -> RequirementsFile:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("--extra-index-url https://me:canary@second.test/simple", "`--extra-index-url` lets whoever"),
+        (
+            "--extra-index-url https://me:canary@second.test/simple",
+            "`--extra-index-url`, a higher version that anyone publishes",
+        ),
         ("--index-url https://aws:canary@third.test/simple", "a second `--index-url` replaces"),
         ("-e git+https://me:canary@code.test/a#egg=a", "-e names a git+https URL, which a container in private"),
         ("-e ./here", "-e names a folder, which a container in private subnets cannot reach"),
         ("tool @ https://me:canary@code.test/tool-1.0-py3-none-any.whl", "tool names a https URL"),
         ("git+ssh://git@code.test/a", "the requirement names a git+ssh URL"),
         ("https://me:canary@code.test/a.zip", "the requirement names a https URL"),
-        ("./tool", "./tool will not be on the container: publish the package"),
-        ("tool-1.0-py3-none-any.whl", "tool-1.0-py3-none-any.whl will not be on the container"),
-        ("${AIRFLOW_HOME}/plugins/gone-1.0-py3-none-any.whl", "will not be on the container"),
-        ("tool @ file:///usr/local/airflow/plugins/gone.whl", "plugins/gone.whl will not be on the container"),
-        ("-r more.txt", "`-r more.txt` names a file that will not be on the container, and pip then installs nothing"),
+        ("./tool", "./tool will not be in the container: publish the package"),
+        ("tool-1.0-py3-none-any.whl", "tool-1.0-py3-none-any.whl will not be in the container"),
+        ("${AIRFLOW_HOME}/plugins/gone-1.0-py3-none-any.whl", "will not be in the container"),
+        ("tool @ file:///usr/local/airflow/plugins/gone.whl", "plugins/gone.whl will not be in the container"),
+        ("-r more.txt", "`-r more.txt` names a file that will not be in the container, and pip then installs nothing"),
         ("-r ${AIRFLOW_HOME}/dags/gone.txt", "write `-r ${AIRFLOW_HOME}/dags/gone.txt`, or move its lines here"),
         ("-r https://me:canary@code.test/r.txt", "`-r` names a https URL"),
         ("--constraint https://me:canary@code.test/c.txt", "write `--constraint ${AIRFLOW_CONSTRAINTS_FILE}`"),
-        ("--constraint mine.txt", "`-c mine.txt` names a file that will not be on the container"),
+        ("--constraint mine.txt", "`-c mine.txt` names a file that will not be in the container"),
         ("--find-links https://me:canary@code.test/", "`--find-links` names a https URL"),
         ("--find-links wheels", "write `--find-links ${AIRFLOW_HOME}/plugins`"),
         ("--no-binary :all:", "`--no-binary :all:` makes the container build from source: remove it"),
@@ -73,7 +76,7 @@ def test_a_line_that_cannot_work_is_named_with_its_fix(root: Path, line: str, se
 def test_a_constraint_line_that_mwaa_does_not_see_is_named(root: Path, option: str) -> None:
     (problem,) = read_text(root, f"{HEAD}{option}${{AIRFLOW_CONSTRAINTS_FILE}}\n").problems
     assert problem.line == 2
-    assert "MWAA does not see this constraint line and forces Airflow's constraints beside it" in problem.sentence
+    assert "MWAA does not see this constraint line and also forces Airflow's constraints" in problem.sentence
     assert "`--constraint FILE` or `-c FILE`, with one space" in problem.sentence
 
 

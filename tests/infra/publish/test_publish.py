@@ -83,7 +83,7 @@ def test_a_name_that_is_not_in_house_is_refused_before_anyone_becomes_the_publis
     assert status == 1
     assert [line.split()[0] for line in said.splitlines()] == ["acting", "settings"]
     assert errors == (
-        "acmetools is not among the in-house packages (acme-*,other), all others come from the public index only: "
+        "acmetools is not among the in-house packages (acme-*,other), and all others come from the public index only: "
         "add it to IN_HOUSE_PACKAGES and run `make deploy`, or rename the package.\n"
     )
     assert published.calls() == before
@@ -137,7 +137,7 @@ def test_without_the_stack_it_says_what_to_do_first(published: Published, source
     status, _, errors = other.publish(source)
     assert (status, errors) == (
         1,
-        "nowhere-repository is not deployed, or from before there was a publisher: run `make deploy` first.\n",
+        "nowhere-repository is not deployed, or is older than the publisher's role: run `make deploy` first.\n",
     )
 
 

@@ -9,6 +9,7 @@ from airflow.models.dagbag import DagBag
 from airflow.utils.file import list_py_file_paths
 
 from tests.airflow.support import ROOT, section
+from tests.faults.durations import longest_refresh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +82,10 @@ def test_all_tries_fit_between_two_runs(refresh_task: Any) -> None:
     waits = refresh_task.max_retry_delay * refresh_task.retries
     assert longest + waits <= timedelta(hours=2)
     assert refresh_task.execution_timeout == timedelta(minutes=10)
+
+
+def test_at_worst_a_refresh_with_every_attempt_to_publish_ends_before_the_operator_does(refresh_task: Any) -> None:
+    assert longest_refresh(conflicts=True) < refresh_task.execution_timeout.total_seconds()
 
 
 def test_it_goes_before_all_other_tasks(refresh_task: Any) -> None:

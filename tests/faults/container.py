@@ -95,7 +95,7 @@ IN_A_CONTAINER = [
         "written with sudo",
     ),
     ContainerRow(
-        "dags/ belongs to root, the user has sudo, S3 cannot be reached, a sync brings its expired line back before pip",
+        "dags/ belongs to root, the user has sudo, S3 cannot be reached, a sync restores its expired line before pip",
         lambda on: on.of_another("works", without="S3"),
         LIVE,
         DEAD,

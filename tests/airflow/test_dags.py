@@ -12,6 +12,7 @@ from airflow.utils.file import list_py_file_paths
 
 from mwaa_codeartifact.core.policy import DAG_WITHOUT_SUCCESS, TOKEN_LIFETIME
 from tests.airflow.support import ROOT, CannedAws, section
+from tests.faults.durations import longest_refresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,10 @@ def test_all_tries_of_a_run_end_before_the_status_page_misses_its_success(refres
     tries = refresh_task.execution_timeout * (refresh_task.retries + 1)
     waits = refresh_task.max_retry_delay * refresh_task.retries
     assert tries + waits < DAG_WITHOUT_SUCCESS
+
+
+def test_at_worst_a_refresh_with_every_attempt_to_publish_ends_before_the_operator_does(refresh_task: Any) -> None:
+    assert longest_refresh(conflicts=True) < refresh_task.execution_timeout.total_seconds()
 
 
 def test_it_goes_before_all_other_tasks(refresh_task: Any) -> None:

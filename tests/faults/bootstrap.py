@@ -1,4 +1,4 @@
-"""What a bootstrap meets that passes by itself. Each row is a test of the Lambda, and a line of docs/faults.md."""
+"""Faults at the bootstrap that disappear by themselves; each row is a test of the Lambda, shown in docs/faults.md."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BootstrapRow:
-    """State what a step of a custom resource's Create meets at first.
+    """A fault that a step of a custom resource's Create meets at first.
 
-    :param sees: the part of the function's log that says so; the stack only sees that it takes longer.
+    :param name: the fault.
+    :param step: the step, see Aws.at.
+    :param fault: the answer.
+    :param sees: the part of the function's log that identifies it; the stack only takes longer.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a container meets before pip. Each row is a test of the startup script, and a line of docs/faults.md."""
+"""Faults in a container before pip. Each row is a test of the startup script and a line of docs/faults.md."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
 
     from tests.requirements.test_startup_faults import Scene
 
-LIVE, DEAD, NOTHING = "a live line", "the dead line", "nothing"
+LIVE, DEAD, NOTHING = "a valid line", "the expired line", "nothing"
 
 
 @dataclass(frozen=True)
 class ContainerRow:
-    """State one fault and what comes of it: a dead line stands in S3 and in the container, whose user owns dags/.
+    """One fault and its effects, with an expired line in S3 and in the container, whose user owns dags/.
 
     :param name: the fault.
-    :param inject: lets it happen.
-    :param container: what the container's file holds when pip reads it.
-    :param s3: what the bucket's holds.
-    :param sees: how the script's line in the startup log begins, or the part that matters.
-    :param before_pip: happens when the script has ended (default: nothing).
+    :param inject: causes it.
+    :param container: the content of the container's file when pip reads it.
+    :param s3: the content of the bucket's file.
+    :param sees: the part of the script's line in the startup log that identifies the fault.
+    :param before_pip: called when the script has ended (default: nothing).
     """
 
     name: str
@@ -39,9 +39,9 @@ _IN_THIS_ONE = "index-url refreshed in this container only, lives until"
 IN_A_CONTAINER = [
     ContainerRow("DAG and Lambda have failed for hours", lambda _: None, LIVE, LIVE, _FOR_ALL),
     ContainerRow("dags/ is not synced yet", lambda on: on.not_synced(), LIVE, LIVE, _FOR_ALL),
-    ContainerRow("S3 is out of reach", lambda on: on.without("S3"), LIVE, DEAD, _IN_THIS_ONE),
+    ContainerRow("S3 cannot be reached", lambda on: on.without("S3"), LIVE, DEAD, _IN_THIS_ONE),
     ContainerRow(
-        "S3 is out of reach, and a sync brings its dead line back before pip",
+        "S3 cannot be reached, and a sync brings its expired line back before pip",
         lambda on: on.without("S3"),
         LIVE,
         DEAD,
@@ -49,7 +49,7 @@ IN_A_CONTAINER = [
         lambda on: on.sync(),
     ),
     ContainerRow(
-        "S3 is out of reach, and a sync deletes the file before pip",
+        "S3 cannot be reached, and a sync deletes the file before pip",
         lambda on: on.without("S3"),
         LIVE,
         DEAD,
@@ -57,7 +57,7 @@ IN_A_CONTAINER = [
         lambda on: on.container.file.unlink(),
     ),
     ContainerRow(
-        "A sync that had read S3's dead line before it was refreshed writes it before pip",
+        "A sync that read S3's expired line before the refresh writes it before pip",
         lambda _: None,
         LIVE,
         LIVE,
@@ -66,7 +66,7 @@ IN_A_CONTAINER = [
     ),
     ContainerRow("The plugins are not unpacked yet", lambda on: on.without_plugins(), LIVE, DEAD, _IN_THIS_ONE),
     ContainerRow(
-        "The plugins are not unpacked yet, and a sync brings S3's dead line back before pip",
+        "The plugins are not unpacked yet, and a sync brings S3's expired line back before pip",
         lambda on: on.without_plugins(),
         LIVE,
         DEAD,
@@ -74,7 +74,7 @@ IN_A_CONTAINER = [
         lambda on: on.sync(),
     ),
     ContainerRow(
-        "CodeArtifact is out of reach",
+        "CodeArtifact cannot be reached",
         lambda on: on.without("CODEARTIFACT"),
         DEAD,
         DEAD,
@@ -95,7 +95,7 @@ IN_A_CONTAINER = [
         "written with sudo",
     ),
     ContainerRow(
-        "dags/ belongs to root, the user has sudo, S3 is out of reach, and a sync brings its dead line back before pip",
+        "dags/ belongs to root, the user has sudo, S3 cannot be reached, a sync restores its expired line before pip",
         lambda on: on.of_another("works", without="S3"),
         LIVE,
         DEAD,
@@ -110,7 +110,7 @@ IN_A_CONTAINER = [
         "index-url alive in S3, but not in this container: ",
     ),
     ContainerRow(
-        "dags/ belongs to root, there is no sudo, and S3 is out of reach",
+        "dags/ belongs to root, there is no sudo, and S3 cannot be reached",
         lambda on: on.of_another("none", without="S3"),
         DEAD,
         DEAD,

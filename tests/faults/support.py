@@ -51,12 +51,10 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 IN_12_HOURS = START + 12 * HOUR
 NEWER_LINE = b"the newer line of another refresher\n"
-# A timeout that a test can wait for; everything else is the product's own configuration.
-SHORT_SECONDS = 0.4
 
 
 class Holds(Enum):
-    """Tell what the index-url file holds afterwards."""
+    """The content of the index-url file afterwards."""
 
     OLD = "the old line"
     NEW = "the new line"
@@ -66,24 +64,27 @@ class Holds(Enum):
 
 
 class Alarm(Enum):
-    """Tell which alarm speaks if the fault lasts, and which after it."""
+    """The alarms that ring while the fault lasts, in their order."""
 
     NONE = "none"
     FALLBACK = "fallback"
-    LIFETIME = "remaining lifetime < 6 h"
-    SHORT = "fallback, remaining lifetime < 6 h"
+    SHORT = "remaining lifetime < 6 h, then fallback"
+    ERRORS_ONLY = "refresher errors"
+    ERRORS_AT_ONCE = "refresher errors, remaining lifetime < 6 h"
     ERRORS = "refresher errors, then remaining lifetime < 6 h"
+    UNKNOWN = "refresher errors, then remaining lifetime unknown"
 
 
 @dataclass(frozen=True)
 class Row:
-    """State one fault and what comes of it.
+    """One fault and its effects.
 
     :param name: the fault.
-    :param inject: lets it happen.
-    :param holds: what the file holds afterwards.
-    :param sees: the part of the error's sentence, or else of the log, that matters.
-    :param alarm: what speaks if the fault lasts and nobody else refreshes.
+    :param inject: causes it in a scene.
+    :param holds: the content of the file afterwards.
+    :param sees: the part of the error's sentence, or else of the log, that identifies the fault.
+    :param alarm: the alarms that ring if the fault lasts and no other refresher works.
+    :param lasts: for how long it lasts.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Row:
     holds: Holds
     sees: str
     alarm: Alarm
+    lasts: timedelta = 3.5 * HOUR
 
 
 @dataclass
@@ -110,7 +112,11 @@ class Scene:
     skew: timedelta = timedelta(0)
     standing: datetime = STALE
     versioned: bool = True
+    config: Config = CLIENT_CONFIG
+    short_seconds: float = 0.4
+    changed_settings: dict[str, str] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
+    _lasting: list[tuple[str, tuple[Fault, ...]]] = field(default_factory=list)
     _opened: list[BotoConnections] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -132,10 +138,17 @@ class Scene:
 
     def at(self, step: str, *faults: Fault) -> None:
         self.aws.at(step, *faults)
+        self._lasting.append((step, faults))
 
     def always(self, step: str, fault: Fault) -> None:
         """Let every try of a step meet the fault."""
-        self.aws.at(step, *[fault] * 15)
+        self.at(step, *[fault] * 15)
+
+    def meet_the_faults_again(self) -> None:
+        """Let the next refresh meet the same faults as the first one."""
+        self.aws.drop_faults()
+        for step, faults in self._lasting:
+            self.aws.at(step, *faults)
 
     def look(self) -> list[bytes]:
         """Give the contents of all versions, newest first."""
@@ -181,7 +194,7 @@ class Scene:
         return any(bucket["Name"] == self.bucket.name for bucket in self.bucket.s3.list_buckets()["Buckets"])
 
     def other_publishes(self, lives: timedelta = 12 * HOUR) -> None:
-        self.bucket.write_line(START + lives, NEWER_LINE + str(lives).encode())
+        self.bucket.write_line(self.aws.state.now() + lives, NEWER_LINE + str(self.aws.state.now() + lives).encode())
 
     def others_publish(self, *hours: float) -> None:
         """Let lines that live so long come in between, one at each attempt to publish."""
@@ -217,6 +230,7 @@ class Scene:
         return f"{self.aws.url.replace('127.0.0.1', 'localhost')}/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/"
 
     def set_target(self, **settings: str) -> None:
+        self.changed_settings |= settings
         repository = self.target.repository
         known = {"domain": repository.domain.name, "domain_owner": OWNER, "repository": repository.name}
         known |= {"region": REGION, "destination": self.target.destination}
@@ -243,11 +257,12 @@ class Scene:
             self.over.wait(10)
             return response
 
-        self.patch.setattr("mwaa_codeartifact.core.connections._TIMEOUT", urllib3.Timeout(SHORT_SECONDS))
-        self._connect(self.session, CLIENT_CONFIG.merge(Config(read_timeout=SHORT_SECONDS)))
-        self.at(step, *[hang] * (1 if taking_effect else 3))
+        self.patch.setattr("mwaa_codeartifact.core.connections._TIMEOUT", urllib3.Timeout(self.short_seconds))
+        self._connect(self.session, CLIENT_CONFIG.merge(Config(read_timeout=self.short_seconds)))
+        self.at(step, *[hang] * (1 if taking_effect else 15))
 
     def _connect(self, session: boto3.Session, config: Config) -> None:
+        self.session, self.config = session, config
         make_client = functools.partial(session.client, endpoint_url=self.aws.url)
         self.connections = BotoConnections(make_client, config=config)
         self._opened.append(self.connections)

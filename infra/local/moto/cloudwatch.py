@@ -72,11 +72,12 @@ def _put_and_count(group: LogGroup, log_stream_name: str, log_events: list[dict[
     for message in messages:
         with suppress(ValueError, KeyError, TypeError):  # else it is in the embedded metric format
             logged = json.loads(message)
+            at = datetime.fromtimestamp(logged["_aws"]["Timestamp"] / 1000, UTC)
             for directive in logged["_aws"]["CloudWatchMetrics"]:
                 named = [{"Name": name, "Value": logged[name]} for name in directive["Dimensions"][0]]
                 for metric in directive["Metrics"]:
                     datum = {"MetricName": metric["Name"], "Unit": metric["Unit"], "Value": logged[metric["Name"]]}
-                    metrics.put_metric_data(directive["Namespace"], [{**datum, "Dimensions": named}])
+                    metrics.put_metric_data(directive["Namespace"], [{**datum, "Timestamp": at, "Dimensions": named}])
     return token
 
 

@@ -159,6 +159,10 @@ class Aws:
         """
         self._faults[step].extend(faults)
 
+    def drop_faults(self) -> None:
+        """Remove the faults that no request has met yet."""
+        self._faults.clear()
+
     @property
     def steps(self) -> list[str]:
         return [request.step for request in self.seen]

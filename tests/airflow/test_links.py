@@ -93,8 +93,9 @@ def test_with_unrendered_templates_the_link_is_read_from_the_tasks_result() -> N
         session.flush()
         session.add(models.TaskInstance(templated, run_id="a-run"))
         session.flush()
-        result = {"destination": "s3://rendered/dags/codeartifact.txt", "facts": {"repository": "eu-west-2/12/do/re"}}
+        facts = {"repository": "eu-west-2/210987654321/do/re"}
+        result = {"destination": "s3://rendered/dags/codeartifact.txt", "facts": facts}
         names = {"dag_id": "links", "task_id": "refresh", "run_id": "a-run"}
         models.XCom.set(key="return_value", value=result, **names, session=session)
-    assert RepositoryLink().get_link(templated, ti_key=key).endswith("/d/12/do/r/re?region=eu-west-2")
+    assert RepositoryLink().get_link(templated, ti_key=key).endswith("/d/210987654321/do/r/re?region=eu-west-2")
     assert "/s3/object/rendered?" in IndexUrlFileLink().get_link(templated, ti_key=key)

@@ -36,6 +36,13 @@ class Token:
         """The first 12 hex digits of its SHA-256, which identify the token without showing it."""
         return hashlib.sha256(self.value.encode()).hexdigest()[:12]
 
+    def remaining(self, now: datetime) -> timedelta:
+        """Return the remaining lifetime; negative after the expiry.
+
+        :param now: UTC.
+        """
+        return self.expires_at - now
+
 
 @dataclass(frozen=True, kw_only=True)
 class LineFacts:

@@ -10,17 +10,18 @@ import logging
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mwaa_codeartifact.core.destinations import ConflictError, facts_for
 from mwaa_codeartifact.core.errors import DestinationError
 from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts, format_time
-from mwaa_codeartifact.core.policy import is_fresh
+from mwaa_codeartifact.core.policy import LIFETIME_TOLERANCE, TOKEN_LIFETIME, in_hours, is_fresh
 from mwaa_codeartifact.core.tokens import TokenProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import timedelta
 
     from mwaa_codeartifact.core.connections import Connections
     from mwaa_codeartifact.core.destinations import Destination, StoredFile
@@ -104,9 +105,10 @@ class _Refresh:
             return self._result("fresh", facts, stored.version_id)
         self._check_replaceable(stored)
         verified = self.tokens.get(repository, timed=self._timed)
-        remaining = verified.token.expires_at - self.now()
-        if remaining < min_remaining - timedelta(minutes=1):
-            log.warning("The token is valid for only %s although 12 hours were requested", remaining)
+        remaining = verified.token.remaining(self.now())
+        if remaining < min_remaining - LIFETIME_TOLERANCE:
+            hours = in_hours(TOKEN_LIFETIME)
+            log.warning("The token is valid for only %s although %s hours were requested", remaining, hours)
         with self._timed("publish"):
             outcome = self._publish(destination, stored, verified)
         return self._result(*outcome)

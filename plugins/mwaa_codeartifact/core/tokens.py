@@ -101,7 +101,7 @@ class TokenProvider:
     def _mint(self, repository: Repository) -> Token:
         token = mint(self._connections.codeartifact(repository.domain), repository)
         self._conceal(token.value)
-        if token.expires_at - self._now() <= timedelta(0):
+        if token.remaining(self._now()) <= timedelta(0):
             reason = f"it expired at {format_time(token.expires_at)}, before it could be used: check the clock here"
             raise MintError("mint a token", repository.id, reason)
         return token

@@ -152,10 +152,8 @@ def test_a_network_that_cannot_be_deleted_is_tried_once_more(
     )
     destroy(untiring, settings("stubborn"), confirmed=True)
     told = said(capsys)
-    assert (
-        "stubborn-network failed: T (Test::Stubborn::Thing): the thing is in use: waiting until MWAA's network interfaces are gone"
-        in told
-    )
+    reason = "T (Test::Stubborn::Thing): the thing is in use"
+    assert f"stubborn-network failed: {reason}: waiting until MWAA's network interfaces are gone" in told
     assert told.endswith("destroyed: nothing of stubborn is left\n")
 
 

@@ -149,7 +149,7 @@ def test_the_error_for_expired_credentials_names_them(
 def test_the_error_for_a_bare_400_to_the_head_names_expired_credentials(
     target: Target, connections: BotoConnections, clock: Clock, aws: Aws
 ) -> None:
-    # A response to a HEAD has no body, so S3 cannot name ExpiredToken. Then botocore requests the bucket's region.
+    # A response to a HEAD has no body, so S3 cannot name ExpiredToken. botocore requests the bucket's region in between
     aws.at("head", *[answer(400, x_amz_bucket_region=REGION)] * 2)
     assert "the AWS credentials have expired" in str(_failure(target, connections, clock))
 

@@ -17,6 +17,7 @@ XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
+	@sed -n 's/^__version__ = "\(.*\)"/mwaa-codeartifact \1/p' plugins/mwaa_codeartifact/__init__.py
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: path tools ## Install the tools and Airflow below this folder; the other verbs do what they need of it

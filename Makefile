@@ -17,6 +17,7 @@ XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate generate check format build preflight deploy publish status refresh release release-requirements release-plugins rollback destroy lock clean
 
 help: ## List the verbs
+	@sed -n 's/^__version__ = "\(.*\)"/mwaa-codeartifact \1/p' plugins/mwaa_codeartifact/__init__.py
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: path tools ## Install the tools and Airflow in this folder; the other verbs do the part that they need

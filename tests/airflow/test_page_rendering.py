@@ -13,6 +13,7 @@ from airflow.models.dag import DagModel
 from airflow.utils.session import create_session
 from sqlalchemy import event
 
+from mwaa_codeartifact import __version__
 from mwaa_codeartifact.settings import REFRESH_DAG
 from mwaa_codeartifact.status.timeline import Span
 from mwaa_codeartifact.ui import picture, render
@@ -92,6 +93,8 @@ def test_a_database_without_the_dag_is_shown() -> None:
     assert "Airflow has no refresh DAG: check that its file is in dags/ and has no import error." in text
     assert "none : Airflow has no DAG refresh_codeartifact_index_url" in text
     assert json.loads(render.status_json().body)["dag"]["exists"] is False
+    assert json.loads(render.status_json().body)["version"] == __version__
+    assert f"mwaa-codeartifact {__version__}." in render.page().body
 
 
 @pytest.mark.usefixtures("configured")

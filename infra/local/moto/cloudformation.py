@@ -36,7 +36,14 @@ def install(region: str) -> None:
     backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
     backend.create_change_set, backend.execute_change_set = _checked_change_set, _execute_change_set
     backend.create_stack, backend.update_stack, backend.delete_stack = _create_stack, _update_stack, _delete_stack
-    stack.has_template = lambda self, other: self.template_dict == self.parse_template(other)
+    # Source: guide, "Description": an update cannot change the description by itself.
+    stack.has_template = lambda self, other: (
+        {**self.template_dict, "Description": ""}
+        == {
+            **self.parse_template(other),
+            "Description": "",
+        }
+    )
     stack.stack_resources = property(lambda self: [*operation.made(self.resource_map).values()])
     response.create_change_set = _acknowledged
     responses.get_template_summary_response_from_template = _summary_of_parameters

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mwaa_codeartifact import __version__
 from mwaa_codeartifact.settings import REFRESH_DAG
 from mwaa_codeartifact.status.verdict import USABLE
 from mwaa_codeartifact.ui import picture
@@ -75,6 +76,7 @@ def status_json() -> Answer:
     found = statuses(dag)
     known = dag.as_dict() if dag else {}
     body = {
+        "version": __version__,
         "targets": [status.as_dict(now) for status in found],
         "dag": {"dag_id": REFRESH_DAG, "problem": problem, **known},
     }
@@ -92,7 +94,8 @@ def _facts() -> dict[str, object]:
 
 
 def _render(template: str, **values: object) -> str:
-    return _templates().get_template(template).render(values | _assets() | {"dag_id": REFRESH_DAG})
+    always = {"dag_id": REFRESH_DAG, "version": __version__}
+    return _templates().get_template(template).render(values | _assets() | always)
 
 
 @cache

@@ -77,6 +77,12 @@ def test_a_deployment_shows_its_events_and_its_repetition_changes_nothing(
     assert said(capsys).splitlines()[1:] == ["events: unchanged"]
     assert cloudformation.describe_stack_events(StackName="events")["StackEvents"] == events
 
+    # As on AWS, where a change set without changed resources, outputs or parameters is refused: a new version number
+    # in the description is no update.
+    described = template(tmp_path, f"Description: (mwaa-codeartifact 9.9.9)\n{BUCKET}")
+    assert not deploy_stack(aws, "events", described, parameters, "demo")
+    assert said(capsys).splitlines()[1:] == ["events: unchanged"]
+
 
 def test_a_failure_names_the_resource_with_its_reason_and_the_next_try_starts_anew(
     tmp_path: Path, aws: Aws, capsys: pytest.CaptureFixture[str]

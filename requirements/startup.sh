@@ -52,6 +52,9 @@ SENSOR_MIN_REMAINING = timedelta(minutes=30)
 # A line in its last second counts as expired, whatever remaining lifetime is asked for.
 SHORTEST_REMAINING = timedelta(seconds=1)
 
+# A token may be valid for this much less than the caller needs before a warning: the mint and the clocks take time.
+LIFETIME_TOLERANCE = timedelta(minutes=1)
+
 # While the DAG's runs succeed, 11 h remain: less than this shows that it has missed a run.
 DAG_MISSED_BELOW = timedelta(hours=10)
 
@@ -130,6 +133,13 @@ class Token:
     def fingerprint(self) -> str:
         """The first 12 hex digits of its SHA-256, which identify the token without showing it."""
         return hashlib.sha256(self.value.encode()).hexdigest()[:12]
+
+    def remaining(self, now: datetime) -> timedelta:
+        """Return the remaining lifetime; negative after the expiry.
+
+        :param now: UTC.
+        """
+        return self.expires_at - now
 
 
 @dataclass(frozen=True, kw_only=True)

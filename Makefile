@@ -14,7 +14,7 @@ CODE := plugins dags infra tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build preflight deploy publish status refresh release requirements plugins rollback destroy lock clean
+.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate docs check format build dist preflight deploy publish status refresh release requirements plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@sed -n 's/^__version__ = "\(.*\)"/mwaa-codeartifact \1/p' plugins/mwaa_codeartifact/__init__.py
@@ -118,6 +118,9 @@ format: tools ## Put the code into its one format
 build: tools ## Build build/plugins.zip and build/refresher.zip, the same bytes everywhere, and the program in startup.sh
 	@$(RUN) infra.build
 
+dist: tools ## Build the release files in dist/: zips, templates, wheel, SBOM, checksums
+	@$(RUN) infra.dist
+
 preflight: tools ## Check in seconds what pip would do with REQUIREMENTS on the containers
 	@$(RUN) infra.preflight $(REQUIREMENTS)
 
@@ -164,5 +167,5 @@ lock-%: tools
 		--output-file requirements/constraints-$*.txt
 
 clean: ## Remove everything that was built or installed below this folder
-	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .local build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

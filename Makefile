@@ -14,7 +14,7 @@ CODE := plugins dags infra examples tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate generate check format build preflight deploy publish status refresh release release-requirements release-plugins rollback destroy lock clean
+.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate generate check format build dist preflight deploy publish status refresh release release-requirements release-plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@sed -n 's/^__version__ = "\(.*\)"/mwaa-codeartifact \1/p' plugins/mwaa_codeartifact/__init__.py
@@ -121,6 +121,9 @@ format: tools ## Format the code
 build: tools ## Build build/plugins.zip and build/refresher.zip, reproducibly, and the program in startup.sh
 	@$(RUN) infra.build
 
+dist: tools ## Build the release files in dist/: zips, templates, wheel, SBOM, checksums
+	@$(RUN) infra.dist
+
 preflight: tools ## Check in seconds what pip would do with REQUIREMENTS in the containers
 	@$(RUN) infra.preflight $(REQUIREMENTS)
 
@@ -174,5 +177,5 @@ lock-%: tools
 		--output-file requirements/constraints-$*.txt
 
 clean: ## Remove everything that was built or installed in this folder
-	rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .local build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

@@ -33,8 +33,8 @@ def build(root: Path = ROOT) -> None:
     plugins, refresher = root / "plugins", root / "infra" / "refresher"
     package = plugins / "mwaa_codeartifact"
     library = [package / "__init__.py", *package.glob("core/**/*.py")]
-    _write(root / "build" / "plugins.zip", ((file, plugins) for file in sources(plugins)))
-    _write(
+    write_zip(root / "build" / "plugins.zip", ((file, plugins) for file in sources(plugins)))
+    write_zip(
         root / "build" / "refresher.zip",
         [*((file, root) for file in refresher.glob("*.py")), *((file, plugins) for file in library)],
     )
@@ -93,7 +93,12 @@ def sources(folder: Path) -> Iterator[Path]:
             yield file
 
 
-def _write(target: Path, members: Iterable[tuple[Path, Path]]) -> None:
+def write_zip(target: Path, members: Iterable[tuple[Path, Path]]) -> None:
+    """Write a reproducible zip.
+
+    :param target: path of the zip.
+    :param members: files, each with the folder to which its name in the zip is relative.
+    """
     content = _zip({file.relative_to(base).as_posix(): file.read_bytes() for file, base in members})
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)

@@ -51,7 +51,7 @@ def template(folder: Path, text: str) -> Template:
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
-    """Give what was printed since the last look, without the signs of life of a slow machine."""
+    """Return the output since the last call, without the heartbeats of a slow machine."""
     lines = capsys.readouterr().out.splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("  …"))
 
@@ -153,8 +153,8 @@ def test_a_network_that_cannot_be_deleted_is_tried_once_more(
     destroy(untiring, settings("stubborn"), confirmed=True)
     told = said(capsys)
     assert (
-        "stubborn-network failed: T (Test::Stubborn::Thing): the thing is in use: waiting until MWAA's network interfaces are gone"
-        in told
+        "stubborn-network failed: T (Test::Stubborn::Thing): the thing is in use: waiting until MWAA's network "
+        "interfaces are gone" in told
     )
     assert told.endswith("destroyed: nothing of stubborn is left\n")
 

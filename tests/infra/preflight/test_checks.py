@@ -27,14 +27,14 @@ FITTING = "cp312-cp312-manylinux_2_28_x86_64"
 
 
 def constrain(settings: PreflightSettings, *lines: str) -> PreflightSettings:
-    """Take these for Airflow's constraints."""
+    """Return settings with these lines as Airflow's constraints."""
     path = settings.root / "airflow.txt"
     path.write_text("\n".join(["# Airflow's", *lines, ""]))
     return replace(settings, constraints=path)
 
 
 def only(report: Report, line: int) -> str:
-    """Give the one problem, which is on this line."""
+    """Return the sentence of the only problem, which is at this line."""
     (problem,) = report.problems
     assert problem.line == line
     return problem.sentence

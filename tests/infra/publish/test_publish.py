@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture
 def process_list() -> Iterator[set[bytes]]:
-    """Keep every command line that was there in the meantime."""
+    """Record every command line that runs during the test."""
     seen: set[bytes] = set()
     over = threading.Event()
 

@@ -57,7 +57,7 @@ class Settings:
     region: str
     environment_name: str
     parameters: dict[str, str]
-    environ: dict[str, str] = field(repr=False)  # may hold credentials
+    environ: dict[str, str] = field(repr=False)  # may contain credentials
 
     def stack_name(self, stack: str) -> str:
         """Return a stack's name.

@@ -47,7 +47,7 @@ class PreflightSettings:
     """
 
     airflow_version: str
-    source: Repository | str = field(repr=False)  # a URL may hold a password
+    source: Repository | str = field(repr=False)  # a URL may contain a password
     constraints: Path | None = None
     ca_bundle: str | None = None
     root: Path = ROOT

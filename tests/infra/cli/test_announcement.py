@@ -24,7 +24,7 @@ TEMPLATES = read_templates()
 
 
 class AwsItself(Aws):
-    """Answer for AWS, which cannot be asked here."""
+    """A runner with a fixed answer, because the tests do not call AWS."""
 
     def call(self, *arguments: str) -> dict[str, str]:
         assert arguments == ("sts", "get-caller-identity")

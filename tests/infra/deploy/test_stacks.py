@@ -51,7 +51,7 @@ def template(folder: Path, text: str) -> Template:
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
-    """Give what was printed since the last look, without the signs of life of a slow machine."""
+    """Return the output since the last call, without the heartbeats of a slow machine."""
     lines = capsys.readouterr().out.splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("  …"))
 

@@ -24,7 +24,7 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give a project's directory, as far as it matters here."""
+    """Return a project's directory with the folders that a check reads."""
     root = tmp_path / "project"
     for folder in ("dags", "plugins", "requirements"):
         (root / folder).mkdir(parents=True)

@@ -32,7 +32,7 @@ def test_a_hash_that_no_fitting_wheel_has_is_named_with_the_right_one(shelf: She
     (problem,) = checked("# a comment", f"tiny==1.0 --hash={other_platform}").problems
     assert problem.line == 3
     assert problem.sentence.startswith("no wheel of tiny 1.0 for the containers has a hash given here, and pip")
-    assert problem.sentence.endswith(f": give `--hash={digest}`.")
+    assert problem.sentence.endswith(f": write `--hash={digest}`.")
 
 
 def test_a_package_without_a_hash_beside_one_with_is_noted(shelf: Shelf, checked: Checked) -> None:
@@ -47,7 +47,7 @@ def test_a_package_without_a_hash_beside_one_with_is_noted(shelf: Shelf, checked
 def test_without_any_hash_the_option_alone_makes_pip_refuse(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0")
     (note,) = checked("--require-hashes", "tiny==1.0").notes
-    assert "no line gives one of tiny" in note
+    assert "no line gives one for tiny" in note
 
 
 def test_a_file_without_hashes_is_not_judged_for_them(shelf: Shelf, checked: Checked) -> None:

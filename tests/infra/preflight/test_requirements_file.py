@@ -36,7 +36,7 @@ def read_bytes(root: Path, content: bytes) -> RequirementsFile:
     [
         (
             "--extra-index-url https://me:canary@second.test/simple",
-            "`--extra-index-url`, a higher version that anyone publishes",
+            "a higher version that anyone publishes there",
         ),
         ("--index-url https://aws:canary@third.test/simple", "a second `--index-url` replaces"),
         ("-e git+https://me:canary@code.test/a#egg=a", "-e names a git+https URL, which a container in private"),

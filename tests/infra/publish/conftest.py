@@ -56,7 +56,7 @@ def published(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Publi
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Give the source tree of an in-house package of the test's own, which builds without any download."""
+    """Return the source tree of a new in-house package, which builds without any download."""
     name = f"acme-{uuid.uuid4().hex[:8]}"
     package = tmp_path / name / "src" / name.replace("-", "_")
     package.mkdir(parents=True)

@@ -36,7 +36,7 @@ class Published:
 
     @property
     def role(self) -> str:
-        """Name the publisher's role."""
+        """Return the name of the publisher's role."""
         found = self.server.client("cloudformation").describe_stack_resource(
             StackName=f"{self.name}-repository", LogicalResourceId="PublisherRole"
         )
@@ -44,7 +44,7 @@ class Published:
         return role
 
     def calls(self) -> list[Call]:
-        """List what the publisher asked for so far."""
+        """Return the publisher's calls so far."""
         return calls_of(self.role, self.server.iam.calls)
 
     def start(self, dist: object) -> subprocess.Popen[str]:
@@ -59,11 +59,11 @@ class Published:
         )
 
     def publish(self, dist: object) -> tuple[int, str, str]:
-        """Give the exit status and what was said."""
+        """Return the exit status, stdout and stderr."""
         with self.start(dist) as process:
             said, errors = process.communicate()
         return process.returncode, said, errors
 
     def files(self) -> list[str]:
-        """List the published files."""
+        """Return the published files."""
         return sorted(path.name for path in self.server.codeartifact.repository(self.name, self.name).folder.iterdir())

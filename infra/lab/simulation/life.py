@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from infra.lab.simulation.world import FAULTS, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
     from random import Random
 
-    from infra.lab.simulation.refreshers import Schedule
+    from infra.lab.simulation.scenarios import Schedule
 
-# Starts and waits are multiples of this, so the same situations come again and the cache of refresh_once() is useful.
-STEP = 5
+# Starts and waits are multiples of this, so that the same situations come again and refresh_once() knows them.
+_STEP = 5
 
 
 class Span(NamedTuple):
@@ -28,90 +28,71 @@ class Span(NamedTuple):
     fault: str = ""
 
 
-class Publish(NamedTuple):
-    """The time of a publish, and when the new line expires (s)."""
-
-    moment: int
-    expires_at: int
-
-
-@dataclass(frozen=True)
-class Troubles:
-    """The troubles of a period of operation.
-
-    :param failure_rate: share of tries that fail (default: 0).
-    :param outages: times without a service, in order (default: none).
-    :param absences: times in which a refresher does not run, in order, by its name (default: none).
-    """
-
-    failure_rate: float = 0
-    outages: Sequence[Span] = ()
-    absences: Mapping[str, Sequence[Span]] = field(default_factory=dict)
-
-
 @dataclass
 class Record:
     """The history of a period of operation.
 
     :param end: its end (s).
-    :param publishes: the publishes, in order.
-    :param failures: times of the failed tries.
-    :param tries: number of tries.
-    :param mints: number of tokens minted.
+    :param publishes: when each line was published and when it expires (s), in order.
+    :param failures: the times of the failed tries.
     """
 
     end: int
-    publishes: list[Publish]
+    publishes: list[tuple[int, int]]
     failures: list[int] = field(default_factory=list)
-    tries: int = 0
-    mints: int = 0
 
     def lines(self) -> list[tuple[int, int, int]]:
-        """Return when each line was published, when it expired, and when the next one replaced it (s)."""
-        return [(*old, new.moment) for old, new in pairwise([*self.publishes, Publish(self.end, 0)])]
+        """Return when each line was published, when it expires, and when the next one replaced it (s)."""
+        return [(*line, replaced) for line, (replaced, _) in pairwise([*self.publishes, (self.end, 0)])]
 
     def stale(self) -> list[Span]:
         """Return the times without a valid token."""
-        return [Span(expires_at, end) for _, expires_at, end in self.lines() if expires_at < end]
+        return [Span(expires, replaced) for _, expires, replaced in self.lines() if expires < replaced]
 
 
-def live(schedules: Sequence[Schedule], troubles: Troubles, end: int, random: Random) -> Record:
+def live(
+    schedules: Sequence[Schedule],
+    end: int,
+    random: Random,
+    *,
+    failure_rate: float = 0,
+    outages: Sequence[Span] = (),
+    absences: Sequence[Sequence[Span]] = ((), ()),
+) -> Record:
     """Return the history of a period that begins with a successful bootstrap.
 
-    :param schedules: the refreshers at work.
-    :param troubles: what fails.
+    :param schedules: the refreshers.
     :param end: the end of the period (s).
     :param random: source of all delays, waits and single failures.
+    :param failure_rate: share of tries that fail (default: 0).
+    :param outages: times without a service, in order (default: none).
+    :param absences: times in which a refresher does not run, in order, for each schedule (default: none).
     """
     expires_at = schedules[-1].run(0, None).remaining
-    record = Record(end, [Publish(0, expires_at)])
-    due = []
-    for number, schedule in enumerate(schedules):
-        tries = _tries(schedule, troubles.absences.get(schedule.name, ()), random)
-        due.append((next(tries), number, tries))
+    record = Record(end, [(0, expires_at)])
+    refreshers = [_tries(schedule, spans, random) for schedule, spans in zip(schedules, absences, strict=False)]
+    due = [(next(tries), number) for number, tries in enumerate(refreshers)]
     heapq.heapify(due)
     while due[0][0] < end:
-        now, number, tries = due[0]
-        fault = random.choice(FAULTS) if random.random() < troubles.failure_rate else None
-        if outage := _span_at(now, troubles.outages):
+        now, number = due[0]
+        fault = random.choice(FAULTS) if random.random() < failure_rate else None
+        if outage := _span_at(now, outages):
             fault = outage.fault
         outcome = schedules[number].run(expires_at - now, fault)
-        record.tries += 1
-        record.mints += outcome.mints
         if outcome.failed:
             record.failures.append(now)
         if now + outcome.remaining != expires_at:
             expires_at = now + outcome.remaining
-            record.publishes.append(Publish(now, expires_at))
-        heapq.heapreplace(due, (tries.send(outcome), number, tries))
+            record.publishes.append((now, expires_at))
+        heapq.heapreplace(due, (refreshers[number].send(outcome), number))
     return record
 
 
 def _tries(schedule: Schedule, absences: Sequence[Span], random: Random) -> Generator[int, Outcome]:
-    """Yield the time of each try of a refresher; receive the outcome of the try before the next."""
+    """Yield the time of each try of a refresher; receive its outcome."""
 
     def draw(low: int, high: int) -> int:
-        return low + int(random.random() * ((high - low) // STEP)) * STEP
+        return low + int(random.random() * ((high - low) // _STEP)) * _STEP
 
     def next_tick(moment: int) -> int:
         return moment + (phase - moment) % schedule.period
@@ -131,6 +112,5 @@ def _tries(schedule: Schedule, absences: Sequence[Span], random: Random) -> Gene
 
 
 def _span_at(moment: int, spans: Sequence[Span]) -> Span | None:
-    """Return the span that contains a moment, or None."""
     place = bisect(spans, Span(moment + 1, 0)) if spans else 0
     return spans[place - 1] if place and moment < spans[place - 1].end else None

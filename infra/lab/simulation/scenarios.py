@@ -1,102 +1,124 @@
-"""The scenarios: the refreshers at work, the share of tries that fail, and the length of the outages."""
+"""The scenarios: the refreshers and their schedules, the share of tries that fail, and the length of the outages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from random import Random
+from typing import TYPE_CHECKING
 
-from infra.lab.simulation.life import Record, Span, Troubles, live
-from infra.lab.simulation.refreshers import DAG, DAY, HOUR, LAMBDA, MINUTE, SAMPLE, TOKEN_SECONDS, YEAR, Schedule
+from infra.cli.templates import TEMPLATES, parse
+from infra.lab.simulation.life import Span, live
+from infra.lab.simulation.world import SECOND, Outcome, refresh_once
+from mwaa_codeartifact.core.policy import DAG_INTERVAL, DAG_MIN_REMAINING, LAMBDA_MIN_REMAINING, TOKEN_LIFETIME
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MINUTE, HOUR, DAY, YEAR = 60, 3600, 24 * 3600, 365 * 24 * 3600
+TOKEN_SECONDS = TOKEN_LIFETIME // SECOND
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The schedule of a refresher, and what a try does. Times are in seconds.
+
+    :param period: time from one run to the next.
+    :param delays: a try starts this much late, at least and at most.
+    :param waits: the shortest and the longest wait before each retry.
+    :param run: returns the outcome of a try, given the remaining lifetime (s) and the step that fails, or None.
+    :param catches_up: whether it runs at once after an absence (default: at its next regular time).
+    """
+
+    period: int
+    delays: tuple[int, int]
+    waits: tuple[tuple[int, int], ...]
+    run: Callable[[int, str | None], Outcome]
+    catches_up: bool = False
+
+
+def _sample(remaining: int, fault: str | None) -> Outcome:
+    """Mint and overwrite without reading the old line; a failure changes nothing."""
+    return Outcome(bool(fault), remaining if fault else TOKEN_SECONDS, seconds=0)
+
+
+_template = parse((TEMPLATES / "refresher.yaml").read_text(encoding="utf-8"))["Resources"]
+(_minutes,) = re.findall(r"rate\((\d+) minutes\)", _template["Schedule"]["Properties"]["ScheduleExpression"])
+_retries = int(_template["RefresherRetries"]["Properties"]["MaximumRetryAttempts"])
+
+# The waits are Airflow's for the DAG's 4 retries: 1 to 2 times 1, 2, 4 and 8 minutes, and at most 10 minutes
+# (TaskInstance.next_retry_datetime). An unpaused DAG without catchup runs at once, for the latest hour that it missed.
+DAG = Schedule(
+    period=DAG_INTERVAL // SECOND,
+    delays=(5, MINUTE),
+    waits=((60, 120), (120, 240), (240, 480), (480, 600)),
+    run=partial(refresh_once, "dag", DAG_MIN_REMAINING),
+    catches_up=True,
+)
+# EventBridge is exact to the minute. AWS retries after 1 and 2 minutes (Lambda developer guide, asynchronous errors).
+LAMBDA = Schedule(
+    period=int(_minutes) * MINUTE,
+    delays=(0, MINUTE),
+    waits=((60, 60), (120, 120))[:_retries],
+    run=partial(refresh_once, "lambda", LAMBDA_MIN_REMAINING),
+)
+# By the sample's description: every 10 hours a token of 12 hours; the handler catches every exception and returns
+# normally, so AWS sees no failure and does not retry.
+SAMPLE = Schedule(period=10 * HOUR, delays=(0, MINUTE), waits=(), run=_sample)
+
+# The project promises zero stale hours while one refresher runs and outages are shorter than this (h).
+PROMISED_OUTAGE = 7
+IN_TURN = "each absent in turn"
+REFRESHERS = {
+    "both refreshers": (DAG, LAMBDA),
+    "DAG alone": (DAG,),
+    "Lambda alone": (LAMBDA,),
+    IN_TURN: (DAG, LAMBDA),
+    "the sample": (SAMPLE,),
+}
 # In an outage one step fails for everyone: S3 cannot be read or written, or CodeArtifact or its repository is down.
 _OUTAGE_FAULTS = ("head", "endpoint", "mint", "verify", "put")
-_MEAN_INTERVAL = 30 * DAY
-
-Absences = Callable[[Random, tuple[Schedule, ...]], dict[str, list[Span]]]
-
-
-def draw_outages(random: Random, shortest: int, longest: int) -> list[Span]:
-    """Return a year's outages: one in 30 days on average, and an hour or more apart.
-
-    Two outages with less than an hour between them are one: the DAG may not have run in that time.
-
-    :param random: source of the draws.
-    :param shortest: the shortest outage (h).
-    :param longest: the longest outage (h).
-    """
-    outages, now = [], 0
-    while (now := now + HOUR + int(random.expovariate(1 / _MEAN_INTERVAL))) < YEAR:
-        end = now + int(random.uniform(shortest, longest) * HOUR)
-        outages.append(Span(now, end, random.choice(_OUTAGE_FAULTS)))
-        now = end
-    return outages
-
-
-def all_absent(random: Random, schedules: tuple[Schedule, ...]) -> dict[str, list[Span]]:
-    """Return a year's absences: no refresher runs for 1 to 24 hours, once in 30 days on average."""
-    return dict.fromkeys((schedule.name for schedule in schedules), draw_outages(random, 1, 24))
-
-
-def absent_in_turn(random: Random, schedules: tuple[Schedule, ...]) -> dict[str, list[Span]]:
-    """Return a year's absences: one refresher is always absent, in turn for 1 to 14 days; never both."""
-    absences: dict[str, list[Span]] = {schedule.name: [] for schedule in schedules}
-    now = turn = 0
-    while now < YEAR:
-        end = now + int(random.uniform(1, 14) * DAY)
-        absences[schedules[turn % len(schedules)].name].append(Span(now, end))
-        now, turn = end, turn + 1
-    return absences
 
 
 @dataclass(frozen=True)
 class Scenario:
     """One row of the table.
 
-    :param title: the refreshers at work, in words.
-    :param schedules: their schedules.
+    :param title: the refreshers at work, a key of REFRESHERS.
+    :param outages: the shortest and the longest outage (h); None: there are none.
     :param failure_rate: share of tries that fail (0 to 1).
-    :param outage_hours: the shortest and the longest outage (h; default: no outages).
-    :param absences: draws when refreshers do not run (default: they always run).
-    :param promised: whether the project promises zero stale hours (default: no).
     """
 
     title: str
-    schedules: tuple[Schedule, ...]
+    outages: tuple[int, int] | None
     failure_rate: float
-    outage_hours: tuple[int, int] | None = None
-    absences: Absences | None = None
-    promised: bool = False
 
     @property
-    def outages(self) -> str:
-        """The length of the outages, in words."""
-        return f"{self.outage_hours[0]} to {self.outage_hours[1]} h" if self.outage_hours else "none"
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules of the refreshers."""
+        return REFRESHERS[self.title]
+
+    @property
+    def promised(self) -> bool:
+        """Whether the project promises zero stale hours."""
+        return SAMPLE not in self.schedules and (not self.outages or self.outages[1] <= PROMISED_OUTAGE)
+
+
+SCENARIOS = [
+    Scenario(title, outages, rate)
+    for outages, rate, title in product((None, (1, PROMISED_OUTAGE), (PROMISED_OUTAGE, 11)), (0.01, 0.2), REFRESHERS)
+]
 
 
 @dataclass
 class Figures:
-    """The sums over a scenario's years.
-
-    :param years: number of years.
-    :param stale: time without a valid token (s).
-    :param smallest: smallest remaining lifetime (s); 0 if the line was stale.
-    :param mints: number of tokens minted.
-    :param tries: number of tries.
-    :param counterexample: the first time the line became stale, in words; empty if it never did.
-    """
+    """The stale time in some years, and the smallest remaining lifetime (s)."""
 
     years: int
     stale: int = 0
     smallest: int = TOKEN_SECONDS
-    mints: int = 0
-    tries: int = 0
-    counterexample: str = ""
-
-    @property
-    def stale_hours_a_year(self) -> float:
-        """The stale hours a year."""
-        return self.stale / HOUR / self.years
 
 
 def simulate(scenario: Scenario, seed: int, years: int) -> Figures:
@@ -108,63 +130,39 @@ def simulate(scenario: Scenario, seed: int, years: int) -> Figures:
     """
     figures = Figures(years)
     for year in range(years):
-        # Seeded by a string, which gives the same numbers on every platform.
-        random = Random(f"{seed} {scenario.title} {scenario.failure_rate} {scenario.outages} {year}")  # noqa: S311
-        outages = draw_outages(random, *scenario.outage_hours) if scenario.outage_hours else []
-        absences = scenario.absences(random, scenario.schedules) if scenario.absences else {}
-        record = live(scenario.schedules, Troubles(scenario.failure_rate, outages, absences), YEAR, random)
-        stale = record.stale()
-        figures.stale += sum(span.end - span.start for span in stale)
+        random = Random(f"{seed} {scenario} {year}")  # noqa: S311  (chance, not a secret)
+        record = live(
+            scenario.schedules,
+            YEAR,
+            random,
+            failure_rate=scenario.failure_rate,
+            outages=_draw_outages(random, *scenario.outages) if scenario.outages else (),
+            absences=_draw_absences(random) if scenario.title == IN_TURN else ((), ()),
+        )
+        figures.stale += sum(span.end - span.start for span in record.stale())
         figures.smallest = min(figures.smallest, *(max(0, expires - end) for _, expires, end in record.lines()))
-        figures.mints += record.mints
-        figures.tries += record.tries
-        if stale and not figures.counterexample:
-            day, seconds = divmod(stale[0].start, DAY)
-            figures.counterexample = f"seed {seed}, year {year}, day {day}, {seconds / HOUR:.2f} h"
     return figures
 
 
-def longest_survived(schedules: tuple[Schedule, ...], seed: int) -> int:
-    """Return the length of the longest outage that is survived even if it begins at the worst moment (s).
+def _draw_outages(random: Random, shortest: int, longest: int) -> list[Span]:
+    """Return a year's outages: one in 30 days on average, and an hour or more apart.
 
-    An endless outage begins at each minute of 12 hours, and nothing else fails. The last try before the line expires
-    is the last moment at which it could have ended in time.
-
-    :param schedules: the refreshers at work.
-    :param seed: another seed gives other delays.
+    Two outages with less than an hour between them count as one: the DAG may not have run in that time.
     """
-    return min(_survived(schedules, seed, TOKEN_SECONDS + minute * MINUTE) for minute in range(12 * 60))
+    outages, now = [], 0
+    while (now := now + HOUR + int(random.expovariate(1 / (30 * DAY)))) < YEAR:
+        end = now + int(random.uniform(shortest, longest) * HOUR)
+        outages.append(Span(now, end, random.choice(_OUTAGE_FAULTS)))
+        now = end
+    return outages
 
 
-def _survived(schedules: tuple[Schedule, ...], seed: int, start: int) -> int:
-    random, endless = Random(f"{seed} {start}"), Troubles(outages=[Span(start, start + DAY, "head")])  # noqa: S311
-    record: Record = live(schedules, endless, start + TOKEN_SECONDS, random)
-    expires_at = record.publishes[-1].expires_at
-    return max((moment for moment in record.failures if moment < expires_at), default=start) - start
-
-
-def scenarios() -> list[Scenario]:
-    """Return all rows of the table."""
-    both, dag, lambda_, sample = (DAG, LAMBDA), (DAG,), (LAMBDA,), (SAMPLE,)
-    rows = []
-    for rate in (0, 0.01, 0.05, 0.2):
-        rows += [Scenario("both refreshers", both, rate, promised=True), Scenario("the sample", sample, rate)]
-    rows += [
-        Scenario("all absent, 1 to 24 h a month", both, 0.01, absences=all_absent),
-        Scenario("sample absent, 1 to 24 h a month", sample, 0.01, absences=all_absent),
-    ]
-    for rate in (0, 0.01, 0.05, 0.2):
-        rows += [
-            Scenario("both refreshers", both, rate, (1, 7), promised=True),
-            Scenario("DAG alone (no Lambda)", dag, rate, (1, 7), promised=True),
-            Scenario("Lambda alone (paused DAG)", lambda_, rate, (1, 7), promised=True),
-            Scenario("each absent in turn", both, rate, (1, 7), absent_in_turn, promised=True),
-            Scenario("the sample", sample, rate, (1, 7)),
-        ]
-    rows += [
-        Scenario("both refreshers", both, 0.01, (7, 11)),
-        Scenario("DAG alone (no Lambda)", dag, 0.01, (7, 11)),
-        Scenario("Lambda alone (paused DAG)", lambda_, 0.01, (7, 11)),
-        Scenario("the sample", sample, 0.01, (7, 11)),
-    ]
-    return rows
+def _draw_absences(random: Random) -> list[list[Span]]:
+    """Return a year's absences of two refreshers, in turn for 1 to 14 days: exactly one of them is always absent."""
+    absences: list[list[Span]] = [[], []]
+    now = turn = 0
+    while now < YEAR:
+        end = now + int(random.uniform(1, 14) * DAY)
+        absences[turn % 2].append(Span(now, end))
+        now, turn = end, turn + 1
+    return absences

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from mwaa_codeartifact.core.destinations import ConflictError, StoredFile
+from mwaa_codeartifact.core.destinations import StoredFile
 from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError
 from mwaa_codeartifact.core.index_url import LineFacts
 from mwaa_codeartifact.core.policy import TOKEN_LIFETIME
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 # The steps that can fail, in the order of a run. The repository can fail in two ways: no answer, or 401.
 FAULTS = ("head", "endpoint", "mint", "verify", "rejected", "put")
 # A call without an answer takes 3 tries of 3 + 5 s (core/connections.py).
-TIMEOUT = timedelta(seconds=24)
+SECOND = timedelta(seconds=1)
+_TIMEOUT = 24 * SECOND
 
+_DOWN: Any = {"Error": {"Code": "ServiceUnavailableException", "Message": "down"}}
 _START = datetime(2030, 1, 1, tzinfo=UTC)
 _TARGET = Target(
     repository=Repository(domain=Domain(region="eu-west-1", owner="123456789012", name="data"), name="python"),
@@ -38,13 +40,11 @@ class Outcome(NamedTuple):
     :param failed: whether it raised an error.
     :param remaining: remaining lifetime of the line afterwards, counted from the start of the try (s).
     :param seconds: its duration (s).
-    :param mints: number of tokens minted.
     """
 
     failed: bool
     remaining: int
     seconds: int
-    mints: int
 
 
 @cache  # the outcome depends on the arguments alone, and years of operation repeat most of them
@@ -56,30 +56,21 @@ def refresh_once(refresher: Refresher, min_remaining: timedelta, remaining: int,
     :param remaining: remaining lifetime of the line that is there (s), negative after its expiry.
     :param fault: the step that fails, one of FAULTS, or None.
     """
-    world = World(timedelta(seconds=remaining), fault)
+    world, failed = _World(timedelta(seconds=remaining), fault), False
     try:
         refresh(_TARGET, refresher=refresher, min_remaining=min_remaining, connections=world, now=lambda: world.now)
     except CodeArtifactError:
         failed = True
-    else:
-        failed = False
-    remaining = int(world.facts.remaining(_START).total_seconds())
-    return Outcome(failed, remaining, int((world.now - _START).total_seconds()), world.mints)
+    return Outcome(failed, world.facts.remaining(_START) // SECOND, (world.now - _START) // SECOND)
 
 
-class World:
-    """The Connections of one refresh, at the same time their Destination and CodeArtifact client.
-
-    :param remaining: remaining lifetime of the line that is there.
-    :param fault: the step that fails, or None.
-    """
+class _World:
+    """The Connections of one refresh, and at the same time their Destination and CodeArtifact client."""
 
     uri = _TARGET.destination
 
     def __init__(self, remaining: timedelta, fault: str | None) -> None:
-        self.now = _START
-        self.mints = 0
-        self._fault = fault
+        self.now, self._fault = _START, fault
         self.facts = LineFacts(
             token_expires_at=_START + remaining,
             refreshed_at=_START + remaining - TOKEN_LIFETIME,
@@ -88,51 +79,34 @@ class World:
             repository=_TARGET.repository.id,
         )
 
-    def codeartifact(self, _domain: Domain, /) -> World:
-        """Return the CodeArtifact client."""
+    def codeartifact(self, _domain: Domain, /) -> _World:
         return self
 
     def destination(self, _target: Target, /) -> Destination:
-        """Return the index-url file."""
         return self
 
     def http_get(self, _url: str, _token: Token, /) -> int:
-        """Return the repository's status."""
         self._fail("verify", TimeoutError())
         return 401 if self._fault == "rejected" else 200
 
     def get_repository_endpoint(self, **_: str) -> dict[str, str]:
-        """Return the repository's endpoint."""
-        self._fail("endpoint", _service_error("GetRepositoryEndpoint"))
+        self._fail("endpoint", ClientError(_DOWN, "GetRepositoryEndpoint"))
         return {"repositoryEndpoint": "https://data-123456789012.d.codeartifact.eu-west-1.amazonaws.com/pypi/python/"}
 
     def get_authorization_token(self, *, durationSeconds: int, **_: str) -> dict[str, Any]:  # noqa: N803  (boto3's name)
-        """Return a new token."""
-        self._fail("mint", _service_error("GetAuthorizationToken"))
-        self.mints += 1
-        return {
-            "authorizationToken": f"token-{self.mints}",
-            "expiration": self.now + timedelta(seconds=durationSeconds),
-        }
+        self._fail("mint", ClientError(_DOWN, "GetAuthorizationToken"))
+        return {"authorizationToken": "token", "expiration": self.now + timedelta(seconds=durationSeconds)}
 
     def head(self) -> StoredFile:
-        """Return the file's ETag and facts."""
         self._fail("head", DestinationError("head", self.uri, "down"))
         return StoredFile(etag=self.facts.token_fingerprint, facts=self.facts, recoverable=True)
 
-    def put(self, file: IndexUrlFile, *, replacing: StoredFile | None) -> None:
-        """Write the file if the content is still the expected one."""
+    def put(self, file: IndexUrlFile, *, replacing: StoredFile | None) -> None:  # noqa: ARG002  (no other writer)
         self._fail("put", DestinationError("put", self.uri, "down"))
-        if replacing is None or replacing.etag != self.facts.token_fingerprint:
-            raise ConflictError
         file.render()
         self.facts = file.facts
 
     def _fail(self, step: str, error: Exception) -> None:
         if self._fault == step:
-            self.now += TIMEOUT
+            self.now += _TIMEOUT
             raise error
-
-
-def _service_error(operation: str) -> ClientError:
-    return ClientError({"Error": {"Code": "ServiceUnavailableException", "Message": "down"}}, operation)

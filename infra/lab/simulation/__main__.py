@@ -6,7 +6,7 @@ import argparse
 import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 
 from infra import ROOT
@@ -14,54 +14,50 @@ from infra.cli.console import say, waiting
 from infra.cli.program import run
 from infra.cli.table import table
 from infra.lab.simulation.picture import draw
-from infra.lab.simulation.scenarios import HOUR, PROMISED_OUTAGE, SAMPLE, SCENARIOS, Figures, Scenario, simulate
+from infra.lab.simulation.scenarios import HOUR, PROMISED_OUTAGE, SAMPLE, SCENARIOS, Scenario, simulate
 
 # The sample runs rarely, so its years cost little, and its figures need many.
 _SAMPLE_YEARS = 10
 _HEAD = ("refreshers", "outages", "fail", "years", "stale h/year", "smallest h", "")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, scenarios: list[Scenario] = SCENARIOS) -> int:
     """Simulate, and return the exit status: 1 if the promise is broken.
 
     :param arguments: of the command line (default: the program's own).
+    :param scenarios: the rows of the table.
     """
     parser = argparse.ArgumentParser(prog="python -m infra.lab.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="another seed gives other years (default: 1)")
-    parser.add_argument("--years", type=int, default=20, help="years of each row (default: 20); the sample: 10 times")
+    parser.add_argument("--years", type=int, default=10, help="years of each row (default: 10); the sample: 10 times")
     parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "simulation.svg", help="path of the picture")
     options = parser.parse_args(arguments)
     draw(options.seed, options.picture)
-    years = [options.years * (_SAMPLE_YEARS if SAMPLE in each.schedules else 1) for each in SCENARIOS]
+    years = [options.years * (_SAMPLE_YEARS if SAMPLE in each.schedules else 1) for each in scenarios]
     # Spawned, not forked: the same on every platform.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool, waiting("simulating"):
-        figures = list(pool.map(simulate, SCENARIOS, repeat(options.seed), years))
-    return report(list(zip(SCENARIOS, figures, strict=True)))
-
-
-def report(rows: list[tuple[Scenario, Figures]]) -> int:
-    """Print the figures and whether the promise holds; return the exit status.
-
-    :param rows: the scenarios and their figures.
-    """
-    for line in table([_HEAD, *(_cells(*row) for row in rows)], "<<>>>><"):
+        figures = list(pool.map(simulate, scenarios, repeat(options.seed), years))
+    for line in table([_HEAD, *map(_cells, scenarios, years, figures)], "<<>>>><"):
         say(line)
-    promised = [figures for scenario, figures in rows if scenario.promised]
-    stale, years = (sum(getattr(each, name) for each in promised) for name in ("stale", "years"))
-    say(f"\n{'MISSED' if stale else 'Goal met'}: {stale / HOUR:g} stale hours in {years:,} years while one refresher")
-    say(f"runs and outages are shorter than {PROMISED_OUTAGE} h")
+    promised = [each.promised for each in scenarios]
+    stale = sum(seconds for seconds, _ in compress(figures, promised))
+    say(
+        f"\n{'MISSED' if stale else 'Goal met'}: {stale / HOUR:.4g} stale hours in {sum(compress(years, promised)):,} years"
+    )
+    say(f"while one refresher runs and outages are shorter than {PROMISED_OUTAGE} h")
     return 1 if stale else 0
 
 
-def _cells(scenario: Scenario, figures: Figures) -> tuple[str, ...]:
-    hours = figures.stale / HOUR / figures.years
+def _cells(scenario: Scenario, years: int, figures: tuple[int, int]) -> tuple[str, ...]:
+    stale, smallest = figures
+    hours = stale / HOUR / years
     return (
         scenario.title,
         "{} to {} h".format(*scenario.outages) if scenario.outages else "none",
         f"{scenario.failure_rate:.0%}",
-        f"{figures.years:,}",
+        f"{years:,}",
         f"{hours:.1f}" if hours >= 1 else f"{hours:.4f}" if hours else "0",  # only zero looks like zero
-        f"{figures.smallest / HOUR:.2f}",
+        f"{smallest / HOUR:.2f}",
         "promised" if scenario.promised else "",
     )
 

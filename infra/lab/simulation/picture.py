@@ -25,12 +25,7 @@ _OUTAGES = (Span(52 * HOUR, 58 * HOUR + HOUR // 2, "endpoint"), Span(128 * HOUR,
 _PAUSED = (Span(36 * HOUR, 84 * HOUR),)
 _TOP = TOKEN_SECONDS / HOUR + 1
 # The same bytes on every machine: no random ids, no date, no version; and text stays text.
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "simulation",
-    "svg.fonttype": "none",
-    "font.size": 9,
-    "axes.titlelocation": "left",
-}
+_STYLE: Any = {"svg.hashsalt": "simulation", "svg.fonttype": "none", "font.size": 9, "axes.titlelocation": "left"}
 _METADATA = {"Date": None, "Creator": None, "Title": "Remaining lifetime of the token: this project and the sample"}
 
 

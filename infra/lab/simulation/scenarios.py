@@ -112,36 +112,23 @@ SCENARIOS = [
 ]
 
 
-@dataclass
-class Figures:
-    """The stale time in some years, and the smallest remaining lifetime (s)."""
-
-    years: int
-    stale: int = 0
-    smallest: int = TOKEN_SECONDS
-
-
-def simulate(scenario: Scenario, seed: int, years: int) -> Figures:
-    """Simulate years of a scenario, each from its own bootstrap.
+def simulate(scenario: Scenario, seed: int, years: int) -> tuple[int, int]:
+    """Simulate years of a scenario; return the stale time and the smallest remaining lifetime (s).
 
     :param scenario: the scenario.
     :param seed: another seed gives other years.
-    :param years: number of years.
+    :param years: number of years; each begins with its own bootstrap.
     """
-    figures = Figures(years)
+    stale, smallest = 0, TOKEN_SECONDS
     for year in range(years):
         random = Random(f"{seed} {scenario} {year}")  # noqa: S311  (chance, not a secret)
-        record = live(
-            scenario.schedules,
-            YEAR,
-            random,
-            failure_rate=scenario.failure_rate,
-            outages=_draw_outages(random, *scenario.outages) if scenario.outages else (),
-            absences=_draw_absences(random) if scenario.title == IN_TURN else ((), ()),
-        )
-        figures.stale += sum(span.end - span.start for span in record.stale())
-        figures.smallest = min(figures.smallest, *(max(0, expires - end) for _, expires, end in record.lines()))
-    return figures
+        outages = _draw_outages(random, *scenario.outages) if scenario.outages else []
+        absences = _draw_absences(random) if scenario.title == IN_TURN else [[], []]
+        rate = scenario.failure_rate
+        record = live(scenario.schedules, YEAR, random, failure_rate=rate, outages=outages, absences=absences)
+        stale += sum(span.end - span.start for span in record.stale())
+        smallest = min(smallest, *(max(0, expires - end) for _, expires, end in record.lines()))
+    return stale, smallest
 
 
 def _draw_outages(random: Random, shortest: int, longest: int) -> list[Span]:

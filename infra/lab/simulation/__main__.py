@@ -40,10 +40,8 @@ def main(arguments: list[str] | None = None, scenarios: list[Scenario] = SCENARI
     for line in table([_HEAD, *map(_cells, scenarios, years, figures)], "<<>>>><"):
         say(line)
     promised = [each.promised for each in scenarios]
-    stale = sum(seconds for seconds, _ in compress(figures, promised))
-    say(
-        f"\n{'MISSED' if stale else 'Goal met'}: {stale / HOUR:.4g} stale hours in {sum(compress(years, promised)):,} years"
-    )
+    stale, count = sum(seconds for seconds, _ in compress(figures, promised)), sum(compress(years, promised))
+    say(f"\n{'MISSED' if stale else 'Goal met'}: {stale / HOUR:.4g} stale hours in {count:,} years")
     say(f"while one refresher runs and outages are shorter than {PROMISED_OUTAGE} h")
     return 1 if stale else 0
 

@@ -40,8 +40,8 @@ def draw(seed: int, path: Path) -> None:
         ours, sample = figure.subplots(2, 1, sharex=True)
         figure.subplots_adjust(left=0.06, right=0.98, top=0.85, bottom=0.09, hspace=0.25)
         figure.suptitle("Remaining lifetime of the token in the index-url file", fontweight="bold")
-        _panel(ours, "This project: DAG hourly, Lambda every 30 minutes", (DAG, LAMBDA), seed)
         _bars(ours, _PAUSED, "lightgrey", "the DAG is paused")
+        _panel(ours, "This project: DAG hourly, Lambda every 30 minutes", (DAG, LAMBDA), seed)
         _panel(sample, "The sample: one Lambda every 10 hours", (SAMPLE,), seed)
         sample.set_xlabel("time (hours)")
         handles, labels = ours.get_legend_handles_labels()
@@ -60,7 +60,13 @@ def _panel(axes: Axes, title: str, schedules: tuple[Schedule, ...], seed: int) -
     axes.plot(*zip(*lines, strict=True), label="remaining lifetime")
     label = f"a failed try ({_FAILURE_RATE:.0%} fail by chance)"
     axes.plot([moment / HOUR for moment in record.failures], [_TOP - 0.4] * len(record.failures), "|r", label=label)
-    _bars(axes, record.stale(), "red", "stale: pip fails", gid=f"stale-{len(schedules)}")
+    _bars(
+        axes,
+        record.stale(),
+        "red",
+        "stale: pip fails",
+        gid="stale-sample" if SAMPLE in schedules else "stale-this-project",
+    )
     _bars(axes, _OUTAGES, "moccasin", "CodeArtifact or S3 is down")
     axes.set(title=title, ylabel="remaining (hours)", xlim=(0, _DAYS * 24), ylim=(0, _TOP))
     axes.set(xticks=range(0, _DAYS * 24 + 1, 24), yticks=range(0, 13, 3))

@@ -60,13 +60,7 @@ def _panel(axes: Axes, title: str, schedules: tuple[Schedule, ...], seed: int) -
     axes.plot(*zip(*lines, strict=True), label="remaining lifetime")
     label = f"a failed try ({_FAILURE_RATE:.0%} fail by chance)"
     axes.plot([moment / HOUR for moment in record.failures], [_TOP - 0.4] * len(record.failures), "|r", label=label)
-    _bars(
-        axes,
-        record.stale(),
-        "red",
-        "stale: pip fails",
-        gid="stale-sample" if SAMPLE in schedules else "stale-this-project",
-    )
+    _bars(axes, record.stale(), "red", "stale: pip fails", gid=f"stale-{len(schedules)}")
     _bars(axes, _OUTAGES, "moccasin", "CodeArtifact or S3 is down")
     axes.set(title=title, ylabel="remaining (hours)", xlim=(0, _DAYS * 24), ylim=(0, _TOP))
     axes.set(xticks=range(0, _DAYS * 24 + 1, 24), yticks=range(0, 13, 3))

@@ -48,8 +48,9 @@ _template = parse((TEMPLATES / "refresher.yaml").read_text(encoding="utf-8"))["R
 (_minutes,) = re.findall(r"rate\((\d+) minutes\)", _template["Schedule"]["Properties"]["ScheduleExpression"])
 _retries = int(_template["RefresherRetries"]["Properties"]["MaximumRetryAttempts"])
 
-# The waits are Airflow's for the DAG's 4 retries: 1 to 2 times 1, 2, 4 and 8 minutes, and at most 10 minutes
-# (TaskInstance.next_retry_datetime). An unpaused DAG without catchup runs at once, for the latest hour that it missed.
+# Airflow's waits for the DAG's 4 retries (tests/airflow/test_dags.py checks its settings): 1 to 2 times 1, 2, 4 and 8
+# minutes, and at most 10 (TaskInstance.next_retry_datetime). An unpaused DAG without catchup runs at once, for the
+# latest hour that it missed.
 DAG = Schedule(
     period=DAG_INTERVAL // SECOND,
     delays=(5, MINUTE),

@@ -27,7 +27,7 @@ class NotConfirmedError(CommandError):
 
 
 def main() -> int:
-    """Ask, prove, and return the exit status."""
+    """Run the acceptance once the user has agreed to its costs, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m infra.acceptance", description=__doc__)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     arguments = parser.parse_args()

@@ -17,8 +17,8 @@ from infra.cli.program import CommandError, run
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# List prices in us-east-1, USD an hour, November 2026: an mw1.small environment 0.49; eight interface endpoints, two of
-# them MWAA's own, in two zones 0.16.
+# List prices in us-east-1, USD an hour, November 2026: 0.49 for an mw1.small environment, 0.16 for eight interface
+# endpoints in two zones; MWAA itself creates two of them.
 _PRICE_AN_HOUR, _HOURS = 0.65, 2
 
 
@@ -27,7 +27,7 @@ class NotConfirmedError(CommandError):
 
 
 def main() -> int:
-    """Ask, prove, and return the exit status."""
+    """Run the acceptance once the user has agreed to its costs, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m infra.acceptance", description=__doc__)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     arguments = parser.parse_args()
@@ -39,12 +39,12 @@ def main() -> int:
         return prove(site, ROOT / "build", settings.get("AWS_ENDPOINT_URL", "AWS"))
 
     return run(
-        command, interrupted="Stopped here. What was deployed stays and costs money: run the printed `make destroy`."
+        command, interrupted="Stopped. The deployed resources remain and cost money: run the printed `make destroy`."
     )
 
 
 def temporary_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings of a deployment under a name of its own.
+    """Return the settings of a deployment with its own temporary name.
 
     :param environ: the process environment; AWS_* settings and AIRFLOW_VERSION are taken from it.
     :raises CommandError: if no Region is set.
@@ -52,7 +52,7 @@ def temporary_settings(environ: Mapping[str, str]) -> dict[str, str]:
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not region:
         raise CommandError(
-            "AWS_REGION is not set: name the AWS Region to prove the project in (AWS_REGION=… make acceptance)."
+            "AWS_REGION is not set: set it to the AWS Region for the test deployment (AWS_REGION=… make acceptance)."
         )
     name = f"acceptance-{secrets.token_hex(4)}"
     aws = {key: value for key, value in environ.items() if key.startswith("AWS_")}
@@ -73,7 +73,7 @@ def _agree(settings: Mapping[str, str], *, asked: bool) -> None:
     say(f"It takes about {_HOURS} hours and costs about {_PRICE_AN_HOUR * _HOURS:.2f} USD at list prices (us-east-1).")
     say(f"If it is stopped: ENVIRONMENT_NAME={name} BUCKET_NAME={settings['BUCKET_NAME']} DOMAIN_NAME={name}")
     say("  REPOSITORY_NAME=python make destroy")
-    if asked and input("Type yes to go on: ").strip() != "yes":
+    if asked and input("Type yes to continue: ").strip() != "yes":
         raise NotConfirmedError("Nothing was deployed.")
 
 

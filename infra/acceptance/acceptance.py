@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 def prove(site: Site, folder: Path, endpoint: str) -> int:
-    """Take every step, destroy what was deployed, write the report, and return the exit status.
+    """Run every step, destroy the deployment, write the report, and return the exit status.
 
-    :param site: nothing deployed yet.
-    :param folder: where the report is written.
-    :param endpoint: what the report says it ran on.
+    :param site: the site, not deployed yet.
+    :param folder: folder of the report.
+    :param endpoint: ``AWS``, or the address of a local endpoint, for the report.
     """
     report = Report(site.name, site.settings["AWS_REGION"], endpoint)
     proof, measurements = Proof(site, "proof"), Measurements(site, "measure")
     try:
         with Statuses(site) as statuses:
             report.statuses = statuses.seen
-            _take(site, report, proof, measurements)
+            _run_steps(site, report, proof, measurements)
         report.outcome = "all of it holds"
     except (ProofError, RuntimeError, OSError) as error:
         report.outcome = f"failed: {error}"
         site.say("proof", report.outcome)
-        # What is left costs money; what cannot be destroyed is named by the command itself.
+        # Resources that remain cost money; the command itself prints those that it cannot destroy.
         with contextlib.suppress(RuntimeError):
             site.make("destroy", "YES=1")
     report.steps = [*proof.taken, *measurements.taken]
@@ -41,7 +41,7 @@ def prove(site: Site, folder: Path, endpoint: str) -> int:
     return 0 if report.outcome == "all of it holds" else 1
 
 
-def _take(site: Site, report: Report, proof: Proof, measurements: Measurements) -> None:
+def _run_steps(site: Site, report: Report, proof: Proof, measurements: Measurements) -> None:
     proof.deploy()
     measurements.mint_short()
     report.airflow_version = site.environment()["AirflowVersion"]

@@ -1,4 +1,4 @@
-"""What nobody outside AWS knows for sure, measured: CodeArtifact's answers, zones, statuses, the form of logs."""
+"""Measurements of facts that AWS does not document: CodeArtifact's answers, zones, statuses, the format of logs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infra.acceptance.site import Site
 
 _JSON = "application/vnd.pypi.simple.v1+json"
-# A name that is there once numpy has been installed, and one that is nowhere.
+# A project that exists after numpy has been installed, and one that never exists.
 _KNOWN, _UNKNOWN = "numpy", "mwaa-codeartifact-probe"
 _WRONG = "wrong-on-purpose"
 
@@ -27,7 +27,8 @@ _WRONG = "wrong-on-purpose"
 class Statuses:
     """Record the environment's status as it changes, while the context is entered.
 
-    :param site: whose environment.
+    :param site: the site of the environment.
+    :param every_seconds: time between two requests (default: 10).
     """
 
     def __init__(self, site: Site, every_seconds: float = 10) -> None:
@@ -37,12 +38,12 @@ class Statuses:
         self._thread = threading.Thread(target=self._watch, name="statuses", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start recording."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """Stop recording."""
         self._over.set()
         self._thread.join()
 
@@ -51,7 +52,7 @@ class Statuses:
         while not self._over.wait(self._every_seconds):
             try:
                 environment = mwaa.get_environment(Name=self._site.name)["Environment"]
-            except (BotoCoreError, ClientError):  # not there yet, gone again, or asked too often
+            except (BotoCoreError, ClientError):  # not created yet, already deleted, or throttled
                 continue
             status = f"{environment['Status']} (last update {(environment.get('LastUpdate') or {}).get('Status')})"
             if not self.seen or self.seen[-1][1] != status:
@@ -59,16 +60,16 @@ class Statuses:
 
 
 class Measurements(Steps):
-    """The steps that measure; what they find goes into the report and decides nothing."""
+    """The steps that measure; their results are only for the report."""
 
     def mint_short(self) -> None:
-        """Mint the token that will have expired by the end of the proof."""
+        """Mint the token that expires before the end of the proof."""
         self.title("Measure: a token that expires soon is minted")
         self._short, self._expires_at = self.site.short_token()
-        self.show(f"a token lives until {self._expires_at:%H:%M:%S} UTC")
+        self.show(f"a token is valid until {self._expires_at:%H:%M:%S} UTC")
 
     def zones(self) -> None:
-        """Show in which zones the subnets are, and how many zones each endpoint service has."""
+        """Show the zones of the subnets and of each endpoint service."""
         self.title("Measure: zones")
         ec2 = self.site.client("ec2")
         subnet_ids = self.site.outputs("network")["PrivateSubnetIds"].split(",")
@@ -83,8 +84,8 @@ class Measurements(Steps):
             self.show(f"{service['ServiceName']}: {', '.join(service['AvailabilityZones'])}")
 
     def log_form(self) -> None:
-        """Show lines of the logs as they are, and what the startup script found before pip ran."""
-        self.title("Measure: the form of the log lines, and whether dags/ was there before pip")
+        """Show some lines of the logs, and the lines that the startup script wrote before pip ran."""
+        self.title("Measure: the format of the log lines, and whether dags/ existed before pip")
         for component in mwaa_facts.INSTALLING_COMPONENTS:
             startup = list(self.site.log_lines(component, mwaa_facts.STARTUP_STREAM))
             pip = self.site.log_lines(component, mwaa_facts.REQUIREMENTS_STREAM)
@@ -92,9 +93,9 @@ class Measurements(Steps):
                 self.show(f"{component}: {line}")
 
     def worker(self, found: dict[str, Any]) -> None:
-        """Show what a task found on its worker, and measure the sync of dags/.
+        """Show the probe task's findings on its worker, and measure the sync of dags/.
 
-        :param found: what the probe DAG returned.
+        :param found: the result of the probe DAG.
         """
         self.title("Measure: the worker's dags/ folder, and its sync")
         for name, value in found.items():
@@ -126,27 +127,27 @@ class Measurements(Steps):
         time.sleep(max(rest, 0) + 1)
         for kind, token in {"good": good, "expired": self._short, "wrong": _WRONG, "no": None}.items():
             for project in (_KNOWN, _UNKNOWN):
-                answer = _ask("GET", f"{simple}{project}/", token)
+                answer = _request("GET", f"{simple}{project}/", token)
                 more = answer.headers.get("WWW-Authenticate", answer.headers.get("Content-Type"))
                 self.show(f"{kind} token, {project}: {answer.status} ({more})")
         self._index(simple, good)
 
     def _index(self, simple: str, token: str) -> None:
-        page = _ask("GET", f"{simple}{_KNOWN}/", token, Accept=_JSON)
-        self.show(f"asked for JSON (PEP 691): {page.status} {page.headers.get('Content-Type')}")
+        page = _request("GET", f"{simple}{_KNOWN}/", token, Accept=_JSON)
+        self.show(f"request for JSON (PEP 691): {page.status} {page.headers.get('Content-Type')}")
         if "json" not in page.headers.get("Content-Type", ""):
             return
         files = page.json()["files"]
         expect(files, f"the index has no file of {_KNOWN}")
         self.show(f"keys of a file: {', '.join(sorted(files[-1]))} (upload-time: PEP 700, core-metadata: PEP 658)")
         url = urljoin(f"{simple}{_KNOWN}/", files[-1]["url"])
-        head = _ask("HEAD", url, token)
+        head = _request("HEAD", url, token)
         self.show(f"HEAD of a file: {head.status}, Accept-Ranges {head.headers.get('Accept-Ranges')}")
-        part = _ask("GET", url, token, Range="bytes=-64")
+        part = _request("GET", url, token, Range="bytes=-64")
         self.show(f"Range of a file: {part.status}, {len(part.data)} bytes")
 
 
-def _ask(method: str, url: str, token: str | None, **headers: str) -> urllib3.BaseHTTPResponse:
-    """Send one request without redirects, and read the answer (of a file, no more than was asked for)."""
+def _request(method: str, url: str, token: str | None, **headers: str) -> urllib3.BaseHTTPResponse:
+    """Send one request, follow no redirect, and return the response."""
     basic = urllib3.make_headers(basic_auth=f"aws:{token}") if token else {}
     return urllib3.request(method, url, headers={**basic, **headers}, redirect=False, timeout=30, retries=False)

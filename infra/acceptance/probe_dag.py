@@ -1,6 +1,6 @@
-"""An airflow dag that looks around on the worker that runs it; the proof uploads it, names are short on purpose."""
+"""An airflow dag that reports facts about its worker; the proof uploads it."""
 
-# MWAA's InvokeRestApi takes paths of at most 64 characters, and this DAG's result is read through it.
+# The names are short: the result is read through MWAA's InvokeRestApi, which accepts paths of at most 64 characters.
 
 import importlib
 import os
@@ -22,7 +22,7 @@ with DAG(
 
     @task(task_id="t")  # type: ignore[untyped-decorator]  # Airflow is not installed where infra/ is checked
     def look(params: dict[str, list[str]] | None = None) -> dict[str, object]:
-        """Return the paths of imported modules, and what the container's folder of DAGs allows."""
+        """Return the paths of imported modules, and facts about the container's folder of DAGs."""
         dags = Path(os.environ["AIRFLOW_HOME"], "dags")
         line = dags / "codeartifact.txt"
         sudo = shutil.which("sudo")

@@ -1,4 +1,4 @@
-"""The proof of the main job: each step acts on what the step before has left, through AWS's own APIs only."""
+"""The proof of the main function: each step continues from the one before it, and uses AWS's own APIs only."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ REFRESH_DAG = "refresh_codeartifact_index_url"
 
 
 class Proof(Steps):
-    """The steps that hold on every AWS, real or local."""
+    """The steps that work on real AWS and on the local one."""
 
     def deploy(self) -> None:
-        """Deploy the stacks; `make deploy` waits for the environment and for pip's verdict."""
+        """Deploy the stacks; `make deploy` waits for the environment and reports pip's result."""
         self.title("Deploy the stacks with the real AWS CLI")
         with self.site.probe_uploaded_early():
             self.site.make("deploy")
-        expect(any("installed" in line for line in self.site.lines), "`make deploy` gives no verdict of pip's")
+        expect(any("installed" in line for line in self.site.lines), "`make deploy` did not report pip's result")
 
     def bootstrap(self) -> None:
-        """Check who wrote the first line."""
+        """Check that the Lambda wrote the first line."""
         self.title("Bootstrap: the Lambda has written the first line")
         self._facts = self.expect_refreshed_by("lambda")
 
@@ -32,8 +32,8 @@ class Proof(Steps):
         self.title("Start: pip installs through the index-url in every component")
         for component in self.components():
             lines = list(self.site.log_lines(component, mwaa_facts.REQUIREMENTS_STREAM))
-            expect(lines, f"{component} has no log of pip's")
-            expect(all(map(mwaa_facts.LOG_PREFIX.match, lines)), f"{component} has log lines of another form")
+            expect(lines, f"{component} has no log of pip")
+            expect(all(map(mwaa_facts.LOG_PREFIX.match, lines)), f"{component} has log lines in another format")
             expect(
                 any("Looking in indexes: http" in line and "aws:****@" in line for line in lines), "no index-url used"
             )
@@ -46,11 +46,11 @@ class Proof(Steps):
         return mwaa_facts.INSTALLING_COMPONENTS[: 2 if private else 3]
 
     def refresh_by_dag(self) -> None:
-        """Run the refresh DAG and check that its line lives longer."""
-        self.title("Refresh: the DAG publishes a line that lives longer")
+        """Run the refresh DAG and check that its line expires later."""
+        self.title("Refresh: the DAG publishes a line that expires later")
         self.run_dag(REFRESH_DAG, min_remaining_hours=12)
         facts = self.expect_refreshed_by("dag")
-        expect(expiry(facts) > expiry(self._facts), "the DAG's line does not live longer than the Lambda's")
+        expect(expiry(facts) > expiry(self._facts), "the DAG's line does not expire later than the Lambda's")
 
     def use_the_package(self) -> None:
         """Run the example DAG, and import numpy in a task of the probe DAG."""
@@ -69,19 +69,19 @@ class Proof(Steps):
         expect(self.deployed() == before, "a second deploy changed a stack or an object")
 
     def lose_the_file(self) -> None:
-        """Delete the index-url file twice: the DAG brings it back, then the Lambda."""
-        self.title("Lose the index-url file: the DAG brings it back, and so does the Lambda")
+        """Delete the index-url file twice: the DAG writes it again, then the Lambda."""
+        self.title("Lose the index-url file: the DAG writes it again, and so does the Lambda")
         self.delete_index_url()
         self.run_dag(REFRESH_DAG)
         self.expect_refreshed_by("dag")
-        # From here on the DAG is off: its hourly run must not come before the Lambda.
+        # The DAG stays paused from here: its hourly run must not come before the Lambda.
         self.site.pause(REFRESH_DAG, is_paused=True)
         self.delete_index_url()
         self.site.make("refresh")
         self.expect_refreshed_by("lambda")
 
     def destroy(self) -> None:
-        """Destroy everything and check that nothing of this deployment is left."""
+        """Destroy everything and check that nothing of this deployment remains."""
         self.title("Destroy: nothing is left")
         names = self.site.outputs("repository")
         self.site.make("destroy", "YES=1")
@@ -106,7 +106,7 @@ class Proof(Steps):
         expect(not any(left.values()), f"left behind: {left}")
 
     def expect_refreshed_by(self, refresher: str) -> dict[str, str]:
-        """Check who refreshed the line that is in S3, and return its facts.
+        """Check that a refresher wrote the line in S3, and return the line's facts.
 
         :param refresher: ``dag``, ``lambda`` or ``startup``.
         """
@@ -117,10 +117,10 @@ class Proof(Steps):
         return facts
 
     def run_dag(self, dag: str, **params: object) -> None:
-        """Run a DAG to its success.
+        """Run a DAG and wait for its success.
 
-        :param dag: its id.
-        :param params: of the run.
+        :param dag: the DAG's id.
+        :param params: parameters of the run.
         """
         self.site.run_dag(dag, **params)
         self.show(f"DAG {dag}: success")

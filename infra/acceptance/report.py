@@ -1,4 +1,4 @@
-"""The report of a proof: what was shown, how long it took, and with which versions; no secret is in it."""
+"""The report of a proof: its steps, their results and durations, and the versions; it contains no secret."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _TOOLS = ("awscli", "boto3", "botocore")
 
 @dataclass
 class Report:
-    """Collect what is written down.
+    """The content of the report.
 
-    :param name: of the deployment.
-    :param region: where it ran.
-    :param endpoint: ``AWS``, or the address of a local one.
+    :param name: the deployment's name.
+    :param region: its Region.
+    :param endpoint: ``AWS``, or the address of a local endpoint.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Report:
     def write(self, folder: Path) -> Path:
         """Write the report as Markdown and return its path.
 
-        :param folder: where; it is made if it is not there.
+        :param folder: the folder; created if it does not exist.
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"acceptance-{datetime.now(UTC):%Y%m%d-%H%M%S}.md"

@@ -1,4 +1,4 @@
-"""A deployment as its owner sees it: through the make targets and AWS's own APIs, wherever it runs."""
+"""A deployment, controlled through the make targets and AWS's own APIs only, on AWS as on this machine."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DAG_RUN = timedelta(minutes=5)
-# The shortest that CodeArtifact grants (API: GetAuthorizationToken, durationSeconds).
+# The shortest lifetime that CodeArtifact grants (API: GetAuthorizationToken, durationSeconds).
 _SHORTEST_TOKEN = timedelta(minutes=15)
-# Airflow that has just come up, or whose database is busy, answers a little later.
+# An Airflow that has just started, or whose database is busy, needs some more time.
 _ATTEMPTS, _PAUSE_SECONDS = 6, 5
 PROBE_DAG = ROOT / "infra" / "acceptance" / "probe_dag.py"
 
 
 class Site:
-    """Deploy under a name and ask AWS what is there.
+    """A deployment and the requests to it.
 
-    :param settings: of the deployment, as environment variables: ENVIRONMENT_NAME, BUCKET_NAME, AWS_REGION and so on.
-    :param say: prints a line of progress, given its speaker and its text.
-    :param root: folder of the Makefile.
+    :param settings: the deployment's settings, as environment variables: ENVIRONMENT_NAME, BUCKET_NAME, AWS_REGION etc.
+    :param say: prints a line of progress; called with its speaker and its text.
+    :param root: the Makefile's folder.
     """
 
-    # Where pip puts what the image does not hold. Image: HOME is AIRFLOW_HOME, and pip installs to the user's packages.
+    # pip's target for packages that the image does not contain: in the image, HOME is AIRFLOW_HOME, and pip installs to
+    # the user's packages.
     packages = f"{mwaa_facts.AIRFLOW_HOME}/.local/"
 
     def __init__(self, settings: Mapping[str, str], say: Callable[[str, str], None], root: Path) -> None:
@@ -48,10 +49,10 @@ class Site:
         self._runs = 0
 
     def make(self, target: str, *arguments: str) -> None:
-        """Run a make target and pass its output on.
+        """Run a make target and print its output.
 
-        :param target: which.
-        :param arguments: more of make's arguments.
+        :param target: the target.
+        :param arguments: further arguments for make.
         :raises RuntimeError: if it fails.
         """
         with subprocess.Popen(
@@ -70,9 +71,9 @@ class Site:
             raise RuntimeError(f"`make {target}` failed")
 
     def client(self, service: str) -> Any:
-        """Build a boto3 client of the deployment's Region.
+        """Return a boto3 client in the deployment's Region.
 
-        :param service: such as s3.
+        :param service: the service, such as s3.
         """
         session: Any = boto3.Session(
             profile_name=self.settings.get("AWS_PROFILE"), region_name=self.settings["AWS_REGION"]
@@ -80,14 +81,14 @@ class Site:
         return session.client(service, config=Config(retries={"mode": "standard"}))
 
     def environment(self) -> dict[str, Any]:
-        """Return what MWAA tells of the environment."""
+        """Return the environment (API: GetEnvironment)."""
         found: dict[str, Any] = self.client("mwaa").get_environment(Name=self.name)["Environment"]
         return found
 
     def outputs(self, stack: str) -> dict[str, str]:
         """Return a stack's outputs.
 
-        :param stack: which one, such as ``network``.
+        :param stack: the stack, such as ``network``.
         """
         found = self.client("cloudformation").describe_stacks(StackName=f"{self.name}-{stack}")["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
@@ -100,8 +101,8 @@ class Site:
     def log_lines(self, component: str, stream_prefix: str) -> Iterator[str]:
         """Yield the lines of an environment's log streams, the oldest first.
 
-        :param component: such as ``Worker``.
-        :param stream_prefix: such as ``requirements_install``.
+        :param component: the component, such as ``Worker``.
+        :param stream_prefix: first part of the streams' names, such as ``requirements_install``.
         """
         pages = self.client("logs").get_paginator("filter_log_events")
         group = f"airflow-{self.name}-{component}"
@@ -136,18 +137,18 @@ class Site:
     def run_dag(self, dag: str, **params: object) -> str:
         """Wait until a DAG is parsed, unpause and trigger it, wait for its success, and return the run's id.
 
-        :param dag: its id.
-        :param params: of the run.
+        :param dag: the DAG's id.
+        :param params: parameters of the run.
         :raises RuntimeError: if it does not succeed in time.
         """
         deadline = time.monotonic() + _DAG_RUN.total_seconds()
         self.wait_until(lambda: self._knows(dag), deadline, f"Airflow did not parse {dag} within {_DAG_RUN}")
         self.pause(dag, is_paused=False)
         self._runs += 1
-        # A short id: it goes into paths, whose length is limited.
+        # A short id: it is a part of paths, whose length is limited.
         body: dict[str, object] = {"dag_run_id": f"p{self._runs}", "conf": params}
         if not self.environment()["AirflowVersion"].startswith("2."):
-            body["logical_date"] = None  # Airflow 3 asks for one, which may be none
+            body["logical_date"] = None  # required in Airflow 3, where it may be null
         run: str = self.airflow("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"]
         state = "queued"
         while state in {"queued", "running"}:
@@ -165,16 +166,16 @@ class Site:
     def pause(self, dag: str, *, is_paused: bool) -> None:
         """Pause or unpause a DAG.
 
-        :param dag: its id.
-        :param is_paused: whether it is paused afterwards.
+        :param dag: the DAG's id.
+        :param is_paused: the new state.
         """
         self.airflow("PATCH", f"/dags/{dag}", {"is_paused": is_paused}, update_mask="is_paused")
 
     @contextmanager
     def probe_uploaded_early(self) -> Iterator[None]:
-        """Upload the probe DAG as soon as the bucket is there, while the context is entered.
+        """Upload the probe DAG as soon as the bucket exists, while the context is entered.
 
-        Airflow looks for new files only every five minutes, but finds at once what is there when it starts.
+        Airflow looks for new files only every five minutes, but parses existing files as soon as it starts.
         """
         over = threading.Event()
 
@@ -195,9 +196,9 @@ class Site:
             thread.join()
 
     def probe(self, **params: object) -> dict[str, Any]:
-        """Run the probe DAG on the environment and return what its task has found.
+        """Run the probe DAG on the environment and return its result.
 
-        :param params: see ``probe_dag.py``.
+        :param params: parameters of the run, see ``probe_dag.py``.
         """
         run = self.run_dag("probe", **params)
         path = f"/dags/probe/dagRuns/{run}/taskInstances/t/xcomEntries/return_value"
@@ -205,7 +206,7 @@ class Site:
         return found
 
     def short_token(self) -> tuple[str, datetime]:
-        """Mint the shortest-lived token of the deployment's domain; return it and the moment it expires."""
+        """Mint a token of the deployment's domain with the shortest lifetime; return it and its expiry."""
         names = self.outputs("repository")
         answer = self.client("codeartifact").get_authorization_token(
             domain=names["DomainName"],
@@ -216,13 +217,13 @@ class Site:
 
     @staticmethod
     def wait_until(holds: Callable[[], bool], deadline: float, failure: str, every_seconds: float = 1) -> None:
-        """Wait until something holds.
+        """Wait until a condition holds.
 
-        :param holds: asked again and again.
-        :param deadline: monotonic time, in seconds.
-        :param failure: what the error says.
-        :param every_seconds: the pause between two questions (default: 1).
-        :raises RuntimeError: if it does not hold in time.
+        :param holds: checks the condition; called repeatedly.
+        :param deadline: monotonic time (s).
+        :param failure: the error's text.
+        :param every_seconds: time between two checks (default: 1).
+        :raises RuntimeError: if the condition does not hold in time.
         """
         while not holds():
             if time.monotonic() > deadline:

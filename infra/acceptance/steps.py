@@ -1,4 +1,4 @@
-"""What every proof is made of: steps that are announced and timed, and what is expected of them."""
+"""The steps of a proof: they are printed and timed, and check their expectations."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class ProofError(CommandError):
-    """Something that was to be shown did not show."""
+    """An expectation of a proof does not hold."""
 
 
 def expect(holds: object, failure: str) -> None:
-    """Raise an error unless something holds.
+    """Raise an error if an expectation does not hold.
 
-    :param holds: what is expected.
-    :param failure: what the error says.
+    :param holds: true if it holds.
+    :param failure: the error's text.
     :raises ProofError: if it does not hold.
     """
     if not holds:
@@ -31,9 +31,9 @@ def expect(holds: object, failure: str) -> None:
 class Step:
     """One step of a proof, for the report.
 
-    :param title: what it shows.
-    :param found: what was seen, line by line.
-    :param seconds: how long it took.
+    :param title: its subject.
+    :param found: its results, line by line.
+    :param seconds: its duration.
     """
 
     title: str
@@ -42,10 +42,10 @@ class Step:
 
 
 class Steps:
-    """Announce and time steps; every proof adds its own.
+    """The base of all proofs: prints and times their steps.
 
-    :param site: what they act on.
-    :param speaker: what their lines begin with.
+    :param site: the site of the proof.
+    :param speaker: first word of the printed lines.
     """
 
     def __init__(self, site: Site, speaker: str) -> None:
@@ -54,16 +54,16 @@ class Steps:
         self._began = time.monotonic()
 
     def title(self, title: str) -> None:
-        """Begin a step.
+        """Start a step.
 
-        :param title: what it shows.
+        :param title: its subject.
         """
         self._end_step()
         self.taken.append(Step(title))
         self.site.say(self._speaker, f"== {title}")
 
     def show(self, line: str) -> None:
-        """Print what a step has found, and keep it for the report.
+        """Print a result of the current step, and keep it for the report.
 
         :param line: the text.
         """

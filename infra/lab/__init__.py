@@ -1,1 +1,1 @@
-"""What only measures: nothing here is deployed, and nothing that is deployed needs it."""
+"""Measurements: nothing here is deployed, and no deployed code needs it."""

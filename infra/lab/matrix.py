@@ -1,4 +1,4 @@
-"""Run Airflow's tests in every version's environment, some at a time, and tell in a table how each went."""
+"""Run Airflow's tests in every version's environment, two at a time, and print a table of the results."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _SUMMARY = re.compile(r"=+ (.*) in [\d.]+s.*=+$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Outcome:
-    """Tell how the tests went on one version.
+    """The result of the tests on one version.
 
     :param airflow_version: such as 3.0.6.
-    :param passed: whether all did.
-    :param summary: pytest's own count.
-    :param seconds: how long they took.
-    :param log: what pytest printed.
+    :param passed: whether all passed.
+    :param summary: the last line of pytest, such as "3 passed".
+    :param seconds: their duration.
+    :param log: the output of pytest.
     """
 
     airflow_version: str
@@ -46,13 +46,13 @@ class Outcome:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build what is missing, test, and print the table.
+    """Build the missing environments, run the tests, print the table, and return the exit status.
 
-    :returns: exit status.
+    :param arguments: of the command line.
     """
     parser = argparse.ArgumentParser(prog="python -m infra.lab.matrix", description=__doc__)
     parser.add_argument("--without", default="", help="versions that are tested elsewhere, separated by spaces")
-    parser.add_argument("--pytest", default="", help="more of pytest's arguments, such as '-k page'")
+    parser.add_argument("--pytest", default="", help="further arguments for pytest, such as '-k page'")
     options = parser.parse_args(arguments)
     versions = [version for version in setup.known_versions() if version not in options.without.split()]
     for version in versions:
@@ -64,13 +64,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def test(root: Path, versions: Sequence[str], pytest_arguments: Sequence[str], console: Console) -> list[Outcome]:
-    """Run tests/airflow on versions whose environments are there.
+    """Run tests/airflow on versions whose environments exist.
 
-    :param root: of the project.
+    :param root: the project's folder.
     :param versions: of Airflow.
-    :param pytest_arguments: besides the usual ones.
-    :param console: told how it goes; of a version that fails, all that pytest prints.
-    :returns: an outcome for each version, in their order.
+    :param pytest_arguments: further arguments for pytest.
+    :param console: prints the progress, and the whole output of pytest for a version that fails.
+    :returns: an outcome for each version, in the same order.
     """
 
     def test_version(version: str) -> Outcome:
@@ -101,7 +101,7 @@ def _test_one(root: Path, version: str, pytest_arguments: Sequence[str]) -> Outc
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Set outcomes out in a table."""
+    """Return the outcomes as a table."""
     rows = [("Airflow", "", "seconds", "tests")]
     rows += [
         (outcome.airflow_version, "passed" if outcome.passed else "FAILED", f"{outcome.seconds:.0f}", outcome.summary)

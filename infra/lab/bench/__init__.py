@@ -1,1 +1,1 @@
-"""What the plugin and the refresh DAG cost Airflow, measured on every version."""
+"""Measurements of the time that the plugin and the refresh DAG cost Airflow, on every version."""

@@ -1,6 +1,6 @@
-"""Measure: `python -m infra.lab.bench [VERSION …]`.
+"""Measure the time that the plugin and the refresh DAG cost Airflow: `python -m infra.lab.bench [VERSION …]`.
 
-Timings are noisy, so what is compared is measured turn by turn in one run, and the medians are set in relation.
+Timings are noisy, so all figures are measured in turn in one run, and their medians are compared.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _ONE_TASK_DAG = _EMPTY_DAG.replace("    pass", '    BaseOperator(task_id="idle")
 
 @dataclass(frozen=True)
 class Probe:
-    """Hold what one process told.
+    """The measurement of one process.
 
-    :param whole_seconds: from its start to its end.
-    :param milliseconds: what was asked for, see probe.py.
+    :param whole_seconds: time from its start to its end.
+    :param milliseconds: the time that it measured itself, see probe.py.
     """
 
     whole_seconds: float
@@ -57,44 +57,44 @@ class Probe:
 
 @dataclass(frozen=True)
 class Figures:
-    """Hold one version's probes by what was probed: ``plugin``, ``empty``, ``one task`` and ``refresh``."""
+    """One version's probes by their subject: ``plugin``, ``empty``, ``one task`` and ``refresh``."""
 
     probes: dict[str, list[Probe]]
 
-    def milliseconds(self, what: str) -> float:
-        """Give the median of what was asked for."""
-        return statistics.median(probe.milliseconds for probe in self.probes[what])
+    def milliseconds(self, subject: str) -> float:
+        """Return the median of the times that the processes measured."""
+        return statistics.median(probe.milliseconds for probe in self.probes[subject])
 
-    def seconds(self, what: str) -> float:
-        """Give the median of the whole process."""
-        return statistics.median(probe.whole_seconds for probe in self.probes[what])
+    def seconds(self, subject: str) -> float:
+        """Return the median time of the whole process."""
+        return statistics.median(probe.whole_seconds for probe in self.probes[subject])
 
     @property
     def parse_ratio(self) -> float:
-        """Set a process that parses the refresh DAG in relation to one that parses an empty DAG."""
+        """The time of a process that parses the refresh DAG, divided by that of one that parses an empty DAG."""
         return self.seconds("refresh") / self.seconds("empty")
 
     @property
     def is_within_limits(self) -> bool:
-        """Tell whether both limits hold."""
+        """Whether both limits hold."""
         return self.milliseconds("plugin") <= _PLUGIN_MILLISECONDS and self.parse_ratio <= _PARSE_RATIO
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Return the cells of a row: see _HEAD."""
-        plugin, *parses = (self.milliseconds(what) for what in self.probes)
-        whole = (f"{self.seconds(what):.2f}" for what in ("empty", "refresh"))
+        """The cells of a row: see _HEAD."""
+        plugin, *parses = (self.milliseconds(subject) for subject in self.probes)
+        whole = (f"{self.seconds(subject):.2f}" for subject in ("empty", "refresh"))
         note = "" if self.is_within_limits else "over the limit"
         return (f"{plugin:.1f}", *whole, f"{self.parse_ratio:.2f}", *(f"{parse:.0f}" for parse in parses), note)
 
 
 def main(versions: list[str]) -> int:
-    """Measure each version; 1 when a limit does not hold.
+    """Measure each version; return 1 if a limit does not hold.
 
     :param versions: such as 3.0.6 (default: all).
     """
     say(f"Limits: the plugin file {_PLUGIN_MILLISECONDS} ms; a process that parses the refresh DAG, {_PARSE_RATIO}")
-    say("times one that parses an empty DAG. Beside them, what the parse takes in a process that has loaded Airflow.")
+    say("times one that parses an empty DAG. The last columns: the parse alone, in a process that has loaded Airflow.")
     say("plugin and parse in ms, whole process in s")
     found: list[Figures] = []
 
@@ -113,23 +113,23 @@ def main(versions: list[str]) -> int:
 def measure(version: str, rounds: int = _ROUNDS) -> Figures:
     """Measure one version.
 
-    :param version: its environment has been built.
-    :param rounds: how often each figure is measured (default: 5).
+    :param version: the version, whose environment must exist.
+    :param rounds: number of measurements of each figure (default: 5).
     """
     with tempfile.TemporaryDirectory() as folder:
         empty, one_task = Path(folder, "empty.py"), Path(folder, "one_task.py")
         empty.write_text(_EMPTY_DAG, encoding="utf-8")
         one_task.write_text(_ONE_TASK_DAG, encoding="utf-8")
-        what = {
+        subjects = {
             "plugin": ("plugin", ROOT / "plugins" / "mwaa_codeartifact_plugin.py"),
             "empty": ("dag", empty),
             "one task": ("dag", one_task),
             "refresh": ("dag", ROOT / "dags" / "refresh_codeartifact_index_url.py"),
         }
-        for each in what.values():  # once unmeasured: byte code is written, files are in memory
+        for each in subjects.values():  # once without measuring: byte code is written, files are in memory
             _probe(version, *each, folder)
-        found = [{name: _probe(version, *each, folder) for name, each in what.items()} for _ in range(rounds)]
-    return Figures({name: [each[name] for each in found] for name in what})
+        found = [{name: _probe(version, *each, folder) for name, each in subjects.items()} for _ in range(rounds)]
+    return Figures({name: [each[name] for each in found] for name in subjects})
 
 
 def _probe(version: str, kind: str, file: Path, home: str) -> Probe:

@@ -1,8 +1,8 @@
-"""Tell in milliseconds what a file costs Airflow; runs inside Airflow's environment, on its own.
+"""Measure in milliseconds the time that a file costs Airflow; runs alone inside Airflow's environment.
 
 `python probe.py plugin FILE`: executing a plugin file, in a process that has loaded Airflow's plugin manager.
-`python probe.py dag FILE`: what the DAG processor's child does with a DAG file, parse and serialize, in a process that
-has imported what the processor has.
+`python probe.py dag FILE`: parsing a DAG file and serializing its DAG, as the DAG processor's child does, in a process
+that has imported the same modules.
 """
 
 import importlib
@@ -15,7 +15,7 @@ warnings.simplefilter("ignore")
 
 
 def plugin(path: str) -> float:
-    """Execute a plugin file."""
+    """Return the seconds that it takes to execute a plugin file."""
     importlib.import_module("airflow.plugins_manager")
     started = time.perf_counter()
     runpy.run_path(path)
@@ -23,7 +23,7 @@ def plugin(path: str) -> float:
 
 
 def dag(path: str) -> float:
-    """Parse a DAG file and serialize its DAG."""
+    """Return the seconds that it takes to parse a DAG file and serialize its DAG."""
     importlib.import_module("airflow.dag_processing.processor")
     try:
         bags = importlib.import_module("airflow.dag_processing.dagbag")
@@ -39,4 +39,4 @@ def dag(path: str) -> float:
 
 if __name__ == "__main__":
     seconds = {"plugin": plugin, "dag": dag}[sys.argv[1]](sys.argv[2])
-    print(seconds * 1000)  # noqa: T201  (the answer to who started it)
+    print(seconds * 1000)  # noqa: T201  (the result)

@@ -1,1 +1,1 @@
-"""Years of operation in virtual time over the real refresh(), beside the sample's policy."""
+"""Years of operation in virtual time: the real refresh() under failures and outages, next to the sample's policy."""

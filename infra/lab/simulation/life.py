@@ -1,132 +1,116 @@
-"""The life of an index-url file: the refreshers' runs, one after another, in virtual time."""
+"""The life of an index-url file: the refreshers' runs, one after another, in virtual time (whole seconds)."""
 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
-from infra.lab.simulation.chance import Try, mix
-from infra.lab.simulation.troubles import Now, Troubles
-from infra.lab.simulation.units import STEP, TOKEN_LIFE
+from infra.lab.simulation.world import FAULTS, Outcome
 
 if TYPE_CHECKING:
-    from infra.lab.simulation.memory import Memory
-    from infra.lab.simulation.refreshers import Schedule
-    from infra.lab.simulation.world import Outcome
+    from collections.abc import Generator, Sequence
+    from random import Random
+
+    from infra.lab.simulation.scenarios import Schedule
+
+# Starts and waits are multiples of this, so that the same situations come again and refresh_once() knows them.
+_STEP = 5
 
 
-# A due try: moment, refresher, tick, attempt, and what chance has in store for it. Plain tuples: there are millions.
-_Due = tuple[int, int, int, int, int]
+class Span(NamedTuple):
+    """The time from `start` up to, but not including, `end` (s); in an outage, `fault` is the step that fails."""
+
+    start: int
+    end: int
+    fault: str = ""
 
 
 @dataclass
 class Record:
-    """Hold what happened.
+    """The history of a period of operation.
 
-    :param publishes: moment and new expiry of each publish (s).
-    :param failures: moment of each failed try (s).
-    :param stale: time without a working line (s).
-    :param smallest: smallest remaining lifetime (s), 0 when it was stale.
-    :param first_stale: when it first became stale (s), None: never.
+    :param end: its end (s).
+    :param publishes: when each line was published and when it expires (s), in order.
+    :param failures: the times of the failed tries.
     """
 
-    publishes: list[tuple[int, int]] = field(default_factory=list)
+    end: int
+    publishes: list[tuple[int, int]]
     failures: list[int] = field(default_factory=list)
-    tries: int = 0
-    mints: int = 0
-    stale: int = 0
-    smallest: int = TOKEN_LIFE
-    first_stale: int | None = None
 
-    def until(self, now: int, expires_at: int) -> None:
-        """Count the time that a line stood, up to now.
+    def lines(self) -> list[tuple[int, int, int]]:
+        """Return when each line was published, when it expires, and when the next one replaced it (s)."""
+        return [(*line, replaced) for line, (replaced, _) in pairwise([*self.publishes, (self.end, 0)])]
 
-        :param expires_at: when that line dies.
-        """
-        self.smallest = max(0, min(self.smallest, expires_at - now))
-        if now > expires_at:
-            self.first_stale = expires_at if self.first_stale is None else self.first_stale
-            self.stale += now - expires_at
+    def stale(self) -> list[Span]:
+        """Return the times without a valid token."""
+        return [Span(expires, replaced) for _, expires, replaced in self.lines() if expires < replaced]
 
 
-class Life:
-    """Let the refreshers work for a while.
+def live(
+    schedules: Sequence[Schedule],
+    end: int,
+    random: Random,
+    *,
+    failure_rate: float = 0,
+    outages: Sequence[Span] = (),
+    absences: Sequence[Sequence[Span]] = ((), ()),
+) -> Record:
+    """Return the history of a period that begins with a successful bootstrap.
 
-    :param schedules: who refreshes.
-    :param troubles: what goes wrong.
-    :param memory: how runs come out.
+    :param schedules: the refreshers.
+    :param end: the end of the period (s).
+    :param random: source of all delays, waits and single failures.
+    :param failure_rate: share of tries that fail (default: 0).
+    :param outages: times without a service, in order (default: none).
+    :param absences: times in which a refresher does not run, in order, for each schedule (default: none).
     """
-
-    def __init__(self, schedules: tuple[Schedule, ...], troubles: Troubles, memory: Memory) -> None:
-        self._schedules = schedules
-        self._troubles = troubles
-        self._memory = memory
-        self._outcome = memory.outcome
-        self._phases = [
-            mix(troubles.seed + number) % schedule.period // STEP * STEP for number, schedule in enumerate(schedules)
-        ]
-        self._margins = [schedule.margin for schedule in schedules]
-        self._failing = round(troubles.failure_rate * Try.WHOLE)
-        self._outage = Now(troubles.outages)
-        self._out = [Now(troubles.out.get(schedule.name, [])) for schedule in schedules]
-        self._expires_at = 0
-        self._record = Record()
-
-    def live(self, until: int) -> Record:
-        """Run from the bootstrap, a good run at 0, to the end.
-
-        :param until: the end (s).
-        """
-        self._take(0, self._memory.call(self._schedules[-1], 0, None, None))
-        due = [self._next(number, 0) for number in range(len(self._schedules))]
-        heapq.heapify(due)
-        while due[0][0] < until:
-            heapq.heapreplace(due, self._follow(*due[0]))
-        self._record.until(until, self._expires_at)
-        return self._record
-
-    def _follow(self, now: int, number: int, tick: int, attempt: int, bits: int) -> _Due:
-        """Do what is due; give what is due next from the same refresher."""
-        schedule = self._schedules[number]
-        if away := self._out[number](now):
-            return self._next(number, away.end, returning=True)
-        if outage := self._outage(now):
-            fault: str | None = outage.fault
-        else:
-            fault = Try.fault(bits) if Try.failure(bits) < self._failing else None
-        outcome = self._outcome(schedule, now, self._expires_at, fault)
-        self._take(now, outcome)
+    expires_at = schedules[-1].run(0, None).remaining
+    record = Record(end, [(0, expires_at)])
+    refreshers = [_tries(schedule, spans, random) for schedule, spans in zip(schedules, absences, strict=False)]
+    due = [(next(tries), number) for number, tries in enumerate(refreshers)]
+    heapq.heapify(due)
+    while due[0][0] < end:
+        now, number = due[0]
+        fault = random.choice(FAULTS) if random.random() < failure_rate else None
+        if outage := _span_at(now, outages):
+            fault = outage.fault
+        outcome = schedules[number].run(expires_at - now, fault)
         if outcome.failed:
-            self._record.failures.append(now)
-            if attempt < len(schedule.waits):
-                wait = Try.wait(bits, *schedule.waits[attempt])
-                return self._due(number, now + outcome.spent + wait, tick, attempt + 1)
-        return self._next(number, now, after=tick)
-
-    def _take(self, now: int, outcome: Outcome) -> None:
-        """Count a run, and what it published."""
-        record = self._record
-        record.tries += 1
-        record.mints += outcome.mints
-        if (expires_at := now + outcome.remaining) != self._expires_at:
-            if record.publishes:
-                record.until(now, self._expires_at)
+            record.failures.append(now)
+        if now + outcome.remaining != expires_at:
+            expires_at = now + outcome.remaining
             record.publishes.append((now, expires_at))
-            self._expires_at = expires_at
+        heapq.heapreplace(due, (refreshers[number].send(outcome), number))
+    return record
 
-    def _next(self, number: int, now: int, *, after: int = -1, returning: bool = False) -> _Due:
-        """Give the first run of a refresher at or after a moment and after a tick of its own."""
-        schedule, phase = self._schedules[number], self._phases[number]
-        tick = max(after + 1, -((phase - now) // schedule.period))
-        if returning and schedule.catches_up:
-            return self._due(number, now, tick - 1, 0)
-        if (margin := self._margins[number]) is not None and not self._memory.exact:
-            # The expiry never decreases: a tick whose last possible try still finds the line fresh changes nothing.
-            tick = max(tick, -((phase - self._expires_at + margin) // schedule.period))
-        return self._due(number, phase + tick * schedule.period, tick, 0)
 
-    def _due(self, number: int, time: int, tick: int, attempt: int) -> _Due:
-        low, high = self._schedules[number].delays
-        bits = Try.draw(self._troubles.seed, number, tick, attempt)
-        return time + Try.delay(bits, low, high), number, tick, attempt, bits
+def _tries(schedule: Schedule, absences: Sequence[Span], random: Random) -> Generator[int, Outcome]:
+    """Yield the time of each try of a refresher; receive its outcome."""
+
+    def draw(low: int, high: int) -> int:
+        return low + int(random.random() * ((high - low) // _STEP)) * _STEP
+
+    def next_tick(moment: int) -> int:
+        return moment + (phase - moment) % schedule.period
+
+    phase = start = draw(0, schedule.period)
+    while True:
+        moment = start + draw(*schedule.delays)
+        for wait in (*schedule.waits, None):
+            if absence := _span_at(moment, absences):
+                start = absence.end if schedule.catches_up else next_tick(absence.end)
+                break
+            outcome = yield moment
+            if wait is None or not outcome.failed:
+                start = next_tick(moment + 1)
+                break
+            moment += outcome.seconds + draw(*wait) + draw(*schedule.delays)
+
+
+def _span_at(moment: int, spans: Sequence[Span]) -> Span | None:
+    place = bisect(spans, Span(moment + 1, 0)) if spans else 0
+    return spans[place - 1] if place and moment < spans[place - 1].end else None

@@ -1,97 +1,156 @@
-"""What is simulated: who lives, what fails how often, how long outages last."""
+"""The scenarios: the refreshers and their schedules, the share of tries that fail, and the length of the outages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from random import Random
+from typing import TYPE_CHECKING
 
-from infra.lab.simulation.chance import Draws, seed_of
-from infra.lab.simulation.refreshers import DAG, LAMBDA, SAMPLE, Schedule
-from infra.lab.simulation.troubles import Span, Troubles, draw_blackouts, draw_outages, draw_turns
+from infra.cli.templates import TEMPLATES, parse
+from infra.lab.simulation.life import Span, live
+from infra.lab.simulation.world import SECOND, Outcome, refresh_once
+from mwaa_codeartifact.core.policy import DAG_INTERVAL, DAG_MIN_REMAINING, LAMBDA_MIN_REMAINING, TOKEN_LIFETIME
 
-FAILURE_RATES = (0, 0.01, 0.05, 0.2)
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_Out = Callable[[Draws, tuple[str, ...]], dict[str, list[Span]]]
+MINUTE, HOUR, DAY, YEAR = 60, 3600, 24 * 3600, 365 * 24 * 3600
+TOKEN_SECONDS = TOKEN_LIFETIME // SECOND
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The schedule of a refresher, and what a try does. Times are in seconds.
+
+    :param period: time from one run to the next.
+    :param delays: a try starts this much late, at least and at most.
+    :param waits: the shortest and the longest wait before each retry.
+    :param run: returns the outcome of a try, given the remaining lifetime (s) and the step that fails, or None.
+    :param catches_up: whether it runs at once after an absence (default: at its next regular time).
+    """
+
+    period: int
+    delays: tuple[int, int]
+    waits: tuple[tuple[int, int], ...]
+    run: Callable[[int, str | None], Outcome]
+    catches_up: bool = False
+
+
+def _sample(remaining: int, fault: str | None) -> Outcome:
+    """Mint and overwrite without reading the old line; a failure changes nothing."""
+    return Outcome(bool(fault), remaining if fault else TOKEN_SECONDS, seconds=0)
+
+
+_template = parse((TEMPLATES / "refresher.yaml").read_text(encoding="utf-8"))["Resources"]
+(_minutes,) = re.findall(r"rate\((\d+) minutes\)", _template["Schedule"]["Properties"]["ScheduleExpression"])
+_retries = int(_template["RefresherRetries"]["Properties"]["MaximumRetryAttempts"])
+
+# Airflow's waits for the DAG's 4 retries (tests/airflow/test_dags.py checks its settings): 1 to 2 times 1, 2, 4 and 8
+# minutes, and at most 10 (TaskInstance.next_retry_datetime). An unpaused DAG without catchup runs at once, for the
+# latest hour that it missed.
+DAG = Schedule(
+    period=DAG_INTERVAL // SECOND,
+    delays=(5, MINUTE),
+    waits=((60, 120), (120, 240), (240, 480), (480, 600)),
+    run=partial(refresh_once, "dag", DAG_MIN_REMAINING),
+    catches_up=True,
+)
+# EventBridge is exact to the minute. AWS retries after 1 and 2 minutes (Lambda developer guide, asynchronous errors).
+LAMBDA = Schedule(
+    period=int(_minutes) * MINUTE,
+    delays=(0, MINUTE),
+    waits=((60, 60), (120, 120))[:_retries],
+    run=partial(refresh_once, "lambda", LAMBDA_MIN_REMAINING),
+)
+# By the sample's description: every 10 hours a token of 12 hours; the handler catches every exception and returns
+# normally, so AWS sees no failure and does not retry.
+SAMPLE = Schedule(period=10 * HOUR, delays=(0, MINUTE), waits=(), run=_sample)
+
+# The project promises zero stale hours while one refresher runs and outages are shorter than this (h).
+PROMISED_OUTAGE = 7
+IN_TURN = "each absent in turn"
+REFRESHERS = {
+    "both refreshers": (DAG, LAMBDA),
+    "DAG alone": (DAG,),
+    "Lambda alone": (LAMBDA,),
+    IN_TURN: (DAG, LAMBDA),
+    "the sample": (SAMPLE,),
+}
+# In an outage one step fails for everyone: S3 cannot be read or written, or CodeArtifact or its repository is down.
+_OUTAGE_FAULTS = ("head", "endpoint", "mint", "verify", "put")
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Describe one row of the table.
+    """One row of the table.
 
-    :param title: who refreshes, in words.
-    :param schedules: who refreshes.
-    :param failure_rate: the share of tries that fail (0 to 1).
-    :param outage_hours: the shortest and the longest outage (h), None: there are none.
-    :param out: draws when refreshers are paused or dead (default: never).
-    :param promised: whether the goal is zero stale hours.
-    :param weight: its share of the simulated years, beside that of the others.
+    :param title: the refreshers at work, a key of REFRESHERS.
+    :param outages: the shortest and the longest outage (h); None: there are none.
+    :param failure_rate: share of tries that fail (0 to 1).
     """
 
     title: str
-    schedules: tuple[Schedule, ...]
+    outages: tuple[int, int] | None
     failure_rate: float
-    outage_hours: tuple[int, int] | None = None
-    out: _Out | None = None
-    promised: bool = False
-    weight: int = 1
 
     @property
-    def outages(self) -> str:
-        """Name the outages."""
-        return f"{self.outage_hours[0]} to {self.outage_hours[1]} h" if self.outage_hours else "none"
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules of the refreshers."""
+        return REFRESHERS[self.title]
 
-    def troubles(self, seed: int, year: int) -> Troubles:
-        """Draw what goes wrong in one year; the same outages and pauses whoever refreshes.
-
-        :param seed: of the whole simulation.
-        :param year: the number of the year.
-        """
-        names = tuple(schedule.name for schedule in self.schedules)
-        return Troubles(
-            seed=seed_of(seed, year, self.title, self.failure_rate, self.outages),
-            failure_rate=self.failure_rate,
-            outages=draw_outages(Draws(seed_of(seed, year, "outages")), self.outage_hours) if self.outage_hours else [],
-            out=self.out(Draws(seed_of(seed, year, "out")), names) if self.out else {},
-        )
+    @property
+    def promised(self) -> bool:
+        """Whether the project promises zero stale hours."""
+        return SAMPLE not in self.schedules and (not self.outages or self.outages[1] <= PROMISED_OUTAGE)
 
 
-def _rows() -> list[Scenario]:
-    both, sample = (DAG, LAMBDA), (SAMPLE,)
-    rows = []
-    for rate in FAILURE_RATES:
-        rows += [
-            Scenario("both refreshers", both, rate, promised=True),
-            Scenario("the sample", sample, rate, weight=20),
-        ]
-    rows += [
-        Scenario("all dead, 1 to 24 h a month", both, 0.01, None, draw_blackouts, weight=2),
-        Scenario("sample dead, 1 to 24 h a month", sample, 0.01, None, draw_blackouts, weight=5),
-    ]
-    # Most years go to where the least is in reserve.
-    for rate in FAILURE_RATES:
-        rows += [
-            Scenario("both refreshers", both, rate, (1, 7), promised=True, weight=2),
-            Scenario("DAG alone (dead Lambda)", (DAG,), rate, (1, 7), promised=True, weight=3),
-            Scenario("Lambda alone (paused DAG)", (LAMBDA,), rate, (1, 7), promised=True, weight=14),
-            Scenario("each out in turn", both, rate, (1, 7), draw_turns, promised=True, weight=5),
-            Scenario("the sample", sample, rate, (1, 7), weight=5),
-        ]
-    rows += [
-        Scenario("both refreshers", both, 0.01, (7, 11), weight=2),
-        Scenario("DAG alone (dead Lambda)", (DAG,), 0.01, (7, 11), weight=2),
-        Scenario("Lambda alone (paused DAG)", (LAMBDA,), 0.01, (7, 11), weight=5),
-        Scenario("the sample", sample, 0.01, (7, 11), weight=5),
-    ]
-    return rows
+SCENARIOS = [
+    Scenario(title, outages, rate)
+    for outages, rate, title in product((None, (1, PROMISED_OUTAGE), (PROMISED_OUTAGE, 11)), (0.01, 0.2), REFRESHERS)
+]
 
 
-SCENARIOS = _rows()
+def simulate(scenario: Scenario, seed: int, years: int) -> tuple[int, int]:
+    """Simulate years of a scenario; return the stale time and the smallest remaining lifetime (s).
 
-
-def years_of(scenarios: list[Scenario], promised_years: int) -> list[int]:
-    """Share out the years by weight.
-
-    :param promised_years: how many the scenarios with a promise get together.
+    :param scenario: the scenario.
+    :param seed: another seed gives other years.
+    :param years: number of years; each begins with its own bootstrap.
     """
-    whole = sum(scenario.weight for scenario in scenarios if scenario.promised) or 1
-    return [-(-promised_years * scenario.weight // whole) for scenario in scenarios]
+    stale, smallest = 0, TOKEN_SECONDS
+    for year in range(years):
+        random = Random(f"{seed} {scenario} {year}")  # noqa: S311  (chance, not a secret)
+        outages = _draw_outages(random, *scenario.outages) if scenario.outages else []
+        absences = _draw_absences(random) if scenario.title == IN_TURN else [[], []]
+        rate = scenario.failure_rate
+        record = live(scenario.schedules, YEAR, random, failure_rate=rate, outages=outages, absences=absences)
+        stale += sum(span.end - span.start for span in record.stale())
+        smallest = min(smallest, *(max(0, expires - end) for _, expires, end in record.lines()))
+    return stale, smallest
+
+
+def _draw_outages(random: Random, shortest: int, longest: int) -> list[Span]:
+    """Return a year's outages: one in 30 days on average, and an hour or more apart.
+
+    Two outages with less than an hour between them count as one: the DAG may not have run in that time.
+    """
+    outages, now = [], 0
+    while (now := now + HOUR + int(random.expovariate(1 / (30 * DAY)))) < YEAR:
+        end = now + int(random.uniform(shortest, longest) * HOUR)
+        outages.append(Span(now, end, random.choice(_OUTAGE_FAULTS)))
+        now = end
+    return outages
+
+
+def _draw_absences(random: Random) -> list[list[Span]]:
+    """Return a year's absences of two refreshers, in turn for 1 to 14 days: exactly one of them is always absent."""
+    absences: list[list[Span]] = [[], []]
+    now = turn = 0
+    while now < YEAR:
+        end = now + int(random.uniform(1, 14) * DAY)
+        absences[turn % 2].append(Span(now, end))
+        now, turn = end, turn + 1
+    return absences

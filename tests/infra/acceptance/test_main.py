@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_settings_name_a_deployment_of_its_own_and_take_only_aws_and_the_version_from_the_shell() -> None:
+def test_the_settings_have_their_own_temporary_name_and_take_only_aws_and_the_version_from_the_shell() -> None:
     environ = {"AWS_REGION": "eu-west-1", "AWS_PROFILE": "me", "AIRFLOW_VERSION": "3.2.1", "MAX_WORKERS": "9"}
     settings = temporary_settings(environ)
     assert settings.items() >= {("AWS_REGION", "eu-west-1"), ("AWS_PROFILE", "me"), ("AIRFLOW_VERSION", "3.2.1")}
@@ -22,8 +22,8 @@ def test_the_settings_name_a_deployment_of_its_own_and_take_only_aws_and_the_ver
     assert settings["ENVIRONMENT_NAME"] != temporary_settings(environ)["ENVIRONMENT_NAME"]
 
 
-def test_without_a_region_the_setting_is_named() -> None:
-    with pytest.raises(CommandError, match="AWS_REGION is not set: name the AWS Region"):
+def test_the_error_without_a_region_names_the_setting() -> None:
+    with pytest.raises(CommandError, match="AWS_REGION is not set: set it to the AWS Region"):
         temporary_settings({})
 
 

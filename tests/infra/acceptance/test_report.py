@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_report_holds_steps_times_versions_and_statuses(tmp_path: Path) -> None:
+def test_a_report_contains_steps_times_versions_and_statuses(tmp_path: Path) -> None:
     report = Report("acceptance-1", "eu-west-1", "AWS", outcome="all of it holds", airflow_version="3.3.1")
     report.steps = [Step("Deploy", ["deployed"], 61.4)]
     report.statuses = [("10:00:00", "CREATING (last update None)")]

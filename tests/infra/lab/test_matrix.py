@@ -1,4 +1,4 @@
-"""The matrix of versions: what belongs to it, and what it makes of a version whose tests fail."""
+"""The matrix of versions: its content, and its report of a version whose tests fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARAMETER = load("mwaa")["Parameters"]["AirflowVersion"]
 
 
 def environment(root: Path, version: str, program: str) -> None:
-    """Make what looks like a version's environment; its Python is a shell script."""
+    """Create an imitation of a version's environment; its Python is a shell script."""
     python = root / ".local" / f"airflow-{version}" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f"#!/bin/sh\n{program}\n")
@@ -41,13 +41,15 @@ def test_make_and_the_template_have_the_same_default() -> None:
     assert default == PARAMETER["Default"]
 
 
-def test_an_unknown_version_is_told_the_known_ones_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_for_an_unknown_version_names_the_known_ones_in_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert setup.main("airflow", "2.7.1") == 1
     known = ", ".join(setup.known_versions())
     assert capsys.readouterr().err == f"AIRFLOW_VERSION is '2.7.1': set it to one of {known}\n"
 
 
-def test_each_version_runs_in_its_own_environment_and_one_that_fails_tells_why(
+def test_each_version_runs_in_its_own_environment_and_the_output_of_one_that_fails_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment(tmp_path, "1.0.0", 'echo "$@"; echo "===== 3 passed in 1.50s ====="')

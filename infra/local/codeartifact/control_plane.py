@@ -35,10 +35,10 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
     app.register_error_handler(HTTPException, _error)
 
     def domain() -> Domain:
-        return state.domain(request.args["domain"], request.args.get("domain-owner"))
+        return _view(state).domain(request.args["domain"])
 
     def repository() -> Repository:
-        return state.repository(domain().name, request.args["repository"])
+        return _view(state).repository(request.args["domain"], request.args["repository"])
 
     @app.before_request
     def authorize() -> None:
@@ -49,7 +49,7 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
     @app.post("/v1/authorization-token", endpoint="GetAuthorizationToken")
     def mint() -> _Answer:
         duration = int(request.args.get("duration", MAX_TOKEN_SECONDS))
-        token, expires_at = state.mint(domain().name, duration_seconds=duration)
+        token, expires_at = _view(state).mint(request.args["domain"], duration_seconds=duration)
         domain().minters[token] = request.environ.get(CALLER)
         return {"authorizationToken": token, "expiration": expires_at.timestamp()}
 
@@ -61,22 +61,35 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
 
     @app.post("/v1/domains", endpoint="ListDomains")
     def domains() -> _Answer:
-        found = list(state.domains.values())
+        here = _view(state)
+        found = [each for key, each in state.domains.copy().items() if key[:2] == (here.region, here.account)]
         return {"domains": [{"name": each.name, "owner": each.owner, "arn": each.arn} for each in found]}
 
     @app.post("/v1/packages", endpoint="ListPackages")
     def packages() -> _Answer:
         # API: ListPackages, publish and upstream.
-        asked = {way: request.args[way] for way in ("publish", "upstream") if way in request.args}
+        ways = {way: request.args[way] for way in ("publish", "upstream") if way in request.args}
         return {
             "packages": [
                 {"format": "pypi", "package": name, "originConfiguration": {"restrictions": _RESTRICTIONS[origin]}}
                 for name, origin in sorted(repository().packages.copy().items())
-                if asked.items() <= _RESTRICTIONS[origin].items()
+                if ways.items() <= _RESTRICTIONS[origin].items()
             ]
         }
 
     return app
+
+
+def _view(state: CodeArtifact) -> CodeArtifact:
+    """Return the view of the account and Region that the request means.
+
+    The account is domainOwner's, or the caller's (API); the Region is the one that the request is signed for (IAM guide,
+    "Elements of an AWS API request signature": key/date/region/service/aws4_request).
+    """
+    caller, signature = request.environ.get(CALLER), request.authorization
+    account = request.args.get("domain-owner") or (caller.arn.split(":")[4] if caller else state.account)
+    scope = signature and signature.get("Credential")
+    return state.of(account, scope.split("/")[2] if scope else state.region)
 
 
 def _authorize(operation: str, resource: str) -> None:

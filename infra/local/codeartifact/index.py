@@ -37,7 +37,7 @@ _ANSWERED = ("text/html", *(f"application/vnd.pypi.simple.{form}" for form in _F
 
 
 def index(state: CodeArtifact, upstream: Upstream) -> WSGIApplication:
-    """Build the application that serves every repository below ``/<domain>-<owner>/pypi/<repository>/``.
+    """Build the application that serves every repository below ``/<domain>-<owner>.<region>/pypi/<repository>/``.
 
     It never redirects to another host: what comes from upstream, the public index, passes through.
     """
@@ -96,8 +96,9 @@ class _Views:
         domain = next((each for each in list(self._state.domains.values()) if each.host == host), None)
         login = request.authorization
         token = (login and login.username == "aws" and login.password) or ""
-        if domain is not None and self._state.check(domain.name, token):
-            g.repository = self._state.repository(domain.name, name)
+        view = domain and self._state.of(domain.owner, domain.region)
+        if domain and view and view.check(domain.name, token):
+            g.repository = view.repository(domain.name, name)
             g.minter = domain.minters.get(token)
             if request.method != "POST":
                 _authorize("codeartifact:ReadFromRepository", g.repository.arn)

@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import shutil
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,20 +39,25 @@ class Domain:
 
     name: str
     owner: str
-    arn: str
+    region: str
     repositories: dict[str, Repository] = field(default_factory=dict)
     tokens: dict[str, datetime] = field(default_factory=dict, repr=False)  # when each expires
     minters: dict[str, Any] = field(default_factory=dict, repr=False)  # whose permissions each carries, or None
     package_groups: PackageGroups = field(default_factory=PackageGroups, repr=False)
 
-    def arn_of(self, kind: str, path: str) -> str:
+    @property
+    def arn(self) -> str:
+        """Return the domain's own ARN."""
+        return self.arn_of("domain")
+
+    def arn_of(self, kind: str, path: str = "") -> str:
         """Return the ARN of a repository or package group, by its path below the domain, which begins with a slash."""
-        return self.arn.replace(":domain/", f":{kind}/", 1) + path
+        return f"arn:aws:codeartifact:{self.region}:{self.owner}:{kind}/{self.name}{path}"
 
     @property
     def host(self) -> str:
-        """Label the domain as the host name of a real repository endpoint does."""
-        return f"{self.name}-{self.owner}"
+        """Return the parts that tell domains apart in the host name of a real repository endpoint."""
+        return f"{self.name}-{self.owner}.{self.region}"
 
 
 @dataclass
@@ -108,6 +113,10 @@ class CodeArtifact:
     Every method may be called from any thread: each change is one operation on a dictionary or list. CloudFormation
     checks names, by the schemas of the resources.
 
+    A domain is known by its Region, its owner and its name: one with the same name in another Region or account is
+    another domain. Methods mean those of one account in one Region; ``of`` returns the view of another.
+
+    :param account: the owner of the domains
     :param token_life_limit: longest life of the tokens minted from now on (default: as long as was asked)
     :param hides_from_bad_tokens: whether a bad token gets 404 where CodeArtifact is mostly seen to answer 401; reports
         differ (astral-sh/uv #11899 against actions/setup-python #733)
@@ -118,17 +127,23 @@ class CodeArtifact:
 
     now: Callable[[], datetime]
     packages_dir: Path
+    account: str = "123456789012"
+    region: str = "eu-west-1"
     token_life_limit: timedelta | None = None
     hides_from_bad_tokens: bool = False
     first_pull_seconds: float = 0.0
     first_pull_failures: int = 0
     minted: list[str] = field(default_factory=list, repr=False)
-    domains: dict[str, Domain] = field(default_factory=dict)
+    domains: dict[tuple[str, str, str], Domain] = field(default_factory=dict)  # by Region, owner and name
 
-    def create_domain(self, name: str, owner: str, region: str) -> None:
+    def of(self, account: str, region: str) -> CodeArtifact:
+        """Return the view of an account's domains in a Region, with the settings that apply now."""
+        return replace(self, account=account, region=region)
+
+    def create_domain(self, name: str) -> None:
         """Create a domain, or raise ConflictError if there is one of that name."""
-        domain = Domain(name, owner, f"arn:aws:codeartifact:{region}:{owner}:domain/{name}")
-        if self.domains.setdefault(name, domain) is not domain:
+        domain = Domain(name, self.account, self.region)
+        if self.domains.setdefault((self.region, self.account, name), domain) is not domain:
             raise ConflictError(f"Domain {name} exists already.")
 
     def create_repository(self, domain: str, name: str, *, external_connections: tuple[str, ...] = ()) -> Repository:
@@ -153,11 +168,11 @@ class CodeArtifact:
         """Delete a domain, or raise ConflictError if it holds repositories, ResourceNotFoundError if there is none."""
         if self.domain(name).repositories:
             raise ConflictError(f"Domain {name} holds repositories: delete them first.")
-        del self.domains[name]
+        del self.domains[self.region, self.account, name]
 
-    def domain(self, name: str, owner: str | None = None) -> Domain:
-        """Return a domain (default: of any owner), or raise ResourceNotFoundError."""
-        if (found := self.domains.get(name)) and owner in (None, found.owner):
+    def domain(self, name: str) -> Domain:
+        """Return a domain, or raise ResourceNotFoundError."""
+        if found := self.domains.get((self.region, self.account, name)):
             return found
         raise ResourceNotFoundError(f"Domain not found. Domain {name} does not exist.")
 
@@ -184,6 +199,6 @@ class CodeArtifact:
 
     def check(self, domain: str, token: str) -> bool:
         """Return whether a token opens a domain now; False for a domain that does not exist."""
-        found = self.domains.get(domain)
+        found = self.domains.get((self.region, self.account, domain))
         expires_at = found.tokens.get(token) if found else None
         return expires_at is not None and self.now() < expires_at

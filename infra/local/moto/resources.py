@@ -92,8 +92,13 @@ class _Resource(dict[str, Any]):
         return self.moto("lambda").get_function(self["FunctionName"])
 
     @property
+    def codeartifact(self) -> Any:
+        """Return the CodeArtifact of the resource's account and Region."""
+        return _aws.codeartifact.of(self.account, self.region)
+
+    @property
     def domain(self) -> Any:
-        return _aws.codeartifact.domain(self["DomainName"])
+        return self.codeartifact.domain(self["DomainName"])
 
 
 def _taught(name: str, delete: Callable[[Any], object], named_by: str = "") -> Callable[[_Put], _Put]:
@@ -158,22 +163,22 @@ def _subscribe(subscription: _Resource) -> None:
         found.subscription_arn = "PendingConfirmation"
 
 
-@_taught("CodeArtifact::Domain", lambda r: _aws.codeartifact.delete_domain(r.name), "DomainName")
+@_taught("CodeArtifact::Domain", lambda r: r.codeartifact.delete_domain(r.name), "DomainName")
 def _put_domain(domain: _Resource) -> None:
     if domain.old is None:
-        _aws.codeartifact.create_domain(domain.name, domain.account, domain.region)
+        domain.codeartifact.create_domain(domain.name)
     domain.physical_resource_id = domain.domain.arn
 
 
 @_taught(
-    "CodeArtifact::Repository", lambda r: _aws.codeartifact.delete_repository(r["DomainName"], r.name), "RepositoryName"
+    "CodeArtifact::Repository", lambda r: r.codeartifact.delete_repository(r["DomainName"], r.name), "RepositoryName"
 )
 def _put_repository(repository: _Resource) -> None:
     key = repository["DomainName"], repository.name
     connections = tuple(repository.get("ExternalConnections", []))
     if repository.old is None:
-        _aws.codeartifact.create_repository(*key, external_connections=connections)
-    found = _aws.codeartifact.repository(*key)
+        repository.codeartifact.create_repository(*key, external_connections=connections)
+    found = repository.codeartifact.repository(*key)
     found.connect(connections)
     repository.physical_resource_id = found.arn
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIEnvironment
 
-INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
+INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}\.[a-z0-9-]+/pypi/")
 _INTERNET, _EVERYWHERE, _HTTPS = "the internet", ["0.0.0.0/0"], 443
 # Where the server finds the VPC that a request has come out of.
 _VPC = "infra.local.vpc"

@@ -8,10 +8,12 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from infra.local.moto import cloudformation, operation, resources
+from infra.local.server import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +30,11 @@ def _answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class Stack:
     """A stack on the server, by the calls that `aws cloudformation deploy` makes."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, region: str = REGION) -> None:
         self.name = f"stack-{uuid.uuid4().hex[:8]}"
-        self.client: Any = server.client("cloudformation")
+        key, secret = server.iam.keys.values()
+        session = boto3.Session(key, secret, region_name=region)
+        self.client: Any = session.client("cloudformation", endpoint_url=server.endpoint_url)
 
     def begin(self, resources_: dict[str, Any], kind: str = "CREATE", **more: Any) -> None:
         parameters = [{"ParameterKey": k, "ParameterValue": v} for k, v in more.pop("values", {}).items()]
@@ -326,6 +330,17 @@ def test_a_repository_has_one_external_connection_at_most(stack: Stack, server: 
     assert stack.deploy(resources_("public:pypi")) == "CREATE_COMPLETE"
     assert stack.deploy(both, "UPDATE") == "UPDATE_ROLLBACK_COMPLETE"
     assert server.codeartifact.repository(stack.name, "python").external_connections == ("public:pypi",)
+
+
+def test_a_domain_of_the_same_name_in_another_region_is_another_resource(stack: Stack, server: Server) -> None:
+    domain = {"D": {"Type": "AWS::CodeArtifact::Domain", "Properties": {"DomainName": stack.name}}}
+    elsewhere = Stack(server, "us-east-1")
+    assert (stack.deploy(domain), elsewhere.deploy(domain)) == ("CREATE_COMPLETE", "CREATE_COMPLETE")
+    arns = [each.physical_id("D") for each in (stack, elsewhere)]
+    assert arns == [f"arn:aws:codeartifact:{r}:123456789012:domain/{stack.name}" for r in ("eu-west-1", "us-east-1")]
+    elsewhere.client.delete_stack(StackName=elsewhere.name)
+    assert elsewhere.ended() == "DELETE_COMPLETE"
+    assert server.codeartifact.domain(stack.name).arn == arns[0]
 
 
 @pytest.mark.parametrize(

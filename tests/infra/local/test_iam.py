@@ -40,7 +40,7 @@ def name(server: Server) -> str:
     """Give a bucket, a domain and a repository of the test's own, all of one name."""
     name = f"iam-{uuid4().hex[:12]}"
     server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    server.codeartifact.create_domain(name, OWNER, REGION)
+    server.codeartifact.create_domain(name)
     server.codeartifact.create_repository(name, name)
     return name
 
@@ -111,10 +111,17 @@ def test_minting_needs_both_rights(server: Server, name: str, missing: str) -> N
     assert code_of(lambda: codeartifact.get_authorization_token(domain=name)) == "AccessDeniedException"
 
 
+def test_a_domain_without_an_owner_is_the_callers(server: Server) -> None:
+    name, codeartifact = f"iam-{uuid4().hex[:12]}", server.client("codeartifact")
+    server.codeartifact.of("999999999999", REGION).create_domain(name)
+    assert code_of(lambda: codeartifact.get_authorization_token(domain=name)) == "ResourceNotFoundException"
+    assert codeartifact.get_authorization_token(domain=name, domainOwner="999999999999")["authorizationToken"]
+
+
 def test_a_token_carries_the_rights_of_its_minter_and_a_reader_cannot_publish(server: Server, name: str) -> None:
     may = [allowing(action, resource=resource) for action, resource in READER.items()]
     token = acting_as(server, role(server, *may))("codeartifact").get_authorization_token(domain=name)
-    root = f"{server.endpoint_url}/{name}-{OWNER}/pypi/{name}/"
+    root = f"{server.endpoint_url}/{name}-{OWNER}.{REGION}/pypi/{name}/"
     login = "aws", token["authorizationToken"]
     assert requests.get(f"{root}simple/mine/", auth=login, timeout=10).status_code == 404
     file_name, content = wheel("mine", "1.0")
@@ -127,7 +134,7 @@ def test_a_token_carries_the_rights_of_its_minter_and_a_reader_cannot_publish(se
 def test_a_token_whose_minter_may_not_read_is_forbidden(server: Server, name: str) -> None:
     may = [allowing(action, resource=resource) for action, resource in READER.items() if "Read" not in action]
     token = acting_as(server, role(server, *may))("codeartifact").get_authorization_token(domain=name)
-    url = f"{server.endpoint_url}/{name}-{OWNER}/pypi/{name}/simple/pip/"
+    url = f"{server.endpoint_url}/{name}-{OWNER}.{REGION}/pypi/{name}/simple/pip/"
     assert requests.get(url, auth=("aws", token["authorizationToken"]), timeout=10).status_code == 403
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     Change = Callable[[Any, "Network"], object]
 
-OWNER = "123456789012"
 SERVICES = ("sqs", "codeartifact.api", "codeartifact.repositories")
 
 
@@ -330,7 +329,7 @@ def test_the_aws_cli_goes_through_the_proxy(inside: dict[str, str]) -> None:
 def index(inside: dict[str, str], server: Server) -> tuple[str, Token]:
     """Make a repository with one package; give its index and a token that was minted inside."""
     name = f"vpc-{uuid4().hex[:12]}"
-    server.codeartifact.create_domain(name, OWNER, REGION)
+    server.codeartifact.create_domain(name)
     server.codeartifact.create_repository(name, name)
     codeartifact = client(inside, "codeartifact")
     minted = codeartifact.get_authorization_token(domain=name)

@@ -27,7 +27,7 @@ def state(clock: Clock, tmp_path: Path) -> CodeArtifact:
     """Give a domain `data` with a connected repository `python`, and a second domain `other`."""
     state = CodeArtifact(now=clock, packages_dir=tmp_path / "packages")
     for domain in ("data", "other"):
-        state.create_domain(domain, OWNER, "eu-west-1")
+        state.create_domain(domain)
         state.create_repository(domain, "python", external_connections=("public:pypi",))
     return state
 
@@ -44,4 +44,4 @@ def public_index(tmp_path: Path) -> Iterator[PublicIndex]:
 def index_url(state: CodeArtifact, public_index: PublicIndex) -> Iterator[str]:
     """Serve the index in front of the public one; the root of the repository `python` of `data`."""
     with Upstream(PipSettings(f"{public_index.url}/simple/")) as upstream, serve(index(state, upstream)) as url:
-        yield f"{url}/data-{OWNER}/pypi/python/"
+        yield f"{url}/data-{OWNER}.eu-west-1/pypi/python/"

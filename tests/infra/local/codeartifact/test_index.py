@@ -68,6 +68,22 @@ def test_a_token_of_another_domain_gets_401(index_url: str, state: CodeArtifact)
     assert _get(f"{index_url.replace('data-', 'other-')}simple/numpy/", login).status_code == 404
 
 
+@pytest.mark.parametrize("place", [(OWNER, "us-east-1"), ("999999999999", "eu-west-1")], ids=["Region", "account"])
+def test_a_token_opens_no_domain_of_the_same_name_elsewhere(
+    index_url: str, login: tuple[str, str], state: CodeArtifact, place: tuple[str, str]
+) -> None:
+    elsewhere = state.of(*place)
+    elsewhere.create_domain("data")
+    elsewhere.create_repository("data", "python")
+    other_url = index_url.replace(f"{OWNER}.eu-west-1", ".".join(place))
+    other_login = "aws", elsewhere.mint("data")[0]
+    _upload(other_url, other_login, *wheel("mine", "1.0")).raise_for_status()
+    assert _get(f"{other_url}simple/mine/", other_login).status_code == 200
+    assert _get(f"{other_url}simple/mine/", login).status_code == 401
+    assert _get(f"{index_url}simple/mine/", other_login).status_code == 401
+    assert _get(f"{index_url}simple/mine/", login).status_code == 404
+
+
 def test_an_unknown_domain_gets_401_and_an_unknown_repository_404(index_url: str, login: tuple[str, str]) -> None:
     assert _get(f"{index_url.replace('data-', 'nowhere-')}simple/", login).status_code == 401
     assert _get(f"{index_url.replace('/python/', '/nothing/')}simple/", login).status_code == 404
@@ -288,7 +304,7 @@ def test_an_unreachable_upstream_is_502_and_a_log_line_names_its_index_url(
         port = taken.getsockname()[1]
     settings = PipSettings(f"http://127.0.0.1:{port}/simple/", credentials=("reader", "canary-password"))
     with Upstream(settings) as upstream, serve(index(state, upstream)) as url:
-        answer = _get(f"{url}/data-{OWNER}/pypi/python/simple/numpy/", login)
+        answer = _get(f"{url}/data-{OWNER}.eu-west-1/pypi/python/simple/numpy/", login)
     assert answer.status_code == 502
     assert f"index-url http://127.0.0.1:{port}/simple/" in answer.text
     assert f"index-url http://127.0.0.1:{port}/simple/" in caplog.text

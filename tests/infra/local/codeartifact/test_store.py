@@ -8,12 +8,11 @@ import pytest
 
 from infra.local.codeartifact.errors import ConflictError, ResourceNotFoundError, ValidationError
 from infra.local.moto.template_rules import check_properties
+from tests.infra.local.codeartifact.support import OWNER
 
 if TYPE_CHECKING:
     from infra.local.codeartifact.store import CodeArtifact
     from tests.infra.local.codeartifact.support import Clock
-
-OWNER = "123456789012"
 
 
 def test_a_token_opens_its_own_domain_only(state: CodeArtifact) -> None:
@@ -65,7 +64,22 @@ def test_duration_0_gives_the_longest_life(state: CodeArtifact, clock: Clock) ->
 
 def test_another_owners_domain_is_not_found(state: CodeArtifact) -> None:
     with pytest.raises(ResourceNotFoundError):
-        state.domain("data", "999999999999")
+        state.of("999999999999", "eu-west-1").domain("data")
+
+
+@pytest.mark.parametrize("place", [(OWNER, "us-east-1"), ("999999999999", "eu-west-1")], ids=["Region", "account"])
+def test_a_domain_of_the_same_name_elsewhere_is_another_domain(state: CodeArtifact, place: tuple[str, str]) -> None:
+    elsewhere = state.of(*place)
+    elsewhere.create_domain("data")
+    repository = elsewhere.create_repository("data", "python")
+    repository.publish("mine", "mine-1.0.tar.gz", b"")
+    assert state.repository("data", "python").published == {}
+    assert state.repository("data", "python").folder != repository.folder
+    token, _ = elsewhere.mint("data")
+    assert (state.check("data", token), elsewhere.check("data", token)) == (False, True)
+    elsewhere.delete_repository("data", "python")
+    elsewhere.delete_domain("data")
+    assert state.repository("data", "python").folder.is_dir()
 
 
 def test_a_domain_that_holds_repositories_cannot_be_deleted(state: CodeArtifact) -> None:
@@ -89,13 +103,13 @@ def test_a_domain_created_anew_knows_no_token_of_the_old_one(state: CodeArtifact
     token, _ = state.mint("data")
     state.delete_repository("data", "python")
     state.delete_domain("data")
-    state.create_domain("data", OWNER, "eu-west-1")
+    state.create_domain("data")
     assert not state.check("data", token)
 
 
 def test_names_are_unique(state: CodeArtifact) -> None:
     with pytest.raises(ConflictError):
-        state.create_domain("data", OWNER, "eu-west-1")
+        state.create_domain("data")
     with pytest.raises(ConflictError):
         state.create_repository("data", "python")
 

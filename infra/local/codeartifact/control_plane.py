@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 
-from infra.local.codeartifact.errors import AccessDeniedError, CodeArtifactError, ValidationError
+from infra.local.codeartifact.errors import AccessDeniedError, ApiError, ValidationError
 from infra.local.codeartifact.store import CALLER, MAX_TOKEN_SECONDS, Origin
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from infra.local.codeartifact.store import CodeArtifact, Domain, Repository
+    from infra.local.codeartifact.store import CodeArtifact, StoredDomain, StoredRepository
 
 _Answer = dict[str, Any]
 # API: PackageOriginRestrictions.
@@ -31,13 +31,13 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
     :param index_url_base: returns where ``index(state, …)`` is, for a port may be known only once the server runs
     """
     app = Flask(__name__)
-    app.register_error_handler(CodeArtifactError, _error)
+    app.register_error_handler(ApiError, _error)
     app.register_error_handler(HTTPException, _error)
 
-    def domain() -> Domain:
+    def domain() -> StoredDomain:
         return _view(state).domain(request.args["domain"])
 
-    def repository() -> Repository:
+    def repository() -> StoredRepository:
         return _view(state).repository(request.args["domain"], request.args["repository"])
 
     @app.before_request
@@ -83,8 +83,8 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
 def _view(state: CodeArtifact) -> CodeArtifact:
     """Return the view of the account and Region that the request means.
 
-    The account is domainOwner's, or the caller's (API); the Region is the one that the request is signed for (IAM guide,
-    "Elements of an AWS API request signature": key/date/region/service/aws4_request).
+    The account is domainOwner or, by default, the caller's (API). The Region is in the signature's credential scope:
+    key/date/region/service/aws4_request (IAM guide, "Elements of an AWS API request signature").
     """
     caller, signature = request.environ.get(CALLER), request.authorization
     account = request.args.get("domain-owner") or (caller.arn.split(":")[4] if caller else state.account)
@@ -103,7 +103,7 @@ def _authorize(operation: str, resource: str) -> None:
 
 
 def _error(error: Exception) -> tuple[_Answer, int, dict[str, str]]:
-    if isinstance(error, CodeArtifactError):
+    if isinstance(error, ApiError):
         return {"message": str(error)}, error.status, {"x-amzn-errortype": error.code}
     message = f"This stand-in does not answer {request.method} {request.path}."
     return {"message": message}, getattr(error, "code", None) or 500, {"x-amzn-errortype": "UnknownOperationException"}

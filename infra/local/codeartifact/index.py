@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from pypi_simple import DistributionPackage
 
-    from infra.local.codeartifact.store import CodeArtifact, Repository
+    from infra.local.codeartifact.store import CodeArtifact, StoredRepository
     from infra.local.codeartifact.upstream import Upstream
 
 # What Accept may name; the first is for those who do not care.
@@ -50,11 +50,11 @@ def index(state: CodeArtifact, upstream: Upstream) -> WSGIApplication:
     app.add_url_rule(f"{root}simple/<project>/", view_func=views.project)
     app.add_url_rule(f"{root}simple/<project>/<filename>", view_func=views.file)
     app.before_request(views.guard)
-    app.register_error_handler(errors.CodeArtifactError, _refuse)
+    app.register_error_handler(errors.ApiError, _refuse)
     return app
 
 
-def _refuse(error: errors.CodeArtifactError) -> Response:
+def _refuse(error: errors.ApiError) -> Response:
     return Response(f"{error}\n", error.status, mimetype="text/plain")
 
 
@@ -96,7 +96,7 @@ class _Views:
         domain = next((each for each in list(self._state.domains.values()) if each.host == host), None)
         login = request.authorization
         token = (login and login.username == "aws" and login.password) or ""
-        view = domain and self._state.of(domain.owner, domain.region)
+        view = self._state.of(domain.owner, domain.region) if domain else None
         if domain and view and view.check(domain.name, token):
             g.repository = view.repository(domain.name, name)
             g.minter = domain.minters.get(token)
@@ -114,7 +114,7 @@ class _Views:
 
     def file(self, project: str, filename: str) -> Response:
         """Send one file; one of the public index is streamed, and its project is one that came from there."""
-        repository: Repository = g.repository
+        repository: StoredRepository = g.repository
         name = canonicalize_name(project)
         wanted = next((file for file in self._files(name) if file.filename == filename), None)
         if wanted is None:
@@ -132,7 +132,7 @@ class _Views:
 
     def _files(self, name: str) -> list[DistributionPackage]:
         """Return a project's files; those of upstream are as good as not there where a package group blocks them."""
-        repository: Repository = g.repository
+        repository: StoredRepository = g.repository
         if repository.packages.get(name) is Origin.INTERNAL:
             return repository.published.get(name, [])
         files, groups = None, repository.domain.package_groups
@@ -143,17 +143,17 @@ class _Views:
             raise errors.ResourceNotFoundError(f"Repository {repository.name} and its upstream do not know {name}.")
         return files
 
-    def _pull(self, repository: Repository, name: str) -> None:
+    def _pull(self, repository: StoredRepository, name: str) -> None:
         """Wait for the upstream where the repository has never seen the name, or fail (astral-sh/uv #8957)."""
         with repository.lock:
             since, asked = repository.pulls.get(name, (time.monotonic(), 0))
             repository.pulls[name] = since, asked + 1
         time.sleep(max(0.0, since + self._state.first_pull_seconds - time.monotonic()))
         if asked < self._state.first_pull_failures:
-            raise errors.CodeArtifactError("Internal server error.")
+            raise errors.ApiError("Internal server error.")
 
     def publish(self) -> Response:
-        repository: Repository = g.repository
+        repository: StoredRepository = g.repository
         upload = request.files.get("content")
         filename = (upload and upload.filename) or ""
         name = None if "/" in filename else _project_of(filename)

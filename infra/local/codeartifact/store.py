@@ -34,13 +34,13 @@ class Origin(enum.StrEnum):
 
 
 @dataclass
-class Domain:
+class StoredDomain:
     """Keep the repositories of one domain and the tokens that open all of them."""
 
     name: str
     owner: str
     region: str
-    repositories: dict[str, Repository] = field(default_factory=dict)
+    repositories: dict[str, StoredRepository] = field(default_factory=dict)
     tokens: dict[str, datetime] = field(default_factory=dict, repr=False)  # when each expires
     minters: dict[str, Any] = field(default_factory=dict, repr=False)  # whose permissions each carries, or None
     package_groups: PackageGroups = field(default_factory=PackageGroups, repr=False)
@@ -61,7 +61,7 @@ class Domain:
 
 
 @dataclass
-class Repository:
+class StoredRepository:
     """Keep the packages of one repository, by their normalized names, and the files that were published in its folder.
 
     :param external_connections: at most one name such as ``public:pypi``; without it no upstream is asked
@@ -71,7 +71,7 @@ class Repository:
 
     name: str
     arn: str
-    domain: Domain = field(repr=False)
+    domain: StoredDomain = field(repr=False)
     folder: Path
     external_connections: tuple[str, ...] = ()
     packages: dict[str, Origin] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class CodeArtifact:
     first_pull_seconds: float = 0.0
     first_pull_failures: int = 0
     minted: list[str] = field(default_factory=list, repr=False)
-    domains: dict[tuple[str, str, str], Domain] = field(default_factory=dict)  # by Region, owner and name
+    domains: dict[tuple[str, str, str], StoredDomain] = field(default_factory=dict)  # by Region, owner and name
 
     def of(self, account: str, region: str) -> CodeArtifact:
         """Return the view of an account's domains in a Region, with the settings that apply now."""
@@ -142,15 +142,15 @@ class CodeArtifact:
 
     def create_domain(self, name: str) -> None:
         """Create a domain, or raise ConflictError if there is one of that name."""
-        domain = Domain(name, self.account, self.region)
+        domain = StoredDomain(name, self.account, self.region)
         if self.domains.setdefault((self.region, self.account, name), domain) is not domain:
             raise ConflictError(f"Domain {name} exists already.")
 
-    def create_repository(self, domain: str, name: str, *, external_connections: tuple[str, ...] = ()) -> Repository:
+    def create_repository(self, domain: str, name: str, external_connections: tuple[str, ...] = ()) -> StoredRepository:
         """Create an empty repository, connected to one public index at most, or raise ConflictError if it exists."""
         parent = self.domain(domain)
         folder = self.packages_dir / parent.host / name
-        repository = Repository(name, parent.arn_of("repository", f"/{name}"), parent, folder)
+        repository = StoredRepository(name, parent.arn_of("repository", f"/{name}"), parent, folder)
         repository.connect(external_connections)
         if parent.repositories.setdefault(name, repository) is not repository:
             raise ConflictError(f"Repository {name} exists already in domain {domain}.")
@@ -170,13 +170,13 @@ class CodeArtifact:
             raise ConflictError(f"Domain {name} holds repositories: delete them first.")
         del self.domains[self.region, self.account, name]
 
-    def domain(self, name: str) -> Domain:
+    def domain(self, name: str) -> StoredDomain:
         """Return a domain, or raise ResourceNotFoundError."""
         if found := self.domains.get((self.region, self.account, name)):
             return found
         raise ResourceNotFoundError(f"Domain not found. Domain {name} does not exist.")
 
-    def repository(self, domain: str, name: str) -> Repository:
+    def repository(self, domain: str, name: str) -> StoredRepository:
         """Return a repository, or raise ResourceNotFoundError."""
         if found := self.domain(domain).repositories.get(name):
             return found

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from infra.cli.index_client import IndexClient, IndexClientError
-from infra.local.codeartifact.errors import CodeArtifactError
+from infra.local.codeartifact.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PAGE_SECONDS = 300  # so long a project page is used again
 
 
-class UpstreamError(CodeArtifactError):
+class UpstreamError(ApiError):
     """The public index did not give a usable answer."""
 
     status = HTTPStatus.BAD_GATEWAY

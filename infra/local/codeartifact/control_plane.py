@@ -1,4 +1,4 @@
-"""The CodeArtifact API as boto3 and the AWS CLI speak it: REST-JSON, the operations that this project needs."""
+"""The CodeArtifact API for boto3 and the AWS CLI (REST-JSON): only the operations that this project uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from infra.local.codeartifact.store import CodeArtifact, StoredDomain, StoredRepository
 
-_Answer = dict[str, Any]
+_Json = dict[str, Any]
 # API: PackageOriginRestrictions.
 _RESTRICTIONS = {
     Origin.INTERNAL: {"publish": "ALLOW", "upstream": "BLOCK"},
@@ -26,9 +26,9 @@ _RESTRICTIONS = {
 
 
 def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSGIApplication:
-    """Build the application that answers the CodeArtifact API below ``/v1/``.
+    """Build the application that serves the CodeArtifact API below ``/v1/``.
 
-    :param index_url_base: returns where ``index(state, …)`` is, for a port may be known only once the server runs
+    :param index_url_base: returns the URL of ``index(state, …)``, which is known when the server runs
     """
     app = Flask(__name__)
     app.register_error_handler(ApiError, _error)
@@ -47,27 +47,26 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
             _authorize(request.endpoint, named.arn if named else "*")
 
     @app.post("/v1/authorization-token", endpoint="GetAuthorizationToken")
-    def mint() -> _Answer:
+    def mint() -> _Json:
         duration = int(request.args.get("duration", MAX_TOKEN_SECONDS))
         token, expires_at = _view(state).mint(request.args["domain"], duration_seconds=duration)
         domain().minters[token] = request.environ.get(CALLER)
         return {"authorizationToken": token, "expiration": expires_at.timestamp()}
 
     @app.get("/v1/repository/endpoint", endpoint="GetRepositoryEndpoint")
-    def endpoint() -> _Answer:
+    def endpoint() -> _Json:
         if request.args["format"] != "pypi":
             raise ValidationError("This stand-in has endpoints of the format pypi only.")
         return {"repositoryEndpoint": f"{index_url_base()}/{domain().host}/pypi/{repository().name}/"}
 
     @app.post("/v1/domains", endpoint="ListDomains")
-    def domains() -> _Answer:
+    def domains() -> _Json:
         here = _view(state)
         found = [each for key, each in state.domains.copy().items() if key[:2] == (here.region, here.account)]
         return {"domains": [{"name": each.name, "owner": each.owner, "arn": each.arn} for each in found]}
 
     @app.post("/v1/packages", endpoint="ListPackages")
-    def packages() -> _Answer:
-        # API: ListPackages, publish and upstream.
+    def packages() -> _Json:
         ways = {way: request.args[way] for way in ("publish", "upstream") if way in request.args}
         return {
             "packages": [
@@ -81,7 +80,7 @@ def control_plane(state: CodeArtifact, index_url_base: Callable[[], str]) -> WSG
 
 
 def _view(state: CodeArtifact) -> CodeArtifact:
-    """Return the view of the account and Region that the request means.
+    """Return the view of the request's account and Region.
 
     The account is domainOwner or, by default, the caller's (API). The Region is in the signature's credential scope:
     key/date/region/service/aws4_request (IAM guide, "Elements of an AWS API request signature").
@@ -102,8 +101,8 @@ def _authorize(operation: str, resource: str) -> None:
         raise AccessDeniedError(f"{caller.arn} is not authorized to perform: codeartifact:{operation} on {resource}")
 
 
-def _error(error: Exception) -> tuple[_Answer, int, dict[str, str]]:
+def _error(error: Exception) -> tuple[_Json, int, dict[str, str]]:
     if isinstance(error, ApiError):
         return {"message": str(error)}, error.status, {"x-amzn-errortype": error.code}
-    message = f"This stand-in does not answer {request.method} {request.path}."
+    message = f"This stand-in does not serve {request.method} {request.path}."
     return {"message": message}, getattr(error, "code", None) or 500, {"x-amzn-errortype": "UnknownOperationException"}

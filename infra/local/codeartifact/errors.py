@@ -1,4 +1,4 @@
-"""Errors of the CodeArtifact API, under the names and HTTP statuses that its service model gives them."""
+"""Errors of the CodeArtifact API, with the names and HTTP statuses of its service model."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from http import HTTPStatus
 
 
 class ApiError(Exception):
-    """CodeArtifact answers with an error."""
+    """CodeArtifact responds with an error."""
 
     code, status = "InternalServerException", HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class ResourceNotFoundError(ApiError):
-    """What is asked for does not exist."""
+    """The requested resource does not exist."""
 
     code, status = "ResourceNotFoundException", HTTPStatus.NOT_FOUND
 
@@ -24,12 +24,12 @@ class ValidationError(ApiError):
 
 
 class ConflictError(ApiError):
-    """The request does not fit the state that the resource is in."""
+    """The request conflicts with the state of the resource."""
 
     code, status = "ConflictException", HTTPStatus.CONFLICT
 
 
 class AccessDeniedError(ApiError):
-    """The caller's policies, or a package group, do not allow it."""
+    """The caller's policies or a package group do not allow the request."""
 
     code, status = "AccessDeniedException", HTTPStatus.FORBIDDEN

@@ -164,4 +164,4 @@ def test_a_topic_that_does_not_let_cloudwatch_publish_hears_nothing(
     assert put.state_value == "ALARM"
     assert messages(name) == []
     assert asked == [(put.alarm_actions[0], "cloudwatch.amazonaws.com", put.alarm_arn)]
-    assert "does not let CloudWatch publish" in said[-1]
+    assert "does not allow CloudWatch to publish" in said[-1]

@@ -347,7 +347,7 @@ def test_a_domain_of_the_same_name_in_another_region_is_another_resource(stack: 
     ("type_", "sentence"),
     [
         ("AWS::SQS::Queu", "Unrecognized resource types: \\[AWS::SQS::Queu\\]"),
-        ("AWS::Scheduler::Schedule", "no resource types AWS::Scheduler::Schedule"),
+        ("AWS::Scheduler::Schedule", "no resource type AWS::Scheduler::Schedule"),
     ],
 )
 def test_a_type_that_nobody_knows_is_refused(stack: Stack, type_: str, sentence: str) -> None:

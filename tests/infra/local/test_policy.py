@@ -113,7 +113,7 @@ def test_a_policy_variable_stands_for_the_requests_value_and_its_wildcards_count
 
 
 def test_an_operator_that_is_not_known_here_is_named() -> None:
-    with pytest.raises(NotImplementedError, match="IpAddress is not evaluated here"):
+    with pytest.raises(NotImplementedError, match="IpAddress is not supported here"):
         allows(asked(), Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
 
 

@@ -91,7 +91,7 @@ def test_a_rule_whose_assertion_does_not_hold_refuses_the_values(assertion: Any)
 
 
 def test_rules_cannot_use_other_functions() -> None:
-    with pytest.raises(ValidationError, match="Fn::Join is no function that Rules may use"):
+    with pytest.raises(ValidationError, match="Fn::Join is not a function that Rules may use"):
         check({"Type": "String"}, "a", Rules=rules({"Fn::Join": ["", ["a"]]}, MICRO))
 
 

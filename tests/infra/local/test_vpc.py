@@ -194,13 +194,13 @@ def test_a_nat_gateway_is_a_way_to_everything_and_an_internet_gateway_is_none(se
 
 def test_a_group_of_another_vpc_leads_nowhere(server: Server, network: Network) -> None:
     stranger = ec2_of(server).create_security_group(GroupName="x", Description="x")["GroupId"]
-    assert "is no security group of vpc-" in (Vpc(network.out_of.subnet_ids, (stranger,)).refusal("sqs") or "")
+    assert "is not a security group of vpc-" in (Vpc(network.out_of.subnet_ids, (stranger,)).refusal("sqs") or "")
 
 
 def test_the_members_of_a_group_reach_one_another_only_by_a_rule_that_names_it(
     server: Server, network: Network
 ) -> None:
-    assert "lets in its own members at port 443" in (network.out_of.closed_to_itself or "")
+    assert "allows its own members at port 443" in (network.out_of.closed_to_itself or "")
     own = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": network.group}]}]
     ec2_of(server).authorize_security_group_ingress(GroupId=network.group, IpPermissions=own)
     assert network.out_of.closed_to_itself is None

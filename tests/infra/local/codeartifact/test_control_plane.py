@@ -107,7 +107,7 @@ def test_another_format_is_a_validation_exception(client: CodeArtifactClient) ->
 
 
 def test_an_operation_that_is_not_there_says_so(client: CodeArtifactClient) -> None:
-    with pytest.raises(ClientError, match="does not answer DELETE /v1/domain") as raised:
+    with pytest.raises(ClientError, match="does not serve DELETE /v1/domain") as raised:
         client.delete_domain(domain="data")
     assert _error(raised) == ("UnknownOperationException", 404)
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,20 +185,6 @@ def test_a_form_that_there_is_not_is_406(index_url: str, login: tuple[str, str])
     _upload(index_url, login, *wheel("mine", "1.0"))
     headers = {"Accept": "image/png"}
     assert requests.get(f"{index_url}simple/mine/", auth=login, headers=headers, timeout=10).status_code == 406
-
-
-def test_a_name_that_the_repository_has_never_seen_is_slow_and_fails_at_first(
-    index_url: str, login: tuple[str, str], state: CodeArtifact, public_index: PublicIndex
-) -> None:
-    public_index.add("tiny", "1.0")
-    state.first_pull_seconds, state.first_pull_failures = 0.3, 1
-    started = time.monotonic()
-    statuses = [_get(f"{index_url}simple/tiny/", login).status_code]
-    taken = time.monotonic() - started
-    statuses += [_get(f"{index_url}simple/tiny/", login).status_code for _ in range(2)]
-    assert statuses == [500, 200, 200]
-    assert taken >= 0.3
-    assert time.monotonic() - started - taken < 0.3
 
 
 def test_an_upstream_file_comes_through_this_host_only(

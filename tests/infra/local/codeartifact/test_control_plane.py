@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def client_in(state: CodeArtifact) -> Iterator[Callable[[str], CodeArtifactClient]]:
-    """Return a function that makes a client of a Region."""
+    """Return a function that returns a client of a Region."""
     with serve(control_plane(state, lambda: "http://127.0.0.1:1234")) as url, ExitStack() as clients:
 
         def make(region: str) -> CodeArtifactClient:
@@ -106,7 +106,7 @@ def test_another_format_is_a_validation_exception(client: CodeArtifactClient) ->
         client.get_repository_endpoint(domain="data", repository="python", format="npm")
 
 
-def test_an_operation_that_is_not_there_says_so(client: CodeArtifactClient) -> None:
+def test_an_unsupported_operation_is_named_in_the_error(client: CodeArtifactClient) -> None:
     with pytest.raises(ClientError, match="does not serve DELETE /v1/domain") as raised:
         client.delete_domain(domain="data")
     assert _error(raised) == ("UnknownOperationException", 404)

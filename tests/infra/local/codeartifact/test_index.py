@@ -107,7 +107,7 @@ def test_a_bearer_token_is_no_login(index_url: str, login: tuple[str, str]) -> N
     assert requests.get(f"{index_url}simple/", headers=headers, timeout=10).status_code == 401
 
 
-def test_a_name_that_nobody_knows_is_404(index_url: str, login: tuple[str, str]) -> None:
+def test_an_unknown_name_is_404(index_url: str, login: tuple[str, str]) -> None:
     assert _get(f"{index_url}simple/no-such-name/", login).status_code == 404
 
 
@@ -138,7 +138,7 @@ def test_an_upstream_page_keeps_hash_python_version_and_yanking(
     ],
 )
 @pytest.mark.parametrize("project", ["mine", "tiny"])
-def test_a_page_comes_in_the_form_that_is_asked_for(
+def test_a_page_has_the_requested_media_type(
     index_url: str, login: tuple[str, str], public_index: PublicIndex, project: str, accept: str | None, kind: str
 ) -> None:
     public_index.add("tiny", "1.0")
@@ -149,7 +149,7 @@ def test_a_page_comes_in_the_form_that_is_asked_for(
     assert answer.headers["Vary"] == "Accept"
 
 
-def test_the_json_page_says_what_the_html_page_says_and_nothing_that_is_not_established(
+def test_the_json_page_has_the_data_of_the_html_page_and_nothing_that_is_not_established(
     index_url: str, login: tuple[str, str], public_index: PublicIndex
 ) -> None:
     content = public_index.add("tiny", "1.0", attributes='data-requires-python="&gt;=3.8" data-yanked="broken"')
@@ -181,7 +181,7 @@ def test_the_json_page_of_a_hosted_project_has_its_files_with_their_hashes(
     assert page["files"] == [{"filename": name, "url": name, "hashes": hashes, "yanked": False, "size": len(content)}]
 
 
-def test_a_form_that_there_is_not_is_406(index_url: str, login: tuple[str, str]) -> None:
+def test_an_unsupported_media_type_is_406(index_url: str, login: tuple[str, str]) -> None:
     _upload(index_url, login, *wheel("mine", "1.0"))
     headers = {"Accept": "image/png"}
     assert requests.get(f"{index_url}simple/mine/", auth=login, headers=headers, timeout=10).status_code == 406
@@ -235,7 +235,7 @@ def test_a_version_is_published_once(index_url: str, login: tuple[str, str]) -> 
 
 
 @pytest.mark.parametrize("name", ["mine.txt", "../mine-1.0.tar.gz", "mine-1.0-py3-none-../any.whl"])
-def test_an_upload_that_is_no_wheel_or_sdist_is_400(
+def test_an_upload_that_is_not_a_wheel_or_sdist_is_400(
     index_url: str, login: tuple[str, str], state: CodeArtifact, name: str
 ) -> None:
     assert _upload(index_url, login, name, b"content").status_code == 400

@@ -22,7 +22,7 @@ def test_a_token_opens_its_own_domain_only(state: CodeArtifact) -> None:
     assert not state.check("nowhere", token)
 
 
-def test_a_token_dies_when_its_duration_is_over(state: CodeArtifact, clock: Clock) -> None:
+def test_a_token_expires_after_its_duration(state: CodeArtifact, clock: Clock) -> None:
     token, expires_at = state.mint("data", duration_seconds=900)
     assert expires_at == clock.time + timedelta(seconds=900)
     clock.advance(seconds=899)
@@ -31,7 +31,7 @@ def test_a_token_dies_when_its_duration_is_over(state: CodeArtifact, clock: Cloc
     assert not state.check("data", token)
 
 
-def test_the_life_limit_shortens_tokens_minted_from_then_on(state: CodeArtifact, clock: Clock) -> None:
+def test_the_life_limit_applies_to_tokens_minted_from_then_on(state: CodeArtifact, clock: Clock) -> None:
     early, _ = state.mint("data")
     state.token_life_limit = timedelta(seconds=20)
     late, expires_at = state.mint("data")
@@ -82,7 +82,7 @@ def test_a_domain_of_the_same_name_elsewhere_is_another_domain(state: CodeArtifa
     assert state.repository("data", "python").folder.is_dir()
 
 
-def test_a_domain_that_holds_repositories_cannot_be_deleted(state: CodeArtifact) -> None:
+def test_a_domain_with_repositories_cannot_be_deleted(state: CodeArtifact) -> None:
     with pytest.raises(ConflictError, match="delete them first"):
         state.delete_domain("data")
     state.delete_repository("data", "python")
@@ -91,7 +91,7 @@ def test_a_domain_that_holds_repositories_cannot_be_deleted(state: CodeArtifact)
         state.domain("data")
 
 
-def test_a_deleted_repository_takes_its_packages_with_it(state: CodeArtifact) -> None:
+def test_a_deleted_repository_loses_its_packages(state: CodeArtifact) -> None:
     folder = state.repository("data", "python").folder
     (folder / "mine-1.0.tar.gz").touch()
     state.delete_repository("data", "python")
@@ -99,7 +99,7 @@ def test_a_deleted_repository_takes_its_packages_with_it(state: CodeArtifact) ->
     assert state.create_repository("data", "python").packages == {}
 
 
-def test_a_domain_created_anew_knows_no_token_of_the_old_one(state: CodeArtifact) -> None:
+def test_a_recreated_domain_refuses_the_tokens_of_the_old_one(state: CodeArtifact) -> None:
     token, _ = state.mint("data")
     state.delete_repository("data", "python")
     state.delete_domain("data")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def pip_conf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Make a text pip's only configuration."""
+    """Make a text the only configuration of pip."""
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
 

@@ -21,7 +21,6 @@ from mwaa_codeartifact.core.connections import BotoConnections
 from mwaa_codeartifact.core.target import Target
 from tests.plugins.mwaa_codeartifact.core.support import (
     DOMAIN,
-    OWNER,
     REGION,
     REPOSITORY,
     TARGET_REPOSITORY,
@@ -93,7 +92,7 @@ def recorded_aws(clock: Clock, s3_app: WSGIApplication, tmp_path: Path) -> Itera
     """Serve the target's repository, the same of another domain, and S3."""
     state = CodeArtifact(now=clock, packages_dir=tmp_path / "packages")
     for domain in (DOMAIN, "other"):
-        state.create_domain(domain, OWNER, REGION)
+        state.create_domain(domain)
         state.create_repository(domain, REPOSITORY)
     # No repository has an external connection: the public index is never asked.
     with Upstream(PipSettings("http://127.0.0.1:9/simple/")) as upstream:

@@ -51,7 +51,7 @@ class Server(ExitStack):
     ) -> None:
         super().__init__()
         self._folder, self._say = folder, say
-        self.codeartifact = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=folder / "packages")
+        self.codeartifact = CodeArtifact(lambda: datetime.now(UTC), folder / "packages", region=REGION)
         self.iam = Iam(f"administrator-{uuid.uuid4().hex[:8]}", REGION)
         self._http = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=vpc.Handler)
         self.endpoint_url = f"http://127.0.0.1:{self._http.server_port}"

@@ -16,8 +16,9 @@ from pathlib import Path
 def serve(folder: str, domain: str, owner: str, repository: str, region: str) -> None:
     server_class = import_module("infra.local.server").Server
     with server_class(Path(folder), 0, 0, lambda *_: None) as server:
-        server.codeartifact.create_domain(domain, owner, region)
-        server.codeartifact.create_repository(domain, repository)  # not connected: no test needs the public index
+        codeartifact = server.codeartifact.of(owner, region)
+        codeartifact.create_domain(domain)
+        codeartifact.create_repository(domain, repository)  # not connected: no test needs the public index
         print(json.dumps(server.environ), flush=True)  # noqa: T201  (read by the process that started this one)
         sys.stdin.read()
 

@@ -66,13 +66,13 @@ def serve(folder: str, domain: str, owner: str, repository: str, region: str) ->
     """Serve until standard input is closed."""
     server_class = import_module("infra.local.server").Server
     with server_class(Path(folder), 0, 0, lambda *_: None) as server:
-        codeartifact = server.codeartifact
-        codeartifact.create_domain(domain, owner, region)
-        repository_ = codeartifact.create_repository(domain, repository)
+        account = server.codeartifact.of(owner, region)
+        account.create_domain(domain)
+        repository_ = account.create_repository(domain, repository)
         repository_.publish(PACKAGE, f"{PACKAGE.replace('-', '_')}-{VERSION}-py3-none-any.whl", _wheel())
         print(json.dumps(server.environ), flush=True)  # noqa: T201  (read by the process that started this one)
         for line in sys.stdin:
-            codeartifact.token_life_limit = timedelta(seconds=int(line))
+            server.codeartifact.token_life_limit = timedelta(seconds=int(line))
             print(line, end="", flush=True)  # noqa: T201  (the same)
 
 

@@ -39,7 +39,7 @@ def test_it_publishes_a_line_and_returns_its_facts_without_the_token(aws: Aws, b
     (line,) = aws.versions(bucket)
     endpoint = aws.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
     assert line.body.endswith(
-        f"\n--index-url http://aws:{line.token}@{endpoint}/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/simple/\n"
+        f"\n--index-url http://aws:{line.token}@{endpoint}/{DOMAIN}-{OWNER}.{REGION}/pypi/{REPOSITORY}/simple/\n"
     )
     assert line.metadata["refreshed-by"] == "dag"
     remaining = datetime.fromisoformat(line.metadata["token-expires-at"]) - datetime.now(UTC)

@@ -44,7 +44,7 @@ def run(file: str, folder: Path, **environ: str) -> str:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     with Server(tmp_path / "aws", 0, 0, lambda _speaker, _line: None) as server:
-        server.codeartifact.create_domain(SETTINGS["DOMAIN"], ACCOUNT, REGION)
+        server.codeartifact.create_domain(SETTINGS["DOMAIN"])
         server.codeartifact.create_repository(SETTINGS["DOMAIN"], SETTINGS["REPOSITORY"])
         yield server
 

@@ -183,7 +183,7 @@ class Scene:
         comment, index_url, end = line.split("\n")
         url = urlsplit(index_url.removeprefix("--index-url "))
         expires_at = self.aws.state.domain(DOMAIN).tokens[url.password or ""]
-        assert (url.username, url.path, end) == ("aws", f"/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/simple/", "")
+        assert (url.username, url.path, end) == ("aws", f"/{DOMAIN}-{OWNER}.{REGION}/pypi/{REPOSITORY}/simple/", "")
         assert self.aws.state.check(DOMAIN, url.password or "")
         metadata = self.bucket.metadata()
         assert comment.partition(": ")[2] == ", ".join(f"{name}={value}" for name, value in metadata.items())
@@ -227,7 +227,7 @@ class Scene:
     @property
     def other_endpoint(self) -> str:
         """Give the same repository by another name."""
-        return f"{self.aws.url.replace('127.0.0.1', 'localhost')}/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/"
+        return f"{self.aws.url.replace('127.0.0.1', 'localhost')}/{DOMAIN}-{OWNER}.{REGION}/pypi/{REPOSITORY}/"
 
     def set_target(self, **settings: str) -> None:
         self.changed_settings |= settings

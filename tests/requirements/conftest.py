@@ -31,12 +31,12 @@ def everyones_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         aws = Aws(server, connections_to(server), bucket=f"startup-{uuid.uuid4().hex}", key="dags/codeartifact.txt")
         aws.s3.create_bucket(Bucket=aws.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         aws.s3.put_bucket_versioning(Bucket=aws.bucket, VersioningConfiguration={"Status": "Enabled"})
-        server.codeartifact.create_domain("data", OWNER, REGION)
+        server.codeartifact.create_domain("data")
         server.codeartifact.create_repository("data", "python")
         name, content = wheel("mine", "1.0")
         form = {":action": "file_upload", "protocol_version": "1"}
         login = "aws", server.codeartifact.mint("data")[0]
-        url = f"{server.endpoint_url}/data-{OWNER}/pypi/python/"
+        url = f"{server.endpoint_url}/data-{OWNER}.{REGION}/pypi/python/"
         requests.post(url, data=form, files={"content": (name, content)}, auth=login, timeout=10).raise_for_status()
         yield aws
 

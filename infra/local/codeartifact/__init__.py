@@ -1,1 +1,1 @@
-"""AWS CodeArtifact on one machine: the control plane for boto3 and the index for pip, over one `CodeArtifact`."""
+"""AWS CodeArtifact on one machine: a control plane for boto3 and an index for pip, both on one `CodeArtifact`."""

@@ -1,15 +1,14 @@
-"""The package index that pip, uv and twine speak (PEP 503, PEP 691, legacy upload API), open to unexpired tokens only.
+"""The package index for pip, uv and twine (PEP 503, PEP 691, legacy upload API); it requires an unexpired token.
 
-A project's page comes as HTML or as JSON of version 1.1, as `Accept` prefers, and there is no list of all projects
-(CodeArtifact user guide, "Python compatibility"). Anonymous requests get `401` with `WWW-Authenticate: Bearer`, and
-Basic is accepted all the same (pex-tool/pex #3224, #3225). Whether there are upload times, which PEP 700 does not ask
-for, metadata files (PEP 658) or ranges is not established, so this index has none.
+A project's page is HTML or JSON of version 1.1, as `Accept` prefers, and there is no list of all projects (CodeArtifact
+user guide, "Python compatibility"). Anonymous requests get `401` with `WWW-Authenticate: Bearer`, but Basic is accepted
+(pex-tool/pex #3224, #3225). It is not established whether CodeArtifact has upload times (optional in PEP 700), metadata
+files (PEP 658) or range requests, so this index has none.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,33 +27,33 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from pypi_simple import DistributionPackage
 
-    from infra.local.codeartifact.store import CodeArtifact, Repository
+    from infra.local.codeartifact.store import CodeArtifact, StoredRepository
     from infra.local.codeartifact.upstream import Upstream
 
-# What Accept may name; the first is for those who do not care.
+# The media types that Accept may name; the first is the default.
 _FORMS = ("v1+json", "v1+html", "latest+json", "latest+html")
 _ANSWERED = ("text/html", *(f"application/vnd.pypi.simple.{form}" for form in _FORMS))
 
 
 def index(state: CodeArtifact, upstream: Upstream) -> WSGIApplication:
-    """Build the application that serves every repository below ``/<domain>-<owner>/pypi/<repository>/``.
+    """Build the application that serves every repository below ``/<domain>-<owner>.<region>/pypi/<repository>/``.
 
-    It never redirects to another host: what comes from upstream, the public index, passes through.
+    It never redirects to another host: files of the public index are streamed through it.
     """
     app = Flask(__name__)
     views = _Views(state, upstream)
     root = "/<host>/pypi/<repository>/"
     app.add_url_rule(root, view_func=views.publish, methods=["POST"])
-    no_list = errors.ResourceNotFoundError("There is no /simple/ here, only /simple/PROJECT/.")
+    no_list = errors.ResourceNotFoundError("There is no list of projects at /simple/; request /simple/PROJECT/.")
     app.add_url_rule(f"{root}simple/", "projects", lambda: _refuse(no_list))
     app.add_url_rule(f"{root}simple/<project>/", view_func=views.project)
     app.add_url_rule(f"{root}simple/<project>/<filename>", view_func=views.file)
     app.before_request(views.guard)
-    app.register_error_handler(errors.CodeArtifactError, _refuse)
+    app.register_error_handler(errors.ApiError, _refuse)
     return app
 
 
-def _refuse(error: errors.CodeArtifactError) -> Response:
+def _refuse(error: errors.ApiError) -> Response:
     return Response(f"{error}\n", error.status, mimetype="text/plain")
 
 
@@ -84,27 +83,28 @@ def _file_as_json(file: DistributionPackage) -> dict[str, Any]:
 
 
 class _Views:
-    """Answer requests; those after the guard find their repository and their token's minter in ``g``."""
+    """The views. The guard puts the repository and the token's minter into ``g`` for the others."""
 
     def __init__(self, state: CodeArtifact, upstream: Upstream) -> None:
         self._state, self._upstream = state, upstream
 
     def guard(self) -> Response | None:
-        """Let a request through only with an unexpired token of the domain that the path names."""
+        """Refuse a request without an unexpired token of the domain in its path."""
         parts = request.view_args or {}
-        host, name = parts.pop("host", ""), parts.pop("repository", "")  # the views take the rest
+        host, name = parts.pop("host", ""), parts.pop("repository", "")  # the views take the other arguments
         domain = next((each for each in list(self._state.domains.values()) if each.host == host), None)
         login = request.authorization
         token = (login and login.username == "aws" and login.password) or ""
-        if domain is not None and self._state.check(domain.name, token):
-            g.repository = self._state.repository(domain.name, name)
+        view = self._state.of(domain.owner, domain.region) if domain else None
+        if domain and view and view.check(domain.name, token):
+            g.repository = view.repository(domain.name, name)
             g.minter = domain.minters.get(token)
             if request.method != "POST":
                 _authorize("codeartifact:ReadFromRepository", g.repository.arn)
             return None
         if login is not None and self._state.hides_from_bad_tokens:
             raise errors.ResourceNotFoundError("Not found.")
-        sentence = "This needs the user name aws and an unexpired token of the domain as password.\n"
+        sentence = "Log in with the user name aws and an unexpired token of the domain as the password.\n"
         return Response(sentence, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
 
     def project(self, project: str) -> Response:
@@ -112,8 +112,8 @@ class _Views:
         return _page(name, self._files(name))
 
     def file(self, project: str, filename: str) -> Response:
-        """Send one file; one of the public index is streamed, and its project is one that came from there."""
-        repository: Repository = g.repository
+        """Send one file. A file of the public index is streamed, and marks its project as external."""
+        repository: StoredRepository = g.repository
         name = canonicalize_name(project)
         wanted = next((file for file in self._files(name) if file.filename == filename), None)
         if wanted is None:
@@ -130,34 +130,24 @@ class _Views:
         return response
 
     def _files(self, name: str) -> list[DistributionPackage]:
-        """Return a project's files; those of upstream are as good as not there where a package group blocks them."""
-        repository: Repository = g.repository
+        """Return a project's files, without the upstream's if a package group blocks them."""
+        repository: StoredRepository = g.repository
         if repository.packages.get(name) is Origin.INTERNAL:
             return repository.published.get(name, [])
         files, groups = None, repository.domain.package_groups
         if repository.external_connections and groups.allow(name, OriginType.EXTERNAL_UPSTREAM):
-            self._pull(repository, name)
             files = self._upstream.files(name)
         if files is None:
-            raise errors.ResourceNotFoundError(f"Repository {repository.name} and its upstream do not know {name}.")
+            raise errors.ResourceNotFoundError(f"Repository {repository.name} and its upstream have no project {name}.")
         return files
 
-    def _pull(self, repository: Repository, name: str) -> None:
-        """Wait for the upstream where the repository has never seen the name, or fail (astral-sh/uv #8957)."""
-        with repository.lock:
-            since, asked = repository.pulls.get(name, (time.monotonic(), 0))
-            repository.pulls[name] = since, asked + 1
-        time.sleep(max(0.0, since + self._state.first_pull_seconds - time.monotonic()))
-        if asked < self._state.first_pull_failures:
-            raise errors.CodeArtifactError("Internal server error.")
-
     def publish(self) -> Response:
-        repository: Repository = g.repository
+        repository: StoredRepository = g.repository
         upload = request.files.get("content")
         filename = (upload and upload.filename) or ""
         name = None if "/" in filename else _project_of(filename)
         if upload is None or name is None or request.form.get(":action") != "file_upload":
-            raise errors.ValidationError("An upload needs :action=file_upload and a wheel or sdist as content.")
+            raise errors.ValidationError("Send :action=file_upload and a wheel or sdist as content.")
         # Service Authorization Reference: package resources; pypi packages have no namespace.
         package_arn = f"{repository.arn.replace(':repository/', ':package/', 1)}/pypi//{name}"
         _authorize("codeartifact:PublishPackageVersion", package_arn)
@@ -168,13 +158,13 @@ class _Views:
 
 
 def _authorize(action: str, resource: str) -> None:
-    """Let the request's token do what its minter may; one that nobody signed for may do everything."""
+    """Refuse what the token's minter may not do; a token without a minter may do everything."""
     if g.minter and not g.minter.may(action, resource):
         raise errors.AccessDeniedError(f"The token's owner is not authorized to perform {action} on {resource}.")
 
 
 def _project_of(filename: str) -> NormalizedName | None:
-    """Return the normalized project name in a wheel's or sdist's file name; None if it is neither."""
+    """Return the normalized project name in the file name of a wheel or sdist, or None for other files."""
     try:
         if filename.endswith(".whl"):
             return parse_wheel_filename(filename)[0]

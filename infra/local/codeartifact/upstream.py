@@ -1,15 +1,15 @@
-"""The public index behind the repositories: its project pages, kept for a while, and its files, streamed."""
+"""The public index behind the repositories: its project pages (cached) and its files (streamed)."""
 
 from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from infra.cli.index_client import IndexClient, IndexClientError
-from infra.local.codeartifact.errors import CodeArtifactError
+from infra.local.codeartifact.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,32 +20,26 @@ if TYPE_CHECKING:
     from infra.cli.pip_settings import PipSettings
 
 log = logging.getLogger(__name__)
-PAGE_SECONDS = 300  # so long a project page is used again
+PAGE_SECONDS = 300  # how long a project page is cached
 
 
-class UpstreamError(CodeArtifactError):
-    """The public index did not give a usable answer."""
+class UpstreamError(ApiError):
+    """The public index did not return a usable response."""
 
     status = HTTPStatus.BAD_GATEWAY
 
 
-class Upstream:
-    """Read the public index that pip is set up with; a context manager that closes its connections."""
+class Upstream(ExitStack):
+    """A reader of the public index that pip is configured with; a context manager that closes its connections."""
 
     def __init__(self, settings: PipSettings) -> None:
+        super().__init__()
         self._client = IndexClient(settings.index_url, settings.credentials, settings.ca_bundle, settings.timeout)
+        self.callback(self._client.close)
         self._pages: dict[str, tuple[float, list[DistributionPackage]]] = {}
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the connections."""
-        self._client.close()
-
     def files(self, project: str) -> list[DistributionPackage] | None:
-        """Return the files of a project, by its normalized name; None if the index does not know it."""
+        """Return the files of a project by its normalized name, or None if the index does not have it."""
         kept_until, kept = self._pages.get(project, (0.0, []))
         if time.monotonic() < kept_until:
             return kept
@@ -56,7 +50,7 @@ class Upstream:
         return files
 
     def open(self, file: DistributionPackage) -> requests.Response:
-        """Open a file for streaming; the caller closes it."""
+        """Open a file for streaming; the caller must close it."""
         with self._as_upstream_error(file.filename):
             return self._client.open(file.url)
 
@@ -66,8 +60,8 @@ class Upstream:
             yield
         except IndexClientError as error:
             where = self._client.url
-            log.warning("index-url %s gave no usable answer for %s: %s", where, what, error.__cause__)
+            log.warning("index-url %s returned no usable response for %s: %s", where, what, error.__cause__)
             raise UpstreamError(
-                f"The package index that pip on this machine is set up with (index-url {where}) gave no usable "
-                f"answer for {what} ({error.reason}): check the network and `pip config list`."
+                f"The package index that pip on this machine is configured with (index-url {where}) returned no usable "
+                f"response for {what} ({error.reason}): check the network and `pip config list`."
             ) from error

@@ -1,1 +1,1 @@
-"""What moto lacks, added to it: each replaced function is named in a module's ``install`` and nowhere else."""
+"""Additions to moto. Only the ``install`` functions of these modules replace moto's functions."""

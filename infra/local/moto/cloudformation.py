@@ -1,6 +1,6 @@
-"""CloudFormation as AWS runs it: checked first, in the background, side by side, with clean-up and rollback.
+"""CloudFormation as AWS runs it: checks first, then operations in the background, with clean-up and rollback.
 
-moto keeps the stacks and knows how most types are made; how a stack is worked on is in operation.py.
+moto stores the stacks and creates most types; operation.py has the operations on a stack's resources.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ from infra.local.moto import operation, template_rules
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# ExecuteChangeSet and DeleteStack answer when the work is done, but no later than this: the AWS CLI looks at once and
-# then every 30 s only.
+# Longest wait of ExecuteChangeSet and DeleteStack for their work: the AWS CLI polls at once and then only every 30 s.
 _PATIENCE_SECONDS = 10.0
 _LAST_WORK_SECONDS = 5.0
 
 _create_change_set = models.CloudFormationBackend.create_change_set
-_answer_change_set = responses.CloudFormationResponse.create_change_set
+_respond_change_set = responses.CloudFormationResponse.create_change_set
 _summary = responses.get_template_summary_response_from_template
 
 
 def install(region: str) -> None:
-    """Replace what is lacking."""
-    parsing.DEFAULT_REGION = region  # of Fn::GetAZs ""
+    """Replace moto's functions."""
+    parsing.DEFAULT_REGION = region  # for Fn::GetAZs ""
     backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
     backend.create_change_set, backend.execute_change_set = _checked_change_set, _execute_change_set
     backend.create_stack, backend.update_stack, backend.delete_stack = _create_stack, _update_stack, _delete_stack
@@ -45,15 +44,15 @@ def install(region: str) -> None:
         }
     )
     stack.stack_resources = property(lambda self: [*operation.made(self.resource_map).values()])
-    response.create_change_set = _acknowledged
+    response.create_change_set = _check_capabilities
     responses.get_template_summary_response_from_template = _summary_of_parameters
-    # A change set without changes is made and fails, as on AWS, instead of being refused.
+    # A change set without changes is created and fails, as on AWS; moto refuses it.
     response._validate_different_update = lambda *_: None
     operation.begin(os.environ.get("LOCAL_CLOUDFORMATION_SEED"))
 
 
 def stop() -> None:
-    """Begin nothing more, and wait for what is under way, but not for long."""
+    """Start no further work, and wait a few seconds for running work."""
     operation.stopping.set()
     for thread in threading.enumerate():
         if thread.name == __name__:
@@ -61,24 +60,24 @@ def stop() -> None:
 
 
 def _summary_of_parameters(template: str) -> dict[str, Any]:
-    """Answer GetTemplateSummary without resources: moto takes a loop of them for one."""
+    """Return GetTemplateSummary without resources, because moto cannot read Fn::ForEach."""
     return _summary(json.dumps({**models.Stack.parse_template(template), "Resources": {}}, default=str))
 
 
-def _acknowledged(response: responses.CloudFormationResponse) -> Any:
-    """Check the capabilities that a request gives, then answer it."""
+def _check_capabilities(response: responses.CloudFormationResponse) -> Any:
+    """Check the capabilities of a CreateChangeSet request, then process it."""
     url, body, given = map(response._get_param, ("TemplateURL", "TemplateBody", "Capabilities"))
     if template := response._get_stack_from_s3_url(url) if url else body:
         template_rules.check_capabilities(models.Stack.parse_template(template), given or [])
-    return _answer_change_set(response)
+    return _respond_change_set(response)
 
 
 def _checked_change_set(
     backend: Any, stack_name: str, change_set_name: str, template: str, parameters: dict[str, str], **more: Any
 ) -> tuple[str, str]:
-    """Check the template and its parameters and expand it before moto sees it."""
+    """Check and expand the template, check its parameters, then create the change set."""
     for stack in backend.stacks.values():
-        # Source: guide, "Stack status codes": such a stack cannot be updated, or not now.
+        # Source: guide, "Stack status codes".
         is_stuck = stack.status in {"ROLLBACK_COMPLETE", "DELETE_FAILED"} or stack.status.endswith("_IN_PROGRESS")
         if stack.name == stack_name and is_stuck and stack.status != "REVIEW_IN_PROGRESS":
             message = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
@@ -95,16 +94,16 @@ def _checked_change_set(
 
 
 def _check_types(types: set[str], region: str) -> None:
-    """Refuse types that CloudFormation does not know, or that nobody has taught to moto, which would leave them out."""
+    """Refuse types that CloudFormation or this stand-in does not know, because moto would skip them silently."""
     for name in sorted(types - parsing.get_model_map().keys()):
         if not name.startswith("Custom::"):
             unknown = f"Template format error: Unrecognized resource types: [{name}]"
-            untaught = f"This stand-in has no resource types {name}: teach them in resources.py"
+            untaught = f"This stand-in has no resource type {name}: add it to resources.py"
             raise ValidationError(message=untaught if template_rules.schema(name, region) else unknown)
 
 
 def _create_stack(backend: Any, name: str, template: str, parameters: dict[str, Any], **more: Any) -> Any:
-    """Make a stack by a change set that nobody looks at."""
+    """Create a stack through a change set."""
     how = {"description": "", "change_set_type": "CREATE", "tags": more.get("tags")}
     change_set, stack_id = backend.create_change_set(name, "directly", template, parameters, **how)
     backend.execute_change_set(change_set)
@@ -112,7 +111,7 @@ def _create_stack(backend: Any, name: str, template: str, parameters: dict[str, 
 
 
 def _update_stack(*_: Any, **__: Any) -> None:
-    raise ValidationError(message="This stand-in updates stacks by change sets only")
+    raise ValidationError(message="This stand-in updates stacks only by change sets")
 
 
 def _execute_change_set(backend: Any, change_set_name: str, **_: Any) -> None:
@@ -122,12 +121,12 @@ def _execute_change_set(backend: Any, change_set_name: str, **_: Any) -> None:
         raise CloudFormationError("InvalidChangeSetStatus", message)
     change_set.execution_status = "EXECUTE_IN_PROGRESS"
     stack, kind = backend.stacks[change_set.stack_id], change_set.change_set_type
-    _begin(f"{kind}_IN_PROGRESS", _create_or_update, stack, change_set)
+    _start(f"{kind}_IN_PROGRESS", _create_or_update, stack, change_set)
 
 
 def _create_or_update(stack: models.Stack, change_set: models.ChangeSet) -> None:
     resources, kind = operation.Resources(stack), change_set.change_set_type
-    template = copy.deepcopy(change_set.template_dict)  # moto writes into the one that it works on
+    template = copy.deepcopy(change_set.template_dict)  # moto modifies it
     if failed := resources.apply(template, change_set.parameters):
         rollback = "ROLLBACK" if kind == "CREATE" else "UPDATE_ROLLBACK"
         reason = f"The following resource(s) failed to {kind.lower()}: [{', '.join(failed)}]."
@@ -148,7 +147,7 @@ def _create_or_update(stack: models.Stack, change_set: models.ChangeSet) -> None
 
 def _delete_stack(backend: Any, name_or_stack_id: str) -> None:
     for stack in [stack for stack in backend.stacks.values() if name_or_stack_id in {stack.name, stack.stack_id}]:
-        _begin("DELETE_IN_PROGRESS", _delete, stack, backend)
+        _start("DELETE_IN_PROGRESS", _delete, stack, backend)
 
 
 def _delete(stack: models.Stack, backend: Any) -> None:
@@ -159,8 +158,8 @@ def _delete(stack: models.Stack, backend: Any) -> None:
     backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
 
 
-def _begin(status: str, work: Callable[[models.Stack, Any], None], stack: models.Stack, other: Any) -> None:
-    """Begin work on a stack in the name of the request's caller; wait for a moment whether it is soon done."""
+def _start(status: str, work: Callable[[models.Stack, Any], None], stack: models.Stack, other: Any) -> None:
+    """Start work on a stack on behalf of the request's caller; wait until it ends, but only for a short time."""
     _set_status(stack, status, "User Initiated")
     run = contextvars.copy_context().run
     thread = threading.Thread(target=run, args=(work, stack, other), name=__name__, daemon=True)
@@ -169,6 +168,6 @@ def _begin(status: str, work: Callable[[models.Stack, Any], None], stack: models
 
 
 def _set_status(stack: models.Stack, status: str, reason: str | None = None) -> None:
-    """Change a stack's status, the event first: who sees the status may look for the events at once."""
+    """Set a stack's status after adding its event, because a client may read the events once it sees the status."""
     stack._add_stack_event(status, resource_status_reason=reason)
     stack.status = status

@@ -1,9 +1,9 @@
-"""CloudWatch and EventBridge: metrics out of logs, alarms that are evaluated on them, rules that fire at their rates.
+"""CloudWatch and EventBridge: metrics from logs, alarms on these metrics, rules that fire at their rates.
 
 Sources: CloudWatch guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data"; CloudWatch
-Logs guide, "Filter pattern syntax for metric filters, …": terms are case-sensitive; a term with other characters than
-letters, digits and underscores stands in double quotation marks; all terms must occur; of terms with ``?`` any one, and
-these do not count beside terms without; ``-`` excludes. Regular expressions are not read here.
+Logs guide, "Filter pattern syntax for metric filters, …": terms are case-sensitive; a term with characters other than
+letters, digits and underscores is in double quotation marks; all terms must occur; of terms with ``?`` one must occur,
+and they are ignored next to other terms; ``-`` excludes. Regular expressions are not supported here.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _put_metric_alarm, _put_log_events = CloudWatchBackend.put_metric_alarm, LogGrou
 
 
 def install() -> None:
-    """Let metrics come out of the events of every group, and alarms begin as CloudWatch's do."""
+    """Make moto create metrics from log events, and give new alarms CloudWatch's first state."""
     CloudWatchBackend.put_metric_alarm = _put_alarm
     LogGroup.put_log_events = _put_and_count
 
 
 def _put_alarm(backend: CloudWatchBackend, name: str, *args: Any, **more: Any) -> Any:
-    """Let a new alarm begin without data, and a changed one keep its state. API, PutMetricAlarm."""
+    """Create an alarm in the state INSUFFICIENT_DATA, or update it and keep its state. API, PutMetricAlarm."""
     before = backend.alarms.get(name)
     alarm = _put_metric_alarm(backend, name, *args, **more)
     alarm.state_value = before.state_value if before else "INSUFFICIENT_DATA"
@@ -64,13 +64,13 @@ def _put_and_count(group: LogGroup, log_stream_name: str, log_events: list[dict[
     for found in logs.describe_metric_filters(log_group_name=group.name):
         matches = sum(map(filter_pattern(found["filterPattern"]), messages))
         for metric in found["metricTransformations"]:
-            # A default value is reported when events arrive of which none fits. Guide: "Publishing metrics …".
+            # The default value is reported when none of the events matches. Guide: "Publishing metrics …".
             default = [] if metric.get("defaultValue") is None else [float(metric["defaultValue"])]
             if values := [float(metric["metricValue"])] * matches or default:
                 datum = {"MetricName": metric["metricName"], "Values": values}
                 metrics.put_metric_data(metric["metricNamespace"], [datum])
     for message in messages:
-        with suppress(ValueError, KeyError, TypeError):  # else it is in the embedded metric format
+        with suppress(ValueError, KeyError, TypeError):  # not in the embedded metric format
             logged = json.loads(message)
             at = datetime.fromtimestamp(logged["_aws"]["Timestamp"] / 1000, UTC)
             for directive in logged["_aws"]["CloudWatchMetrics"]:
@@ -83,22 +83,22 @@ def _put_and_count(group: LogGroup, log_stream_name: str, log_events: list[dict[
 
 @cache
 def filter_pattern(pattern: str) -> Callable[[str], bool]:
-    """Return what tells whether a message fits a pattern; raise ValueError for what is invalid, or not read here."""
+    """Return a function that checks a message against a pattern; raise ValueError if invalid or unsupported here."""
     if left := _TERM.sub("", pattern).strip():
-        raise ValueError(f"Invalid filter pattern at {left!r}: quote what is no letter, digit or _")
+        raise ValueError(f"Invalid filter pattern at {left!r}: quote other characters than letters, digits and _")
     terms = [(t["sign"], t["word"] or re.sub(r"\\(.)", r"\1", t["phrase"])) for t in _TERM.finditer(pattern)]
     required, optional, excluded = ([text for sign, text in terms if sign == each] for each in ("", "?", "-"))
 
-    def fits(message: str) -> bool:
+    def matches(message: str) -> bool:
         if optional and not required and not excluded:
             return any(term in message for term in optional)
         return all(term in message for term in required) and not any(term in message for term in excluded)
 
-    return fits
+    return matches
 
 
 def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
-    """Do something again and again, after as many seconds each, in a thread of its own; return what stops it."""
+    """Run work every so many seconds in a new thread; return the function that stops it."""
 
     def run() -> None:
         while not stopped.wait(seconds):
@@ -114,22 +114,22 @@ def repeat(work: Callable[[], object], seconds: float) -> Callable[[], None]:
 
 
 class Alarms:
-    """Evaluate a region's alarms once a minute, as CloudWatch does, and whenever it is asked for; say what changes."""
+    """The alarms of a Region, evaluated once a minute, as CloudWatch does, and on demand; state changes are printed."""
 
     def __init__(self, region: str, say: Callable[[str], None]) -> None:
         self._region, self._say, self._lock = region, say, threading.Lock()
         self.stop = repeat(lambda: self.evaluate(datetime.now(UTC)), 60)
 
     def evaluate(self, now: datetime) -> None:
-        """Judge every alarm at the end of its youngest period (timezone-aware), and let those that change state act."""
+        """Evaluate every alarm at a timezone-aware time, the end of the latest period, and run actions on a change."""
         backend = get_backend("cloudwatch")[DEFAULT_ACCOUNT_ID][self._region]
         with self._lock:
             for alarm in list(backend.alarms.values()):
                 breaches = _COMPARISONS.get(str(alarm.comparison_operator).removesuffix("Threshold"))
                 if alarm.metric_name and breaches:
-                    self._judge(alarm, breaches, _data_points(alarm, backend.metric_data, now))
+                    self._evaluate(alarm, breaches, _data_points(alarm, backend.metric_data, now))
 
-    def _judge(self, alarm: Alarm, breaches: Callable[[float, float], bool], points: Sequence[float | None]) -> None:
+    def _evaluate(self, alarm: Alarm, breaches: Callable[[float, float], bool], points: Sequence[float | None]) -> None:
         breaching = [None if point is None else breaches(point, float(alarm.threshold)) for point in points]
         required, old = int(alarm.evaluation_periods), alarm.state_value
         to_alarm = int(alarm.datapoints_to_alarm or required)
@@ -140,24 +140,25 @@ class Alarms:
         alarm.update_state(f"Threshold Crossed: datapoints {known}, threshold {alarm.threshold}", "{}", state)
         self._say(f"alarm {alarm.name}: {old} -> {state}")
         actions = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}.get(state, alarm.insufficient_data_actions)
-        told = {"AlarmName": alarm.name, "AlarmDescription": alarm.description, "OldStateValue": old}
-        message = json.dumps({**told, "NewStateValue": state, "NewStateReason": alarm.state_reason})
+        facts = {"AlarmName": alarm.name, "AlarmDescription": alarm.description, "OldStateValue": old}
+        message = json.dumps({**facts, "NewStateValue": state, "NewStateReason": alarm.state_reason})
         sns = get_backend("sns")[DEFAULT_ACCOUNT_ID][self._region]
         for topic in (actions or []) if alarm.actions_enabled else []:
             if iam.may_publish(topic, "cloudwatch.amazonaws.com", alarm.alarm_arn):
                 sns.publish(message, topic, subject=f'{state}: "{alarm.name}" in {self._region}')
             else:
-                self._say(f"alarm {alarm.name}: {topic} does not let CloudWatch publish")
+                self._say(f"alarm {alarm.name}: {topic} does not allow CloudWatch to publish")
 
 
 def state_of(breaching: Sequence[bool | None], periods: int, to_alarm: int, missing: str) -> str | None:
-    """Return the state that data points, the oldest first, None where data is missing, give an alarm; None to keep it.
+    """Return the state of an alarm with these data points, or None to keep it.
 
-    :param periods: N of "M out of N", of which to_alarm is M.
+    :param breaching: for each data point, the oldest first, whether it breaches; None if it is missing.
+    :param periods: N of "M out of N"; to_alarm is M.
     """
     real = [point for point in breaching if point is not None]
     lacking = periods - len(real)
-    if lacking <= 0:  # enough real data, from farther back too: how missing data is treated does not matter
+    if lacking <= 0:  # enough real data, with older points: missing data does not matter
         return "ALARM" if sum(real[-periods:]) >= to_alarm else "OK"
     if sum(real) + (lacking if missing == "breaching" else 0) >= to_alarm:
         return "ALARM"
@@ -165,7 +166,7 @@ def state_of(breaching: Sequence[bool | None], periods: int, to_alarm: int, miss
         return "OK"
     if not real:
         return "INSUFFICIENT_DATA" if missing == "missing" else None
-    # Guide, "Avoiding premature transitions to alarm state": all there is breaches, and has done so for long enough.
+    # Guide, "Avoiding premature transitions to alarm state": all known points breach, for long enough.
     if all(real) and len(breaching) - breaching.index(True) >= to_alarm:
         return "ALARM" if missing == "missing" else None
     return "OK"
@@ -177,24 +178,23 @@ def _data_points(alarm: Alarm, data: Sequence[Any], now: datetime) -> list[float
     metric = alarm.namespace, alarm.metric_name, {(d.name, d.value) for d in alarm.dimensions}
     values: dict[int, list[float]] = {}
     for datum in [datum for datum in list(data) if isinstance(datum, MetricDatum)]:
-        # Other dimensions are another metric.
         if (datum.namespace, datum.name, {(d.name, d.value) for d in datum.dimensions}) == metric:
             at = datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
             values.setdefault((now - at) // period, []).append(datum.value)
-    # The range is longer than the evaluation periods: the guide's tables show five data points for three.
+    # The evaluation range is longer than the periods: the guide's tables show five data points for three periods.
     ages = range(int(alarm.evaluation_periods) + 1, -1, -1)
     return [_STATISTICS[alarm.statistic](values[age]) if age in values else None for age in ages]
 
 
 class Schedule:
-    """Fire a region's enabled rules at their rates, first when that time has passed since a rule was seen; say it."""
+    """The rules of a Region with a rate: each enabled one fires first after one interval, and is printed."""
 
     def __init__(self, region: str, say: Callable[[str], None]) -> None:
         self._region, self._say = region, say
         self._due: dict[str, float] = {}
-        self.stop = repeat(self._fire_what_is_due, 1)
+        self.stop = repeat(self._fire_due_rules, 1)
 
-    def _fire_what_is_due(self) -> None:
+    def _fire_due_rules(self) -> None:
         for rule in list(get_backend("events")[DEFAULT_ACCOUNT_ID][self._region].list_rules()[0]):
             if (rate := _RATE.fullmatch(rule.scheduled_expression or "")) and rule.state == "ENABLED":
                 seconds = timedelta(**{f"{rate[2]}s": int(rate[1])}).total_seconds()
@@ -203,7 +203,7 @@ class Schedule:
                     self.fire(rule)
 
     def fire(self, rule: Rule) -> None:
-        """Invoke a rule's functions that let it (see may_invoke); others do not hear of a failed invocation."""
+        """Invoke the functions of a rule that allow it (see may_invoke); print the others."""
         kind = {"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
         where = {"account": DEFAULT_ACCOUNT_ID, "region": self._region, "resources": [rule.arn]}
         event = {"id": str(uuid.uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **kind, **where}
@@ -216,4 +216,4 @@ class Schedule:
             if iam.may_invoke(function, "events.amazonaws.com", rule.arn):
                 lambda_runtime.invoke_async(function, event, lambda outcome: self._say(f"{rule.name} {outcome}"))
             else:
-                self._say(f"{rule.name}: failed invocation, no AWS::Lambda::Permission of {target['Arn']} lets it")
+                self._say(f"{rule.name}: failed invocation, no AWS::Lambda::Permission of {target['Arn']} allows it")

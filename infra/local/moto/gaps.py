@@ -1,4 +1,4 @@
-"""What moto lacks of EC2, IAM, Logs and S3: properties that its CloudFormation passes over, rules, and deleting."""
+"""Additions to moto's EC2, IAM, Logs and S3: properties that its CloudFormation ignores, rules, and deletion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import ec2_backends, route_tables, security_groups, subnets
+from moto.ec2.models import ec2_backends, security_groups, subnets
+from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.vpcs import VPC, VPCBackend, VPCEndPoint
 from moto.iam.access_control import PermissionResult
 from moto.iam.exceptions import NotFoundException
@@ -27,28 +28,26 @@ _create_endpoint = VPCBackend.create_vpc_endpoint
 
 @cache
 def install() -> None:
-    """Add what is lacking."""
-    _finish(VPC, _set_names)
+    """Add them to moto."""
+    _finish(VPC, _set_dns)
     _finish(security_groups.SecurityGroup, _set_egress)
     _finish(FakeBucket, _set_up)
     subnets.SubnetBackend.create_subnet_association = _associate
     subnets.SubnetRouteTableAssociation.delete = _delete_association
-    route_tables.RouteTable.delete = lambda table, account, region: ec2_backends[account][region].delete_route_table(
-        table.id
-    )
+    RouteTable.delete = lambda table, account, region: ec2_backends[account][region].delete_route_table(table.id)
     VPCBackend.create_vpc_endpoint = _create_valid_endpoint
     VPCEndPoint.delete = _delete_endpoint
     Role.put_policy = _put_policy
     Role.update_from_cloudformation_json = classmethod(_update_role)
     IAMBackend.create_role = _create_bounded_role
-    # With all its streams. CloudFormation, AWS::Logs::LogGroup, "Return values".
+    # The ARN includes all streams. CloudFormation, AWS::Logs::LogGroup, "Return values".
     LogGroup.get_cfn_attribute = lambda group, _: f"{group.arn}:*"
-    # The bucket's policy is left to Iam.guard, which has asked already, and evaluates conditions and principals.
+    # Iam.guard has evaluated the bucket's policy already, with conditions and principals.
     FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
 
 
 def _finish(model: Any, finish: Callable[[Any, dict[str, Any]], None]) -> None:
-    """Let a function finish what moto's CloudFormation makes of a model: it is given that and the properties."""
+    """Call finish with the resource and its properties after moto's CloudFormation has created it."""
     create = model.create_from_cloudformation_json.__func__
 
     def create_and_finish(cls: Any, name: str, cloudformation_json: dict[str, Any], *args: Any, **kw: Any) -> Any:
@@ -59,20 +58,20 @@ def _finish(model: Any, finish: Callable[[Any, dict[str, Any]], None]) -> None:
     model.create_from_cloudformation_json = classmethod(create_and_finish)
 
 
-def _set_names(vpc: VPC, properties: dict[str, Any]) -> None:
-    """Let a VPC give the names that its template says. CloudFormation, AWS::EC2::VPC: support on, hostnames off."""
+def _set_dns(vpc: VPC, properties: dict[str, Any]) -> None:
+    """Set a VPC's DNS attributes. Defaults: CloudFormation, AWS::EC2::VPC."""
     vpc.enable_dns_support = str2bool(properties.get("EnableDnsSupport", True))
     vpc.enable_dns_hostnames = str2bool(properties.get("EnableDnsHostnames", False))
 
 
 def _set_egress(group: security_groups.SecurityGroup, properties: dict[str, Any]) -> None:
-    """Put a group's own outbound rules in the place of the one that lets everything out."""
+    """Replace the outbound rule that allows everything by the group's own rules."""
     rules = []
     for rule in properties.get("SecurityGroupEgress", []):
         cidr, peer = rule.get("CidrIp"), rule.get("DestinationSecurityGroupId")
         names = {"CidrIp": cidr} if cidr else None, {"GroupId": peer} if peer else None
-        what = rule["IpProtocol"], group.id, rule.get("FromPort"), rule.get("ToPort")
-        rules.append(security_groups.SecurityGroupRule(group.ec2_backend, *what, *names))
+        traffic = rule["IpProtocol"], group.id, rule.get("FromPort"), rule.get("ToPort")
+        rules.append(security_groups.SecurityGroupRule(group.ec2_backend, *traffic, *names))
     group.egress_rules = rules or group.egress_rules
 
 
@@ -88,13 +87,13 @@ def _set_up(bucket: FakeBucket, properties: dict[str, Any]) -> None:
 
 
 def _associate(backend: Any, route_table_id: str, subnet_id: str) -> Any:
-    """Associate a table with a subnet: moto's CloudFormation keeps that it should be, and the table does not know."""
+    """Associate a table with a subnet; moto's CloudFormation only records it and does not change the table."""
     backend.associate_route_table(route_table_id, subnet_id=subnet_id)
     return _create_association(backend, route_table_id, subnet_id)
 
 
 def _create_valid_endpoint(backend: Any, vpc_id: str, service_name: str, *args: Any, **endpoint: Any) -> Any:
-    """Create an endpoint, unless EC2 refuses it. EC2 API, CreateVpcEndpoint; PrivateLink guide, "Prerequisites"."""
+    """Create a valid endpoint, or refuse it. EC2 API, CreateVpcEndpoint; PrivateLink guide, "Prerequisites"."""
     vpc, endpoint["route_table_ids"] = backend.get_vpc(vpc_id), endpoint.get("route_table_ids") or []
     endpoint["endpoint_type"] = endpoint.get("endpoint_type") or "Gateway"
     zones = [backend.get_subnet(subnet).availability_zone for subnet in endpoint.get("subnet_ids") or []]
@@ -127,13 +126,13 @@ def _delete_endpoint(endpoint: VPCEndPoint, account: str, region: str) -> None:
 
 
 def _put_policy(role: Role, name: str, document: Any) -> None:
-    """Keep a policy as JSON (moto's CloudFormation leaves it as it comes out of the template), and since when."""
+    """Store a policy as JSON (moto's CloudFormation stores it as a dictionary) and the time of the change."""
     _put_role_policy(role, name, document if isinstance(document, str) else json.dumps(document))
     role.__dict__.setdefault("put", {}).setdefault(name, []).append((time.monotonic(), role.policies[name]))
 
 
 def _update_role(_: type[Role], original_resource: Role, cloudformation_json: dict[str, Any], **__: Any) -> Role:
-    """Update a role's policies, trust and boundary: moto updates its description only."""
+    """Update a role's policies, trust and boundary; moto updates only its description."""
     role, properties = original_resource, cloudformation_json["Properties"]
     role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
     role.permissions_boundary_arn = properties.get("PermissionsBoundary", "")
@@ -144,7 +143,7 @@ def _update_role(_: type[Role], original_resource: Role, cloudformation_json: di
 
 
 def _create_bounded_role(iam: IAMBackend, *args: Any, **kw: Any) -> Any:
-    """Create a role, with a boundary that exists. IAM API, CreateRole: NoSuchEntity."""
+    """Create a role, or refuse one whose boundary does not exist. IAM API, CreateRole: NoSuchEntity."""
     role = _create_role(iam, *args, **kw)
     boundary = role.permissions_boundary_arn
     if boundary and boundary not in iam.managed_policies:

@@ -1,7 +1,7 @@
-"""Who may do what: every request is checked against its caller's IAM policies, and the answer is kept.
+"""Check every request against its caller's IAM policies, and record the decision.
 
-Signatures are moto's to judge (moto.iam.access_control). What it lacks is here: conditions, boundaries, the policies of
-roles' trust, of buckets, functions and topics, and S3's rule for objects that are not there.
+moto checks signatures (moto.iam.access_control). This module adds conditions, boundaries, trust policies, the policies
+of buckets, functions and topics, and S3's rule for objects that do not exist.
 """
 
 from __future__ import annotations
@@ -32,17 +32,16 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The caller of the request that this thread answers.
 caller_of_request: ContextVar[Caller | None] = ContextVar("caller_of_request", default=None)
 
 _IAM, _STS, _S3 = (cast("Any", get_backend(name)[ACCOUNT]["aws"]) for name in ("iam", "sts", "s3"))
 
 
 class RefusedError(ServiceException):
-    """A request is refused: code and message."""
+    """A request is refused; it has a code and a message."""
 
     def response(self, request: Request) -> Response:
-        """Return the answer in the protocol of the request's service: S3's XML, the query protocol's, or JSON."""
+        """Return the error in the protocol of the request's service: S3's XML, the query protocol's XML, or JSON."""
         xml = f"<Error><Code>{self.code}</Code><Message>{self.message}</Message></Error>"
         body, mimetype = json.dumps({"__type": self.code, "message": self.message}), "application/json"
         if service_of(request) == "s3":
@@ -53,7 +52,7 @@ class RefusedError(ServiceException):
 
 
 class Call(NamedTuple):
-    """Record what IAM was asked, by whom (ARN of a user, or of a role's session), and its answer."""
+    """A decision of IAM; principal is the ARN of a user or of a role's session."""
 
     principal: str
     action: str
@@ -63,10 +62,10 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Caller:
-    """Decide what the sender of a request may do: a user, or a role's session; keep every answer in calls.
+    """The sender of a request: a user or a role's session. Every decision is added to calls.
 
-    :param access_key: with which it signs; None for a service that does something with the role.
-    :param session_policy: JSON that narrows the session.
+    :param access_key: the key that signed the request; None for a service that uses the role.
+    :param session_policy: JSON that restricts the session.
     """
 
     arn: str
@@ -75,10 +74,10 @@ class Caller:
     session_policy: str | None = None
 
     def may(self, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
-        """Evaluate the policies: an explicit deny wins, and what nothing allows is denied.
+        """Return whether the policies allow an action: an explicit deny wins, and the default is deny.
 
-        Effective is what the identity's or the resource's policies allow, and boundary, session policy and the trust of
-        a role that is assumed, too. IAM user guide, "Policy evaluation logic" and "Permissions boundaries".
+        The identity's or the resource's policies must allow it, and so must the boundary, the session policy and, for
+        AssumeRole, the trust policy. IAM user guide, "Policy evaluation logic" and "Permissions boundaries".
         """
         role = next((each for each in _IAM.get_roles() if f":assumed-role/{each.name}/" in self.arn), None)
         entity = role.arn if role else self.arn
@@ -97,9 +96,9 @@ class Caller:
         return allowed
 
     def _policies(self, role: Any) -> list[Any]:
-        """Return the policies of the user, or of the role, if it has not been deleted since.
+        """Return the policies of the user, or of the role if it still exists.
 
-        The requests of a role's sessions meet its policies as they were a while ago: see propagation_seconds.
+        Requests of a role's sessions are judged by its policies of propagation_seconds ago.
         """
         policies = self.access_key.collect_policies() if ":user/" in self.arn else []
         if role:
@@ -109,18 +108,18 @@ class Caller:
         return [IAMPolicy(policy)._policy_json for policy in policies]
 
     def refused(self, action: str) -> RefusedError:
-        """Return the error for what the sender may not do."""
+        """Return the error for an action that the sender may not do."""
         code = "AccessDenied" if action.startswith(("s3:", "sts:")) else "AccessDeniedException"
         return RefusedError(code, f"{self.arn} is not authorized to perform: {action}")
 
 
 def propagation_seconds() -> float:
-    """Return the age at which a role's policy counts. IAM guide, "Changes … are not always immediately visible"."""
+    """Return the age at which a role's policy applies. IAM guide, "Changes … are not always immediately visible"."""
     return float(os.environ.get("LOCAL_IAM_PROPAGATION_SECONDS", "0"))
 
 
 class Iam:
-    """Know the callers, and make the user that deploys."""
+    """The IAM of this machine, with the user that deploys."""
 
     def __init__(self, administrator: str, region: str) -> None:
         self.calls: set[Call] = set()
@@ -131,7 +130,7 @@ class Iam:
         self.keys = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
 
     def caller(self, request: Request) -> Caller:
-        """Return the sender of a request; refuse one that is not signed, with a known key, by the key's owner."""
+        """Return the sender of a request, or raise RefusedError if its signature is missing or invalid."""
         if "Credential=" not in request.headers.get("Authorization", ""):
             raise RefusedError("MissingAuthenticationToken", "The request is not signed with AWS credentials.")
         method, path, body = request.method, request.environ["RAW_URI"], request.get_data()
@@ -145,22 +144,22 @@ class Iam:
         return Caller(str(signed._access_key.arn), self.calls, signed._access_key, session and session.policy)
 
     def role_may(self, role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
-        """Return whether a role may do something that an AWS service does with it; the answer is kept."""
+        """Return whether a role may do something that an AWS service does with it; record the decision."""
         session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role_arn.rpartition('/')[2]}/service"
         return Caller(session, self.calls).may(action, resource, context)
 
     def guard(self, app: WSGIApplication) -> WSGIApplication:
-        """Let through to an application, moto or what does not ask for itself, what its requests' callers may do."""
+        """Wrap an application that does not check IAM itself, so that it gets only allowed requests."""
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             request, caller = Request(environ), cast("Caller", environ[CALLER])
             action, resource, context = question_of(request)
             if not caller.may(action, resource, context):
                 return caller.refused(action).response(request)(environ, start_response)
-            environ["wsgi.input"].seek(0)  # the form has been read to learn the action
+            environ["wsgi.input"].seek(0)  # question_of has read the form
             with conditional_writes.one_at_a_time(writes=action == "s3:PutObject"):
                 response: Response = Response.from_app(app, environ)
-            # S3 tells only those who may list a bucket that an object is not in it.
+            # S3 returns 404 only to callers that may list the bucket, else 403. API, GetObject.
             hidden = response.status_code == HTTPStatus.NOT_FOUND and action.startswith("s3:GetObject")
             if hidden and not caller.may("s3:ListBucket", resource.partition("/")[0], context):
                 response = caller.refused("s3:ListBucket").response(request)
@@ -170,11 +169,12 @@ class Iam:
 
 
 def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Let an AWS service assume a role; return its credentials as environment variables.
+    """Return the credentials of a role, as environment variables, for an AWS service that assumes it.
 
-    :param context: for whom the service, such as lambda.amazonaws.com, does it: aws:SourceAccount and aws:SourceArn.
+    :param context: the aws:SourceAccount and aws:SourceArn of the service's request.
+    :raises PermissionError: when the role does not trust the service.
     """
-    if not _let(_trust(role_arn), service, "sts:AssumeRole", role_arn, context or {}):
+    if not _allow(_trust(role_arn), service, "sts:AssumeRole", role_arn, context or {}):
         raise PermissionError(f"{role_arn} does not trust {service} with {dict(context or {})}")
     name = service.partition(".")[0]
     session = _STS.assume_role(region, name, role_arn, policy="", duration=3600, external_id="")
@@ -186,19 +186,19 @@ def assume_role(role_arn: str, service: str, region: str, context: Mapping[str, 
 
 
 def may_invoke(function: Any, service: str, source_arn: str) -> bool:
-    """Return whether a function's own policy (AWS::Lambda::Permission) lets a service invoke it for a resource.
+    """Return whether a function's own policy (AWS::Lambda::Permission) allows a service to invoke it for a resource.
 
     Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge".
     """
     policies = [{"Statement": function.policy.statements}]
-    return _let(policies, service, "lambda:InvokeFunction", function.function_arn, _source(source_arn))
+    return _allow(policies, service, "lambda:InvokeFunction", function.function_arn, _source(source_arn))
 
 
 def may_publish(topic_arn: str, service: str, source_arn: str) -> bool:
-    """Return whether a topic lets a service publish for a resource: its own policy does, or the default one.
+    """Return whether a topic's policy, or the default one, allows a service to publish for a resource.
 
-    The default names the topic's owner, which CloudWatch says it publishes for; and CloudWatch may not use the key of
-    alias/aws/sns. SNS guide, "Example cases for Amazon SNS access control" and "Key management" (AWS services).
+    The default policy allows the topic's owner, which CloudWatch sends as aws:SourceOwner. CloudWatch cannot use the
+    key alias/aws/sns. SNS guide, "Example cases for Amazon SNS access control" and "Key management" (AWS services).
     """
     topic = get_backend("sns")[ACCOUNT][topic_arn.split(":")[3]].topics.get(topic_arn)
     if topic is None or topic.kms_master_key_id == "alias/aws/sns":
@@ -206,25 +206,25 @@ def may_publish(topic_arn: str, service: str, source_arn: str) -> bool:
     context = _source(source_arn)
     if service == "cloudwatch.amazonaws.com":
         context["aws:SourceOwner"] = context["aws:SourceAccount"]
-    return _let([topic._policy_json], service, "sns:Publish", topic_arn, context)
+    return _allow([topic._policy_json], service, "sns:Publish", topic_arn, context)
 
 
 def _source(arn: str) -> dict[str, str]:
     return {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
 
 
-def _let(policies: list[Any], service: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
-    """Return whether policies of a resource let a service do something with it."""
+def _allow(policies: list[Any], service: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
+    """Return whether the policies of a resource allow an action to a service."""
     return decide(policies, Question(action, resource, context, frozenset({("Service", service)}))) == "Allow"
 
 
 def _bucket_policies(resource: str) -> list[Any]:
-    """Return the policy of the bucket that an ARN names, alone or with an object, if it has one."""
+    """Return the policy of the bucket in the ARN of a bucket or object, if it has one."""
     bucket = _S3.buckets.get(resource.removeprefix("arn:aws:s3:::").partition("/")[0])
     return [json.loads(bucket.policy)] if bucket and bucket.policy else []
 
 
 def _trust(role_arn: str) -> list[Any]:
-    """Return the trust policy of a role; none if there is no such role, which STS does not tell."""
+    """Return the trust policy of a role, or nothing if there is no such role."""
     documents = [role.assume_role_policy_document for role in _IAM.get_roles() if role.arn == role_arn]
     return [json.loads(each) if isinstance(each, str) else each for each in documents]

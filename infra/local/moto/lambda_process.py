@@ -1,7 +1,7 @@
-"""The process in which the stand-in runs a deployed function: the unpacked zip is its working directory.
+"""The process in which the stand-in runs a deployed function; its working directory is the unpacked zip.
 
-It reads events from standard input, one a line, and runs them one after another, like a Lambda runtime that stays warm.
-Each result goes to standard output, with whether the function failed; what the function prints, to standard error.
+It reads one event a line from standard input and runs one after another, like a warm Lambda runtime. It writes each
+result, and whether the function failed, to standard output. The function's own output goes to standard error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Call the handler named by _HANDLER with every event."""
+    """Call the handler in _HANDLER with every event."""
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(message)s")
     sys.path.insert(0, str(Path.cwd()))
     results, sys.stdout = sys.stdout, sys.stderr
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _run(event: Any) -> tuple[Any, bool]:
-    """Return what the handler returns or its error, and whether it failed."""
+    """Return the handler's result or error, and whether it failed."""
     deadline = time.monotonic() + float(os.environ["AWS_LAMBDA_FUNCTION_TIMEOUT"])
     context = SimpleNamespace(
         function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
@@ -39,7 +39,7 @@ def _run(event: Any) -> tuple[Any, bool]:
     module, function = os.environ["_HANDLER"].rsplit(".", 1)
     try:
         return getattr(importlib.import_module(module), function)(event, context), False
-    except Exception as error:  # noqa: BLE001  (a Lambda runtime reports whatever the function raises)
+    except Exception as error:  # noqa: BLE001  (a Lambda runtime reports every exception)
         traceback.print_exc()
         return {"errorMessage": str(error), "errorType": type(error).__name__}, True
 

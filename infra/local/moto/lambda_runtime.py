@@ -1,4 +1,4 @@
-"""Run deployed Lambda functions on the deployed zip, without Docker: warm processes, and invocations without a waiter.
+"""Run Lambda functions from the deployed zip, without Docker: warm processes and asynchronous invocations.
 
 Source: Lambda guide, "Understanding the Lambda execution environment lifecycle" and "How Lambda handles errors and
 retries with asynchronous invocation".
@@ -33,7 +33,7 @@ from infra.local.moto import iam, lambda_process
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Lambda tries again one and two minutes after the first two failures.
+# Lambda waits one minute before the first retry and two before the second.
 _RETRY_SECONDS = (60.0, 120.0)
 
 
@@ -83,7 +83,7 @@ class _Environment:
 
 
 class _Runtime:
-    """What the functions of one server need: where AWS is, and their execution environments that wait for an event."""
+    """The runtime of one server's functions: AWS's endpoint, and the idle execution environments."""
 
     def __init__(self, endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
         self.endpoint_url, self.role_may, self.stopped = endpoint_url, role_may, threading.Event()
@@ -92,8 +92,8 @@ class _Runtime:
         self.lock = threading.Lock()
 
     def run(self, function: LambdaFunction, event: Any) -> tuple[Any, bool]:
-        """Run an event where it is warm, or in a new environment; return the result and whether the function failed."""
-        # Of other code or configuration, a function begins anew.
+        """Run an event in an idle or a new environment; return the result and whether the function failed."""
+        # Changed code or configuration needs a new environment.
         settings = function.handler, function.timeout, function.role, *function.environment_vars.items()
         version = function.function_arn, function.code_bytes, settings
         with self.lock:
@@ -101,7 +101,7 @@ class _Runtime:
             environment = idle.pop() if idle else None
         environment = environment or _Environment(function, self.endpoint_url())
         result, failed, log = environment.run(event, function.timeout)
-        _keep_log(function, environment.stream, log)
+        _write_log(function, environment.stream, log)
         _count(function, Invocations=1, Errors=int(failed))
         with self.lock:
             if self.stopped.is_set() or environment.process.poll() is not None:
@@ -115,14 +115,14 @@ _runtime = _Runtime(str, lambda *_: True)
 
 
 def install(endpoint_url: Callable[[], str], role_may: Callable[[str, str, str], bool]) -> None:
-    """Let moto's functions run here; role_may is asked before Lambda writes a log or sends a message for them."""
-    global _runtime  # noqa: PLW0603  (moto calls what is put into its classes: there is no other way to reach it)
+    """Make moto run functions here; role_may decides whether Lambda may write a log or send a message for them."""
+    global _runtime  # noqa: PLW0603  (moto calls the replaced methods without it)
     _runtime = _Runtime(endpoint_url, role_may)
     LambdaFunction.invoke = _invoke
 
 
 def stop() -> None:
-    """End the processes of all functions, and the retries that wait."""
+    """End the processes of all functions and the pending retries."""
     _runtime.stopped.set()
     with _runtime.lock:
         for environment in chain(*_runtime.idle.values()):
@@ -130,13 +130,13 @@ def stop() -> None:
 
 
 def python() -> str:
-    """Return the interpreter that has the libraries of Lambda's runtime, if it has been set up, else this one."""
+    """Return the interpreter with the libraries of Lambda's runtime if it is installed, else this one."""
     runtime = ROOT / ".local" / "lambda-runtime" / "bin" / "python"
     return str(runtime) if runtime.exists() else sys.executable
 
 
 def _invoke(function: LambdaFunction, body: Any, request_headers: Any, response_headers: Any) -> bytes:
-    """Answer the API's Invoke."""
+    """Handle the API's Invoke."""
     event = json.loads(body) if body else {}
     if request_headers.get("X-Amz-Invocation-Type") == "Event":
         invoke_async(function, event)
@@ -148,9 +148,9 @@ def _invoke(function: LambdaFunction, body: Any, request_headers: Any, response_
 
 
 def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None] = lambda _: None) -> threading.Thread:
-    """Let a function have an event, as EventBridge, CloudFormation and InvocationType=Event do; wait for nothing.
+    """Start an asynchronous invocation, as EventBridge, CloudFormation and InvocationType=Event do.
 
-    The thread ends when the function has taken the event, or when all attempts have failed: of each, say is told.
+    The thread ends when an attempt has succeeded or all have failed; say is called after each.
     """
     thread = threading.Thread(target=_attempt, args=(function, event, say), daemon=True)
     thread.start()
@@ -158,7 +158,7 @@ def invoke_async(function: LambdaFunction, event: Any, say: Callable[[str], None
 
 
 def check_destination(function: LambdaFunction, config: dict[str, Any]) -> None:
-    """Raise ValueError when a role may not send to a configuration's destination. API, PutFunctionEventInvokeConfig."""
+    """Raise ValueError if the role may not send to the destination. API, PutFunctionEventInvokeConfig."""
     arn = _destination(config)
     if arn and not _runtime.role_may(function.role, "sqs:SendMessage", arn):
         raise ValueError(f"The function's execution role does not have permissions to call SendMessage on {arn}")
@@ -182,11 +182,11 @@ def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -
         _count(function, DestinationDeliveryFailures=1)
         return
     # Source: guide, "Capturing records of Lambda asynchronous invocations", the example of a record.
-    asked = {"requestId": str(uuid.uuid4()), "functionArn": f"{function.function_arn}:$LATEST"}
+    request = {"requestId": str(uuid.uuid4()), "functionArn": f"{function.function_arn}:$LATEST"}
     record = {
         "version": "1.0",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "requestContext": {**asked, "condition": "RetriesExhausted", "approximateInvokeCount": retries + 1},
+        "requestContext": {**request, "condition": "RetriesExhausted", "approximateInvokeCount": retries + 1},
         "requestPayload": event,
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
         "responsePayload": result,
@@ -195,8 +195,8 @@ def _attempt(function: LambdaFunction, event: Any, say: Callable[[str], None]) -
     sqs.send_message(queue_arn.rpartition(":")[2], json.dumps(record))
 
 
-def _keep_log(function: LambdaFunction, stream: str, text: str) -> None:
-    """Write a function's log with its role, as Lambda does: without the right to, nothing is written."""
+def _write_log(function: LambdaFunction, stream: str, text: str) -> None:
+    """Write a function's log with its role, as Lambda does; without the permission, write nothing."""
     logs, group, may = function.logs_backend, function.logs_group_name, partial(_runtime.role_may, function.role)
     arn = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{group}:"
     if group not in logs.groups and may("logs:CreateLogGroup", f"{arn}*"):
@@ -210,7 +210,7 @@ def _keep_log(function: LambdaFunction, stream: str, text: str) -> None:
 
 
 def _count(function: LambdaFunction, **counts: int) -> None:
-    """Count for AWS/Lambda. Source: guide, "Types of metrics for Lambda functions"."""
+    """Put metrics of AWS/Lambda. Source: guide, "Types of metrics for Lambda functions"."""
     named = [{"Name": "FunctionName", "Value": function.function_name}]
     data = [{"MetricName": name, "Unit": "Count", "Value": n, "Dimensions": named} for name, n in counts.items()]
     get_backend("cloudwatch")[function.account_id][function.region].put_metric_data("AWS/Lambda", data)

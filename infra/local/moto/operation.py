@@ -1,7 +1,7 @@
-"""What CloudFormation does to a stack's resources: in the order of their dependencies, and in random order otherwise.
+"""CloudFormation's operations on a stack's resources, in the order of their dependencies, otherwise in random order.
 
-Source: CloudFormation user guide, "DependsOn attribute": resources that do not depend on one another are made in
-parallel. "Update behaviors of stack resources" and "Understand update behaviors": replacement, clean-up, rollback.
+Source: CloudFormation user guide, "DependsOn attribute" (independent resources are created in parallel), "Update
+behaviors of stack resources" and "Understand update behaviors" (replacement, clean-up, rollback).
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
     _OfName = Callable[[str], bool]
 
-# Set: no further resource is begun.
-stopping = threading.Event()
-# Whose role a resource hands to a service. IAM guide, "Grant a user permissions to pass a role to an AWS service".
+stopping = threading.Event()  # when set, no further resource is started
+# The property with the role that is passed, and the service. IAM guide, "Grant a user permissions to pass a role …".
 _PASSED_ROLES = {
     "AWS::Lambda::Function": ("Role", "lambda.amazonaws.com"),
     "AWS::MWAA::Environment": ("ExecutionRoleArn", "airflow.amazonaws.com"),
@@ -38,31 +37,31 @@ _order = random.Random()  # noqa: S311  (an order, not a secret)
 
 
 def begin(seed: str | None) -> None:
-    """Choose the order of what is independent by a seed or a new one, and print it, so that it can be had again."""
+    """Choose the order of independent resources by a seed (None: a new one), and print the seed to repeat it."""
     stopping.clear()
     chosen = seed or str(random.randrange(10**6))  # noqa: S311  (as above)
     _order.seed(chosen)
-    sys.stderr.write(f"cloudformation: resources are made in random order, LOCAL_CLOUDFORMATION_SEED={chosen}\n")
+    sys.stderr.write(f"cloudformation: resources are created in random order, LOCAL_CLOUDFORMATION_SEED={chosen}\n")
 
 
 def made(resources: parsing.ResourceMap) -> dict[str, Any]:
-    """Return what is there, by logical id: moto itself lists, and thereby makes, what is not there yet."""
+    """Return the existing resources by logical id; moto's own listing creates the missing ones."""
     found = resources._parsed_resources
     return {name: found[name] for name in list(resources._resource_json_map) if found.get(name) is not None}
 
 
 def require(action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-    """Raise PermissionError, in IAM's words, if the sender of the request may not do what is done in its name."""
+    """Raise PermissionError, in IAM's words, if the sender of the request may not do the action itself."""
     caller = caller_of_request.get()
     if caller and not caller.may(action, resource, context):
-        asked = f"{action} on resource: {resource} because no identity-based policy allows the {action} action"
-        raise PermissionError(f"User: {caller.arn} is not authorized to perform: {asked}")
+        denied = f"{action} on resource: {resource} because no identity-based policy allows the {action} action"
+        raise PermissionError(f"User: {caller.arn} is not authorized to perform: {denied}")
 
 
 class Resources:
-    """The resources of one stack, and those that have been replaced while it is worked on.
+    """The resources of one stack, and the ones that this operation has replaced.
 
-    Each knows the properties that it was made with, None while these are unsure.
+    Each has its properties in made_with, or None while an update may have changed some of them.
     """
 
     def __init__(self, stack: models.Stack) -> None:
@@ -70,7 +69,7 @@ class Resources:
         self._superseded: dict[str, Any] = {}
 
     def apply(self, template: dict[str, Any], parameters: dict[str, str]) -> list[str]:
-        """Create and update what a template asks for; return what failed."""
+        """Create and update the resources of a template; return the ones that failed."""
         resources = self._map
         self._before = resources._template, resources.input_parameters
         resources._template, resources.input_parameters = template, parameters
@@ -78,12 +77,12 @@ class Resources:
         resources.load_mapping()
         resources.load_parameters()
         resources.load_conditions()
-        resources.resolved_parameters = parameters  # moto shows these: a list is a string there. API, Parameter
+        resources.resolved_parameters = parameters  # shown by the API, with lists as strings: Parameter
         waits_for = template_rules.dependencies(template, self._region)
         return _side_by_side(waits_for, self._put, self._takes_time, stop_at_failure=True)
 
     def clean_up(self) -> None:
-        """Delete what has been replaced, and what is no longer asked for; failures do not fail the stack."""
+        """Delete replaced and removed resources; failures do not fail the stack."""
         for name, resource in self._superseded.items():
             json = self._map._resource_json_map[name]
             if json.get("UpdateReplacePolicy") != "Retain":
@@ -93,26 +92,25 @@ class Resources:
         self._map._resource_json_map = dict(wanted)
 
     def roll_back(self) -> list[str]:
-        """Restore what was there before the last apply; return what could not be."""
+        """Restore the resources as before the last apply; return the ones that failed."""
         replacements = {name: self._map._parsed_resources[name] for name in self._superseded}
         for name, old in self._superseded.items():
             self._map._parsed_resources[name] = old
-            old.made_with = None  # updated once more, which restores it
+            old.made_with = None  # so that it is updated once more
         stuck = self.apply(*self._before)
         self._superseded = replacements
         self.clean_up()
         return stuck
 
     def delete(self, names: Iterable[str] | None = None) -> list[str]:
-        """Delete resources (default: all) after those that refer to them; return those that could not be deleted."""
+        """Delete resources (default: all) after those that refer to them; return the ones that failed."""
         chosen = set(made(self._map) if names is None else names)
         refers_to = template_rules.dependencies({"Resources": self._map._resource_json_map}, self._region)
         waits_for = {name: {other for other in chosen if name in refers_to[other]} for name in chosen}
         return _side_by_side(waits_for, self._delete, self._takes_time, stop_at_failure=False)
 
     def _takes_time(self, name: str) -> bool:
-        resource_type: str = self._map._resource_json_map[name]["Type"]
-        return resource_type.startswith(("Custom::", "AWS::MWAA::"))
+        return str(self._map._resource_json_map[name]["Type"]).startswith(("Custom::", "AWS::MWAA::"))
 
     def _is_wanted(self, json: dict[str, Any]) -> bool:
         return "Condition" not in json or bool(self._map.lazy_condition_map[json["Condition"]])
@@ -127,11 +125,11 @@ class Resources:
         return True
 
     def _put(self, name: str) -> bool:
-        """Create, update or replace a resource unless it is as it should be; return whether that succeeded."""
+        """Create, update or replace a resource if necessary; return whether that succeeded."""
         json, old = self._map._resource_json_map[name], self._map._parsed_resources.get(name)
         if not self._is_wanted(json):
             return True
-        with suppress(Exception):  # what a reference cannot be resolved to fails the resource
+        with suppress(Exception):  # _act raises it again, and the resource fails
             if old is not None and parsing.parse_resource(json, self._map)[1]["Properties"] == old.made_with:
                 return True
         return self._recorded("CREATE" if old is None else "UPDATE", name, partial(self._act, name, json, old))
@@ -143,7 +141,7 @@ class Resources:
         role, service = _PASSED_ROLES.get(resource_type, ("", ""))
         if role in properties:
             require("iam:PassRole", properties[role], {"iam:PassedToService": service})
-        made_with = copy.deepcopy(properties)  # some of moto's types write into what they are given
+        made_with = copy.deepcopy(properties)  # some of moto's types modify the properties
         where = {"account_id": self._stack.account_id, "region_name": self._region}
         if old is None or template_rules.replaces(resource_type, old.made_with, properties, self._region):
             ids = {"LogicalId": name, "StackId": self._map.stack_id, "ResourceType": resource_type}
@@ -153,14 +151,14 @@ class Resources:
         elif hasattr(kind_of.update_from_cloudformation_json, "__isabstractmethod__"):
             raise NotImplementedError(f"This stand-in cannot update a {resource_type} in place")
         else:
-            old.made_with = None  # when this fails, a rollback has to update it once more
+            old.made_with = None  # if this fails, a rollback must update it once more
             update = partial(kind_of.update_from_cloudformation_json, old, new_resource_name=physical_name)
             new = update(cloudformation_json=resolved, **where)
         new.cf_resource_type, new.logical_resource_id, new.made_with = resource_type, name, made_with
         self._map._parsed_resources[name] = new
 
     def _recorded(self, kind: str, name: str, act: Callable[[], object]) -> bool:
-        """Record a resource's events around what is done to it; return whether it succeeded."""
+        """Run an operation on a resource and record its events; return whether it succeeded."""
 
         def record(status: str, reason: str | None = None) -> None:
             physical_id = getattr(self._map._parsed_resources.get(name), "physical_resource_id", None) or ""
@@ -171,7 +169,7 @@ class Resources:
         record("IN_PROGRESS")
         try:
             act()
-        except Exception as error:  # noqa: BLE001  (whatever a handler raises is the resource's reason)
+        except Exception as error:  # noqa: BLE001  (the reason of the event, whatever the handler raises)
             record("FAILED", str(error))
             return False
         record("COMPLETE")
@@ -181,10 +179,10 @@ class Resources:
 def _side_by_side(
     waits_for: Mapping[str, set[str]], work: _OfName, takes_time: _OfName, *, stop_at_failure: bool
 ) -> list[str]:
-    """Do each work as soon as what it waits for is done; in random order what may begin; return what failed.
+    """Run work for each name after those it waits for, otherwise in random order; return the names that failed.
 
-    What takes time has a thread of its own, so that others begin and end meanwhile; moto's own types are made one at
-    a time, for moto's state is not made for more. After a failure nothing more begins, or only not what waits for it.
+    Slow work has its own thread, so that other work continues. moto's own types run one at a time, because moto's state
+    is not thread-safe. After a failure either nothing more starts, or everything that does not wait for it.
     """
     sorter = TopologicalSorter(waits_for)
     sorter.prepare()

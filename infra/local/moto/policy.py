@@ -1,4 +1,4 @@
-"""Evaluate IAM policy documents, which moto does for StringEquals only.
+"""Evaluate IAM policy documents; moto supports only StringEquals.
 
 Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements reference".
 """
@@ -18,7 +18,7 @@ _OPERATOR = re.compile(r"(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?
 
 
 class Question(NamedTuple):
-    """Describe a request to IAM: context are its condition keys, principals the requester's kinds and names."""
+    """A question to IAM: context has the condition keys, principals the kinds and names of the requester."""
 
     action: str
     resource: str
@@ -27,14 +27,14 @@ class Question(NamedTuple):
 
 
 def decide(documents: Iterable[Any], question: Question) -> str | None:
-    """Return Deny where one statement of the policies denies, else Allow where one allows, else None."""
+    """Return Deny if a statement of the policies denies, else Allow if one allows, else None."""
     statements = [statement for document in documents for statement in listed(document["Statement"])]
     effects = {statement["Effect"] for statement in statements if _applies(statement, question)}
     return "Deny" if "Deny" in effects else "Allow" if effects else None
 
 
 def matches(pattern: str, value: str, context: Mapping[str, Any] | None = None, wildcards: str = "*?") -> bool:
-    """Return whether a value fits a pattern with wildcards and policy variables, which context has in lower case."""
+    """Return whether a value matches a pattern with wildcards and policy variables; context has lower-case keys."""
     regex = ""
     for part in _PLACEHOLDER.split(pattern):
         literal = part
@@ -42,29 +42,29 @@ def matches(pattern: str, value: str, context: Mapping[str, Any] | None = None, 
             key, _, default = part[2:-1].partition(",")
             default = key if key in {"*", "?", "$"} else default.strip().strip("'")
             literal = (context or {}).get(key.strip().lower(), default or None)
-            if not isinstance(literal, str):  # an unknown variable fits nothing
+            if not isinstance(literal, str):  # an unknown variable matches nothing
                 return False
         regex += {"*": ".*", "?": "."}[part] if part and part in wildcards else re.escape(literal)
     return re.fullmatch(regex, value, re.DOTALL) is not None
 
 
 def names(statement: Mapping[str, Any], element: str, value: str, context: Mapping[str, Any] | None = None) -> bool:
-    """Return whether a statement's Action or Resource (element) names a value, or its NotAction or NotResource not."""
+    """Return whether a statement's Action or Resource (element), or its NotAction or NotResource, covers a value."""
     negated = f"Not{element}" in statement
-    # The policy of a role's trust names no resource.
+    # A trust policy has no Resource.
     patterns = listed(statement.get(f"Not{element}" if negated else element, "*"))
-    if element == "Action":  # which has no case
+    if element == "Action":  # case-insensitive
         patterns, value = [pattern.lower() for pattern in patterns], value.lower()
     return any(matches(pattern, value, context) for pattern in patterns) != negated
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a list where IAM takes one value for a list of one."""
+    """Return a value as a list, because IAM accepts one value instead of a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def _applies(statement: Mapping[str, Any], question: Question) -> bool:
-    context = {key.lower(): value for key, value in question.context.items()}  # condition keys have no case
+    context = {key.lower(): value for key, value in question.context.items()}  # condition keys are case-insensitive
     conditions = statement.get("Condition", {}).items()
     return (
         names(statement, "Action", question.action)
@@ -75,14 +75,14 @@ def _applies(statement: Mapping[str, Any], question: Question) -> bool:
 
 
 def _trusts(principal: str | Mapping[str, Any], principals: frozenset[tuple[str, str]]) -> bool:
-    # "*" and {"AWS": "*"} are the same: everyone. IAM user guide, "Principal".
+    # "*" and {"AWS": "*"} both mean everyone. IAM user guide, "Principal".
     named = {"AWS": principal} if isinstance(principal, str) else principal
     trusted = {(kind, name) for kind, kinds_names in named.items() for name in listed(kinds_names)}
     return ("AWS", "*") in trusted or bool(trusted & principals)
 
 
-def _fits_arn(wanted: str, value: str, context: Mapping[str, Any]) -> bool:
-    """Compare ARNs part by part: ArnEquals and ArnLike behave alike, and no wildcard crosses the first five colons."""
+def _matches_arn(wanted: str, value: str, context: Mapping[str, Any]) -> bool:
+    """Return whether an ARN matches, for ArnEquals and ArnLike: no wildcard crosses the first five colons."""
     parts, of_value = wanted.split(":", 5), value.split(":", 5)
     return len(parts) == len(of_value) and all(matches(*pair, context) for pair in zip(parts, of_value, strict=True))
 
@@ -94,7 +94,7 @@ def _equals_ignoring_case(wanted: str, value: str, context: Mapping[str, Any]) -
 _COMPARISONS: dict[str, Any] = {
     "StringEquals": partial(matches, wildcards=""),
     "StringLike": matches,
-    **dict.fromkeys(("ArnEquals", "ArnLike"), _fits_arn),
+    **dict.fromkeys(("ArnEquals", "ArnLike"), _matches_arn),
     **dict.fromkeys(("StringEqualsIgnoreCase", "Bool"), _equals_ignoring_case),
 }
 
@@ -109,9 +109,9 @@ def _holds(operator: str, key: str, wanted: Any, context: Mapping[str, Any]) -> 
         return (not values) == (texts[0] == "true")
     compare, negated = _COMPARISONS.get(name.replace("Not", "", 1)), "Not" in name
     if compare is None:
-        raise NotImplementedError(f"the condition operator {operator} is not evaluated here: add it to {__name__}")
+        raise NotImplementedError(f"the condition operator {operator} is not supported here: add it to {__name__}")
     every = quantifier == "ForAllValues" or (negated and quantifier is None)
-    if not values:  # a key that is not there fits nothing
+    if not values:  # a missing key matches nothing
         return bool(if_exists) or every
-    fitting = [negated != any(compare(text, value, context) for text in texts) for value in values]
-    return all(fitting) if every else any(fitting)
+    matching = [negated != any(compare(text, value, context) for text in texts) for value in values]
+    return all(matching) if every else any(matching)

@@ -1,4 +1,4 @@
-"""Read from a signed request what IAM is asked and which endpoint it goes to.
+"""Read a signed request: the question for IAM, and the endpoint service.
 
 Source: Service Authorization Reference (resources of each action).
 """
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
-# Services whose operations are told by method and path: as they sign to botocore's name.
+# REST services, whose operation is in method and path: signing name to botocore's name.
 _REST = {"airflow": "mwaa", "lambda": "lambda"}
-# Actions whose names are not their service's and operation's.
 _ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
-# Endpoint services that are not called as their service signs. VPC user guide, "AWS services that integrate with …".
+# Endpoint services with another name than the signing name. VPC user guide, "AWS services that integrate with …".
 _ENDPOINTS = {"codeartifact": "codeartifact.api", "ecr": "ecr.api"}
 
 
@@ -34,20 +33,20 @@ def service_of(request: Request) -> str:
 def endpoint_of(request: Request) -> str:
     """Return the name of the request's endpoint service, such as sqs or airflow.env."""
     service = service_of(request)
-    if service == "airflow":  # MWAA's begin like its host names (botocore: hostPrefix)
+    if service == "airflow":  # named after the host prefix (botocore: hostPrefix)
         return f"{service}.{_operation(request, service)[2]}"
     return _ENDPOINTS.get(service, service)
 
 
 def question_of(request: Request) -> tuple[str, str, dict[str, str | list[str]]]:
-    """Return what IAM is asked: action, resource, and the condition keys that the request itself gives."""
+    """Return the action, the resource and the request's own condition keys for IAM."""
     region, service = _signed_for(request)
-    # What is sent to 127.0.0.1 stands for HTTPS; X-Forwarded-Proto says otherwise, as before a load balancer.
+    # Requests to 127.0.0.1 count as HTTPS unless X-Forwarded-Proto says otherwise, as behind a load balancer.
     tls = request.headers.get("X-Forwarded-Proto", "https") == "https"
     context: dict[str, str | list[str]] = {"aws:SecureTransport": str(tls).lower(), "aws:RequestedRegion": region}
     if service == "s3":
-        asked_for = {"s3:prefix": request.args["prefix"]} if "prefix" in request.args else {}
-        return *_of_s3(request), {**context, **asked_for}
+        prefix_key = {"s3:prefix": request.args["prefix"]} if "prefix" in request.args else {}
+        return *_of_s3(request), {**context, **prefix_key}
     body = request.form.to_dict() or request.get_json(force=True, silent=True)
     body = body if isinstance(body, dict) else {}
     if "Namespace" in body:
@@ -65,7 +64,7 @@ def _signed_for(request: Request) -> tuple[str, str]:
 
 
 def _operation(request: Request, service: str) -> tuple[str, str, str]:
-    """Return an operation's name and, of REST services, what its path names first and the prefix of its host."""
+    """Return an operation's name and, for REST services, its first path parameter and its host prefix."""
     if service not in _REST:
         target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         return target or request.form.get("Action", request.method), "", ""
@@ -78,10 +77,9 @@ def _operation(request: Request, service: str) -> tuple[str, str, str]:
 
 
 def _resource(service: str, arn: str, body: dict[str, Any], name: str, operation: str) -> str:
-    """Return the ARN of what a request names, or ``*``."""
+    """Return the ARN of the resource in a request, or ``*``."""
     queue = str(body.get("QueueUrl", body.get("QueueName", ""))).rpartition("/")[2]
     key, stream = str(body.get("KeyId", "")), body.get("logStreamName", "")
-    # The Airflow role that this machine gives everyone.
     in_airflow = operation in {"InvokeRestApi", "CreateWebLoginToken"}
     resources = {
         "sts": body.get("RoleArn"),
@@ -90,7 +88,7 @@ def _resource(service: str, arn: str, body: dict[str, Any], name: str, operation
         "kms": key and arn + (key if key.startswith("alias/") else f"key/{key}"),
         "lambda": name and f"{arn}function:{name}",
         "airflow": name and arn + (f"role/{name}/Admin" if in_airflow else f"environment/{name}"),
-        # As in AWS's own messages of refusal: a group is named as all its streams are.
+        # As in AWS's own messages: the ARN of a group includes its streams.
         "logs": "logGroupName" in body and f"{arn}log-group:{body['logGroupName']}:log-stream:{stream}",
     }
     named = next((each for each in (key, name) if each.startswith("arn:")), resources.get(service))

@@ -1,6 +1,6 @@
-"""The CloudFormation types that moto does not know, or not wholly, taught to it by what each of them does.
+"""The CloudFormation types that moto lacks or supports only in part, added to it.
 
-Custom resources are among them: the Lambda function behind ServiceToken is asked, and its answer is awaited.
+A custom resource invokes the Lambda function of ServiceToken and waits for its response.
 """
 
 from __future__ import annotations
@@ -28,29 +28,27 @@ if TYPE_CHECKING:
 
     _Put = Callable[["_Resource"], None]
 
-# So long CloudFormation waits for an environment, and SQS keeps the name of a deleted queue (API, CreateQueue:
-# QueueDeletedRecently).
-_ENVIRONMENT_SECONDS = 2 * 60 * 60
-_QUEUE_NAME_SECONDS = 60.0
-# What custom resources answer, by the id of the request that waits for it.
+_ENVIRONMENT_SECONDS = 2 * 60 * 60  # CloudFormation's patience
+_QUEUE_NAME_SECONDS = 60.0  # until a deleted queue's name can be used. API, CreateQueue: QueueDeletedRecently
+# Responses of custom resources, by request id.
 answers: dict[str, queue.SimpleQueue[dict[str, Any]]] = {}
-_TAUGHT: dict[str, Any] = {}
+_TYPES: dict[str, Any] = {}
 _aws: Any = SimpleNamespace()
 
 
 def install(**parts: Any) -> None:
-    """Let the types act on a server's codeartifact, environments, client (of its administrator) and answers_url."""
+    """Add the types, which act on a server's codeartifact, environments, client (administrator) and answers_url."""
     vars(_aws).update(parts)
-    # moto finds a type, and the property that names it, in maps that it makes once.
-    parsing.get_model_map().update(_TAUGHT)
-    parsing.get_name_type_map().update({name: taught.named_by for name, taught in _TAUGHT.items()})
-    parsing.CustomModel = _TAUGHT["AWS::CloudFormation::CustomResource"]
+    # moto caches these maps from type to class and to the property with its name.
+    parsing.get_model_map().update(_TYPES)
+    parsing.get_name_type_map().update({name: added.named_by for name, added in _TYPES.items()})
+    parsing.CustomModel = _TYPES["AWS::CloudFormation::CustomResource"]
     LogGroup.update_from_cloudformation_json = classmethod(_update_log_group)
     SQSBackend.create_queue, SQSBackend.delete_queue = _create_queue, _delete_queue
 
 
 class _Resource(dict[str, Any]):
-    """A resource's properties, with what moto wants of it; its name is one of them, or was generated."""
+    """A resource: its properties, with moto's interface; its name is one of them or generated."""
 
     named_by: str
     put: Callable[[], object]
@@ -71,7 +69,7 @@ class _Resource(dict[str, Any]):
         try:
             return cls(cloudformation_json["Properties"], (resource_name, account_id, region_name, ids))
         except ConflictError as error:
-            # Source: the handlers of CodeArtifact, packagegroup/Translator.java: any ConflictException is that.
+            # Source: the handlers of CodeArtifact, packagegroup/Translator.java: for every ConflictException.
             raise RuntimeError(f"Resource with identifier '{resource_name}' already exists.") from error
 
     @classmethod
@@ -83,7 +81,6 @@ class _Resource(dict[str, Any]):
         return attributes[name]
 
     def moto(self, service: str) -> Any:
-        """Return moto's backend of a service."""
         backends: Any = get_backend(service)  # type: ignore[call-overload]
         return backends[self.account][self.region]
 
@@ -92,46 +89,50 @@ class _Resource(dict[str, Any]):
         return self.moto("lambda").get_function(self["FunctionName"])
 
     @property
+    def store(self) -> Any:
+        return _aws.codeartifact.of(self.account, self.region)
+
+    @property
     def domain(self) -> Any:
-        return _aws.codeartifact.domain(self["DomainName"])
+        return self.store.domain(self["DomainName"])
 
 
-def _taught(name: str, delete: Callable[[Any], object], named_by: str = "") -> Callable[[_Put], _Put]:
-    """Teach a type: the decorated function creates and updates its resources."""
+def _type(name: str, delete: Callable[[Any], object], named_by: str = "") -> Callable[[_Put], _Put]:
+    """Add a type: the decorated function creates and updates its resources."""
 
     def decorate(put: _Put) -> _Put:
         members = {"put": put, "delete": lambda resource, *_: delete(resource), "named_by": named_by}
-        _TAUGHT[f"AWS::{name}"] = type("Taught", (_Resource,), members)
+        _TYPES[f"AWS::{name}"] = type("ResourceType", (_Resource,), members)
         return put
 
     return decorate
 
 
-@_taught("Lambda::Permission", lambda r: r.function.policy.del_statement(r.name))
+@_type("Lambda::Permission", lambda r: r.function.policy.del_statement(r.name))
 def _put_permission(permission: _Resource) -> None:
     permission.function.policy.add_statement(json.dumps(permission | {"StatementId": permission.name}))
 
 
-@_taught("S3::BucketPolicy", lambda r: _aws.client("s3").delete_bucket_policy(Bucket=r.name), "Bucket")
+@_type("S3::BucketPolicy", lambda r: _aws.client("s3").delete_bucket_policy(Bucket=r.name), "Bucket")
 def _put_bucket_policy(policy: _Resource) -> None:
     _aws.client("s3").put_bucket_policy(Bucket=policy.name, Policy=json.dumps(policy["PolicyDocument"]))
 
 
-@_taught("Lambda::EventInvokeConfig", lambda r: r.moto("lambda").delete_function_event_invoke_config(r["FunctionName"]))
+@_type("Lambda::EventInvokeConfig", lambda r: r.moto("lambda").delete_function_event_invoke_config(r["FunctionName"]))
 def _put_event_invoke_config(config: _Resource) -> None:
     lambda_runtime.check_destination(config.function, config)
     config.function.event_invoke_config = []
     config.moto("lambda").put_function_event_invoke_config(config["FunctionName"], config)
 
 
-@_taught("CloudWatch::Alarm", lambda r: _aws.client("cloudwatch").delete_alarms(AlarmNames=[r.name]), "AlarmName")
+@_type("CloudWatch::Alarm", lambda r: _aws.client("cloudwatch").delete_alarms(AlarmNames=[r.name]), "AlarmName")
 def _put_alarm(alarm: _Resource) -> None:
     if alarm.old is None and alarm.name in alarm.moto("cloudwatch").alarms:
         raise ConflictError(alarm.name)
     _aws.client("cloudwatch").put_metric_alarm(**alarm | {"AlarmName": alarm.name})
 
 
-@_taught("Logs::MetricFilter", lambda r: r.moto("logs").delete_metric_filter(r.name, r["LogGroupName"]), "FilterName")
+@_type("Logs::MetricFilter", lambda r: r.moto("logs").delete_metric_filter(r.name, r["LogGroupName"]), "FilterName")
 def _put_metric_filter(metric_filter: _Resource) -> None:
     logs, group = metric_filter.moto("logs"), metric_filter["LogGroupName"]
     if group not in logs.groups:  # API, PutMetricFilter: ResourceNotFoundException
@@ -149,39 +150,37 @@ def _update_log_group(_: Any, group: LogGroup, *, cloudformation_json: dict[str,
     return group
 
 
-@_taught("SNS::Subscription", lambda r: r.moto("sns").unsubscribe(r.physical_resource_id))
+@_type("SNS::Subscription", lambda r: r.moto("sns").unsubscribe(r.physical_resource_id))
 def _subscribe(subscription: _Resource) -> None:
     topic, endpoint, protocol = (subscription[name] for name in ("TopicArn", "Endpoint", "Protocol"))
     found = subscription.moto("sns").subscribe(topic, endpoint, protocol)
     subscription.physical_resource_id = found.arn
-    if protocol.startswith("email"):  # until the owner of the address has confirmed. API, ListSubscriptions
+    if protocol.startswith("email"):  # until the address is confirmed. API, ListSubscriptions
         found.subscription_arn = "PendingConfirmation"
 
 
-@_taught("CodeArtifact::Domain", lambda r: _aws.codeartifact.delete_domain(r.name), "DomainName")
+@_type("CodeArtifact::Domain", lambda r: r.store.delete_domain(r.name), "DomainName")
 def _put_domain(domain: _Resource) -> None:
     if domain.old is None:
-        _aws.codeartifact.create_domain(domain.name, domain.account, domain.region)
+        domain.store.create_domain(domain.name)
     domain.physical_resource_id = domain.domain.arn
 
 
-@_taught(
-    "CodeArtifact::Repository", lambda r: _aws.codeartifact.delete_repository(r["DomainName"], r.name), "RepositoryName"
-)
+@_type("CodeArtifact::Repository", lambda r: r.store.delete_repository(r["DomainName"], r.name), "RepositoryName")
 def _put_repository(repository: _Resource) -> None:
     key = repository["DomainName"], repository.name
     connections = tuple(repository.get("ExternalConnections", []))
     if repository.old is None:
-        _aws.codeartifact.create_repository(*key, external_connections=connections)
-    found = _aws.codeartifact.repository(*key)
+        repository.store.create_repository(*key, external_connections=connections)
+    found = repository.store.repository(*key)
     found.connect(connections)
     repository.physical_resource_id = found.arn
 
 
-@_taught("CodeArtifact::PackageGroup", lambda r: r.domain.package_groups.delete(r.name), "Pattern")
+@_type("CodeArtifact::PackageGroup", lambda r: r.domain.package_groups.delete(r.name), "Pattern")
 def _put_package_group(group: _Resource) -> None:
     restrictions = group.get("OriginConfiguration", {}).get("Restrictions", {})
-    # ExternalUpstream is EXTERNAL_UPSTREAM.
+    # The property ExternalUpstream is EXTERNAL_UPSTREAM in the API.
     names = {origin.title().replace("_", ""): origin for origin in OriginType}
     modes = {names[name]: restriction["RestrictionMode"] for name, restriction in restrictions.items()}
     groups = group.domain.package_groups
@@ -190,9 +189,9 @@ def _put_package_group(group: _Resource) -> None:
     group.physical_resource_id = group.domain.arn_of("package-group", group.name)
 
 
-@_taught("MWAA::Environment", lambda r: _aws.environments.delete(r.name), "Name")
+@_type("MWAA::Environment", lambda r: _aws.environments.delete(r.name), "Name")
 def _put_environment(environment: _Resource) -> None:
-    """Begin to create or update an environment and wait for it; whatever LastUpdate says, AVAILABLE is success.
+    """Create or update an environment and wait for it; AVAILABLE is success, whatever LastUpdate contains.
 
     Source: aws-cloudformation/aws-cloudformation-resource-providers-mwaa, CreateHandler and UpdateHandler.
     """
@@ -204,22 +203,22 @@ def _put_environment(environment: _Resource) -> None:
         raise RuntimeError(f"Environment {environment.name} is {found.status}: {found.error}")
 
 
-@_taught("CloudFormation::CustomResource", lambda r: _ask(r, "Delete", PhysicalResourceId=r.physical_resource_id))
+@_type("CloudFormation::CustomResource", lambda r: _invoke(r, "Delete", PhysicalResourceId=r.physical_resource_id))
 def _put_custom(custom: _Resource) -> None:
-    """Ask the function; its answer names the resource, and an old one of another name is deleted."""
+    """Invoke the function; if its response has a new physical id, delete the old resource."""
     if custom.old is None:
-        answer = _ask(custom, "Create")
+        answer = _invoke(custom, "Create")
     else:
         old_id = custom.old.physical_resource_id
-        answer = _ask(custom, "Update", PhysicalResourceId=old_id, OldResourceProperties=custom.old)
+        answer = _invoke(custom, "Update", PhysicalResourceId=old_id, OldResourceProperties=custom.old)
         if answer["PhysicalResourceId"] != old_id:
-            _ask(custom, "Delete", PhysicalResourceId=old_id)
+            _invoke(custom, "Delete", PhysicalResourceId=old_id)
     custom.physical_resource_id, custom.attributes = answer["PhysicalResourceId"], answer.get("Data", {})
 
 
-def _ask(custom: _Resource, request_type: str, **more: Any) -> dict[str, Any]:
+def _invoke(custom: _Resource, request_type: str, **more: Any) -> dict[str, Any]:
     function = custom.moto("lambda").get_function(custom["ServiceToken"])
-    # With the permissions of who deploys. Guide, "Custom resources": how they work.
+    # With the permissions of the deploying user. Guide, "Custom resources": how they work.
     operation.require("lambda:InvokeFunction", function.function_arn)
     request_id = str(uuid.uuid4())
     event = {"RequestType": request_type, "RequestId": request_id, "ResponseURL": _aws.answers_url + request_id}
@@ -228,7 +227,7 @@ def _ask(custom: _Resource, request_type: str, **more: Any) -> dict[str, Any]:
     deadline = time.monotonic() + float(custom.get("ServiceTimeout", 3600))
     invocation, answer, ended = lambda_runtime.invoke_async(function, event), None, False
     while not answer and not ended and time.monotonic() < deadline:
-        ended = not invocation.is_alive()  # when the last attempt has, nothing more comes
+        ended = not invocation.is_alive()  # after the last attempt no response comes
         with suppress(queue.Empty):
             answer = answers[request_id].get(timeout=1 if ended else 0.05)
     del answers[request_id]

@@ -1,7 +1,7 @@
-"""What CloudFormation checks before it makes anything: parameters, rules, transform and properties.
+"""CloudFormation's checks before it creates anything: parameters, rules, transform and properties.
 
-Source of the rules on parameters and their words: CloudFormation user guide, "Parameters" and "Rules"; of the schemas
-and of Fn::ForEach: cfn-lint's own code.
+Sources: for parameters and the messages, CloudFormation user guide, "Parameters" and "Rules"; for the schemas and
+Fn::ForEach, cfn-lint's own code.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _SENTENCES = {
 
 
 def check_capabilities(template: Mapping[str, Any], given: Iterable[str]) -> None:
-    """Refuse a template whose IAM resources are not acknowledged.
+    """Refuse a template with IAM resources if the request lacks the capability.
 
-    Source: API reference, CreateChangeSet, Capabilities; a transform needs none where there is a change set.
+    Source: API reference, CreateChangeSet, Capabilities; with a change set a transform needs no capability.
     """
     iam = [r.get("Properties", {}) for r in all_resources(template).values() if r["Type"].startswith("AWS::IAM::")]
     named = any({"RoleName", "UserName", "GroupName", "ManagedPolicyName"} & properties.keys() for properties in iam)
@@ -49,7 +49,7 @@ def check_capabilities(template: Mapping[str, Any], given: Iterable[str]) -> Non
 
 
 def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the resources of a template before its expansion, those inside of Fn::ForEach among them."""
+    """Return the resources of a template before its expansion, including those inside Fn::ForEach."""
     found: dict[str, Any] = {}
     for name, resource in template.get("Resources", {}).items():
         found |= all_resources({"Resources": resource[2]}) if name.startswith("Fn::ForEach") else {name: resource}
@@ -57,7 +57,7 @@ def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_parameters(template: str, given: Mapping[str, str], account_id: str, region: str) -> dict[str, str]:
-    """Return the values of all parameters, defaults too; refuse those that break their constraints or the Rules."""
+    """Return the values of all parameters, with defaults; refuse values that break their constraints or the Rules."""
     content = parse(template)
     declared = {name: Parameter(name, rules) for name, rules in content.get("Parameters", {}).items()}
     if unknown := sorted(given.keys() - declared.keys()):
@@ -74,7 +74,7 @@ def check_parameters(template: str, given: Mapping[str, str], account_id: str, r
     try:
         broken = broken_rules(rules, values)
     except KeyError as error:
-        message = f"Template format error: {error.args[0]} is no function that Rules may use"
+        message = f"Template format error: {error.args[0]} is not a function that Rules may use"
         raise ValidationError(message=message) from error
     if broken:
         raise ValidationError(message=f"Template validation error: {' '.join(rule.description for rule in broken)}")
@@ -82,7 +82,7 @@ def check_parameters(template: str, given: Mapping[str, str], account_id: str, r
 
 
 def _check_value(parameter: Parameter, value: str, ec2: Any) -> None:
-    # The members of a list are trimmed. Guide, "Parameters": CommaDelimitedList.
+    # Spaces around the members of a list are removed. Guide, "Parameters": CommaDelimitedList.
     broken = parameter.broken_constraint(re.sub(r"\s*,\s*", ",", value.strip()) if parameter.is_list else value)
     if broken:
         sentence = f"must {_SENTENCES[broken].format(parameter.rules[broken])}"
@@ -96,7 +96,7 @@ def _check_value(parameter: Parameter, value: str, ec2: Any) -> None:
 
 
 def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> dict[str, Any]:
-    """Return the template with its AWS::LanguageExtensions carried out; refuse other transforms."""
+    """Return the template after the transform AWS::LanguageExtensions; refuse other transforms."""
     if "Transform" not in template:
         if any(name.startswith("Fn::") for name in template["Resources"]):
             raise ValidationError(message=f"Template format error: Fn::ForEach needs the transform {_TRANSFORM}")
@@ -105,8 +105,8 @@ def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> 
         raise ValidationError(message=f"No transform named {template['Transform']} found.")
     given = deepcopy(template)
     for name, declaration in given.get("Parameters", {}).items():
-        # An empty list holds one empty string: aws-cloudformation/cfn-language-discussion #102 and #154. cfn-lint takes
-        # "" for no value, and strips the members of lists.
+        # An empty list contains one empty string: aws-cloudformation/cfn-language-discussion #102 and #154. cfn-lint
+        # reads "" as no value, and strips the members of lists.
         declaration["Default"] = values[name] or " "
     problems, expanded = language_extension(Template("", given, [region]))
     if problems or expanded is None:
@@ -117,7 +117,7 @@ def expand(template: dict[str, Any], values: Mapping[str, str], region: str) -> 
 
 
 def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
-    """Return for each resource those that it refers to or depends on; refuse circles."""
+    """Return for each resource the ones that it refers to or depends on; refuse circular dependencies."""
     parsed, resources = Template("", template, [region]), template["Resources"]
     for name, resource in resources.items():
         named = resource.get("DependsOn", [])
@@ -131,14 +131,14 @@ def dependencies(template: dict[str, Any], region: str) -> dict[str, set[str]]:
 
 @cache
 def schema(resource_type: str, region: str) -> dict[str, Any]:
-    """Return the resource provider's schema that cfn-lint ships; empty for a type without one."""
+    """Return the resource provider's schema in cfn-lint, or an empty one."""
     if resource_type not in PROVIDER_SCHEMA_MANAGER.get_resource_types(region):
         return {}
     return dict(PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, resource_type).schema)
 
 
 def check_properties(logical_id: str, resource_type: str, properties: dict[str, Any], region: str) -> None:
-    """Check resolved properties by their type's schema, or raise ValueError as the CloudFormation CLI's handlers do."""
+    """Check resolved properties by their schema; raise ValueError like the CloudFormation CLI's handlers."""
     known = schema(resource_type, region)
     validator = CfnTemplateValidator(schema=known)
     # As in a template, "1" is a number and "true" a boolean.
@@ -151,7 +151,7 @@ def check_properties(logical_id: str, resource_type: str, properties: dict[str, 
 
 
 def replaces(resource_type: str, old: dict[str, Any] | None, new: dict[str, Any], region: str) -> bool:
-    """Return whether a change of known properties replaces the resource: its schema's createOnlyProperties do."""
+    """Return whether an update changes one of the createOnlyProperties in the schema and so replaces the resource."""
     create_only = schema(resource_type, region).get("createOnlyProperties", [])
     return old is not None and any(_at(old, pointer) != _at(new, pointer) for pointer in create_only)
 

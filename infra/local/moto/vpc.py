@@ -1,7 +1,7 @@
-"""What runs inside an environment reaches an AWS service only where its VPC has a way there.
+"""The VPC of an environment: its programs reach an AWS service only if the VPC has a route or endpoint for it.
 
-Its programs get AWS's own address as forward proxy, with the VPC as user: it is asked first, and the connection closed
-without an answer where there is no way: a time-out that comes at once. Sources: MWAA user guide, "Creating the required
+Its programs use AWS's own address as forward proxy, with the VPC as the user name. Where there is no way, the proxy
+closes the connection without a response, instead of a time-out. Sources: MWAA user guide, "Creating the required
 VPC service endpoints in an Amazon VPC with private routing"; VPC user guide (PrivateLink), "Access an AWS service using
 an interface VPC endpoint".
 """
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIEnvironment
 
-INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}/pypi/")
+INDEX_PATH = re.compile(r"/[a-z0-9-]+-\d{12}\.[a-z0-9-]+/pypi/")
 _INTERNET, _EVERYWHERE, _HTTPS = "the internet", ["0.0.0.0/0"], 443
-# Where the server finds the VPC that a request has come out of.
+# The WSGI environ's key of the VPC from which a request came.
 _VPC = "infra.local.vpc"
 
 
 class Vpc:
-    """Find what is reached from network interfaces in subnets, with security groups, as they are now."""
+    """The services that network interfaces in these subnets, with these security groups, can reach now."""
 
     def __init__(self, subnet_ids: tuple[str, ...], group_ids: tuple[str, ...]) -> None:
         self.subnet_ids, self.group_ids = subnet_ids, group_ids
@@ -45,7 +45,7 @@ class Vpc:
         for subnet in self._subnets:
             own = [table for table in self._ec2.route_tables.values() if table.vpc_id == subnet.vpc_id]
             associated = [table for table in own if subnet.id in table._associations.values()]
-            # A subnet without one has its VPC's main table.
+            # A subnet without a table of its own uses the VPC's main table.
             self._tables += associated or [table for table in own if table.main_association_id]
 
     def refusal(self, service: str) -> str | None:
@@ -57,7 +57,7 @@ class Vpc:
         if missing := set(self.subnet_ids) - {subnet.id for subnet in self._subnets}:
             return f"there is no subnet {', '.join(sorted(missing))}"
         if strangers := [group for group in self.group_ids if group not in self._ec2.groups[self._vpc.id]]:
-            return f"{', '.join(strangers)} is no security group of {self._vpc.id}"
+            return f"{', '.join(strangers)} is not a security group of {self._vpc.id}"
         name = f"com.amazonaws.{self._ec2.region_name}.{service}"
         wanted, endpoints = (self._vpc.id, "available", name), list(self._ec2.vpc_end_points.values())
         ways = [one for one in endpoints if (one.vpc_id, one.state, one.service_name) == wanted]
@@ -66,51 +66,52 @@ class Vpc:
 
     @property
     def has_way_out(self) -> bool:
-        """Return whether the internet is reached from every subnet. MWAA guide, "About networking"."""
-        # An internet gateway alone is no way: these interfaces have no public address.
+        """Return whether every subnet can reach the internet. MWAA guide, "About networking"."""
+        # An internet gateway is not enough, because these interfaces have no public address.
         routes = [{route.destination_cidr_block: route for route in table.routes} for table in self._tables]
         ways = [table.get("0.0.0.0/0") for table in routes]
         lead_out = [bool(way and (way.nat_gateway or way.transit_gateway)) for way in ways]
-        return bool(lead_out) and all(lead_out) and self._let("egress", self.group_ids, [], _EVERYWHERE)
+        return bool(lead_out) and all(lead_out) and self._allows("egress", self.group_ids, [], _EVERYWHERE)
 
     @property
     def closed_to_itself(self) -> str | None:
-        """Return why scheduler, workers, web server and database do not reach one another; None if they do.
+        """Return why scheduler, workers, web server and database cannot reach one another; None if they can.
 
         MWAA guide, "Security in your VPC": the group has an inbound rule for itself, for all traffic or these ports.
         """
-        closed = [port for port in (_HTTPS, 5432) if not self._let("ingress", self.group_ids, self.group_ids, [], port)]
-        why = f"no inbound rule of {', '.join(self.group_ids)} lets in its own members at port"
+        own = self.group_ids
+        closed = [port for port in (_HTTPS, 5432) if not self._allows("ingress", own, own, [], port)]
+        why = f"no inbound rule of {', '.join(own)} allows its own members at port"
         return f"{why} {closed[0]}" if closed else None
 
     def _refusal(self, endpoint: Any) -> str | None:
-        """Return why an endpoint leads nowhere, by the first rule that it breaks."""
+        """Return the first reason why an endpoint cannot be used, or None."""
         interface, subnets = endpoint.vpc_endpoint_type == "Interface", endpoint.subnet_ids or []
         tables = [table.id for table in self._tables if table.id not in (endpoint.route_table_ids or [])]
         beyond = [subnet for subnet in self.subnet_ids if subnet not in subnets]
         default = self._ec2.get_security_group_from_name("default", vpc_id=self._vpc.id)
         groups = endpoint.security_group_ids or [default.id]
         ranges = [self._ec2.get_subnet(subnet).cidr_block for subnet in subnets] if interface else _EVERYWHERE
-        lets_out = self._let("egress", self.group_ids, groups if interface else [], ranges)
-        lets_in = self._let("ingress", groups, self.group_ids, [subnet.cidr_block for subnet in self._subnets])
+        lets_out = self._allows("egress", self.group_ids, groups if interface else [], ranges)
+        lets_in = self._allows("ingress", groups, self.group_ids, [subnet.cidr_block for subnet in self._subnets])
         clients = ", ".join(self.group_ids)
         rules = [
-            # VPC guide, "Gateway endpoints": names are resolved by the VPC, and the route is the table's.
+            # VPC guide, "Gateway endpoints": the VPC resolves the names, and a route table has the route.
             (not self._vpc.enable_dns_support, "the VPC does not resolve names (EnableDnsSupport)"),
             (not interface and tables, f"it is not on the route table {', '.join(tables)}"),
-            # PrivateLink guide, "Private DNS": else the name leads to the public address.
+            # PrivateLink guide, "Private DNS": without it the name resolves to the public address.
             (interface and not endpoint.private_dns_enabled, "its private DNS is off"),
-            (interface and not self._vpc.enable_dns_hostnames, "the VPC gives no names (EnableDnsHostnames)"),
-            # MWAA guide: "Ensure that your two private subnets in different Availability Zones are selected". Between
-            # zones AWS would carry the traffic, until the zone with the one interface fails.
+            (interface and not self._vpc.enable_dns_hostnames, "the VPC assigns no host names (EnableDnsHostnames)"),
+            # MWAA guide: "Ensure that your two private subnets in different Availability Zones are selected". AWS
+            # routes traffic between zones, but only until the zone with the one interface fails.
             (interface and beyond, f"it has no interface in {', '.join(beyond)}"),
             (not lets_out, f"no outbound rule of {clients} leads to it at port 443"),
-            (interface and not lets_in, f"no inbound rule of {', '.join(groups)} lets in {clients} at port 443"),
+            (interface and not lets_in, f"no inbound rule of {', '.join(groups)} allows {clients} at port 443"),
         ]
         return next((f"{endpoint.id} ({endpoint.service_name}): {why}" for broken, why in rules if broken), None)
 
-    def _let(self, direction: str, group_ids: Any, peers: Any, ranges: list[str], port: int = _HTTPS) -> bool:
-        """Return whether groups' rules let TCP through at a port, for peers' members or all of some addresses."""
+    def _allows(self, direction: str, group_ids: Any, peers: Any, ranges: list[str], port: int = _HTTPS) -> bool:
+        """Return whether the groups' rules allow TCP at a port, to members of the peers or to all of the ranges."""
         groups = [self._ec2.get_security_group_from_id(group_id) for group_id in group_ids]
         rules = [rule for group in groups if group for rule in getattr(group, f"{direction}_rules")]
         tcp = [rule for rule in rules if rule.ip_protocol == "tcp"]
@@ -122,7 +123,7 @@ class Vpc:
 
 
 class Handler(MotoRequestHandler):
-    """Log no request: a URL can carry what is nobody's business. Close a connection that gets no answer."""
+    """A handler that logs no request, because a URL can contain a secret, and closes unanswered connections."""
 
     def log_request(self, *_: object) -> None:
         """Log nothing."""
@@ -133,17 +134,17 @@ class Handler(MotoRequestHandler):
 
 
 class Proxy:
-    """Be a forward proxy in front of AWS, for requests that come out of VPCs; say once why a service is not reached."""
+    """A forward proxy in front of AWS for requests from VPCs; it prints once why a service cannot be reached."""
 
     def __init__(self, aws: str, say: Callable[[str], None]) -> None:
         self._aws, self._say_once = aws, cache(say)
 
     def url(self, subnet_ids: Iterable[str], group_ids: Iterable[str]) -> str:
-        """Return the address of the proxy for what runs in subnets with security groups."""
+        """Return the URL of the proxy for programs in these subnets with these security groups."""
         return self._aws.replace("//", f"//{'.'.join(subnet_ids)}:{'.'.join(group_ids)}@")
 
     def enter(self, environ: WSGIEnvironment) -> None:
-        """Let a proxy's request into AWS if its VPC has a way, else raise ConnectionAbortedError; let others pass."""
+        """Check a request through the proxy; raise ConnectionAbortedError if its VPC cannot reach the service."""
         target = environ["RAW_URI"]
         if target.startswith("/"):
             return
@@ -156,15 +157,15 @@ class Proxy:
             service = "codeartifact.repositories"
         else:
             service = requested.endpoint_of(Request(environ))
-        if why := vpc.refusal(service) or (service == _INTERNET and "this machine stands for AWS only"):
+        if why := vpc.refusal(service) or (service == _INTERNET and "the local AWS has no way to the internet"):
             line = f"the environment does not reach {service}: {why}"
             self._say_once(line)
             raise ConnectionAbortedError(line)
 
 
 def expect_proxy(environ: WSGIEnvironment, caller: iam.Caller) -> None:
-    """Refuse a request of what runs inside an environment that has come past its VPC, which is this machine's fault."""
-    # As iam.assume_role names the sessions of airflow-env.amazonaws.com.
+    """Refuse a request from inside an environment that did not use its VPC's proxy: a fault of this machine."""
+    # The session name that iam.assume_role uses for airflow-env.amazonaws.com.
     if caller.arn.endswith("/airflow-env") and _VPC not in environ:
         why = f"{caller.arn} came without its VPC's proxy: set HTTP_PROXY and http_proxy"
         raise iam.RefusedError("AccessDenied", why)

@@ -1,4 +1,4 @@
-"""Alarms: the tables of the CloudWatch guide on missing data, and what an alarm does when its state changes."""
+"""Alarms: the tables of the CloudWatch guide on missing data, and the actions on a state change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 
 
 def points(drawn: str) -> list[bool | None]:
-    """Read the guide's way to draw data points: 0 is within the threshold, X breaches it, - is missing."""
+    """Parse the guide's notation of data points: 0 is within the threshold, X breaches it, - is missing."""
     return [{"0": False, "X": True, "-": None}[point] for point in drawn]
 
 
@@ -63,7 +63,7 @@ def said() -> list[str]:
 @pytest.fixture
 def evaluating(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> Iterator[Alarms]:
     for replaced, name in ((CloudWatchBackend, "put_metric_alarm"), (LogGroup, "put_log_events")):
-        monkeypatch.setattr(replaced, name, getattr(replaced, name))  # put back afterwards
+        monkeypatch.setattr(replaced, name, getattr(replaced, name))  # restored afterwards
     cloudwatch.install()
     evaluating = Alarms(REGION, said.append)
     yield evaluating
@@ -72,7 +72,7 @@ def evaluating(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> Iterator[Ala
 
 @pytest.fixture
 def alarm(name: str, evaluating: Alarms) -> Iterator[Callable[..., Any]]:
-    """Put alarms whose changes are told to a topic of their own."""
+    """Create alarms that publish to a topic of their own."""
     del evaluating
     topic = SNS.create_topic(name).arn
 
@@ -117,7 +117,7 @@ def test_a_new_alarm_has_no_data_and_a_changed_one_keeps_its_state(alarm: Callab
     assert alarm(threshold=7.0).state_value == "ALARM"
 
 
-def test_an_alarm_speaks_once_when_it_begins_and_once_when_it_ends(
+def test_an_alarm_publishes_once_when_it_begins_and_once_when_it_ends(
     alarm: Callable[..., Any], name: str, evaluating: Alarms
 ) -> None:
     put = alarm()
@@ -148,7 +148,7 @@ def test_missing_data_can_be_a_breach(alarm: Callable[..., Any], name: str, eval
     assert put.state_value == "ALARM"
 
 
-def test_a_topic_that_does_not_let_cloudwatch_publish_hears_nothing(
+def test_a_topic_that_does_not_allow_cloudwatch_to_publish_gets_no_message(
     alarm: Callable[..., Any], name: str, evaluating: Alarms, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put = alarm()
@@ -164,4 +164,4 @@ def test_a_topic_that_does_not_let_cloudwatch_publish_hears_nothing(
     assert put.state_value == "ALARM"
     assert messages(name) == []
     assert asked == [(put.alarm_actions[0], "cloudwatch.amazonaws.com", put.alarm_arn)]
-    assert "does not let CloudWatch publish" in said[-1]
+    assert "does not allow CloudWatch to publish" in said[-1]

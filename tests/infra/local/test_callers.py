@@ -1,4 +1,4 @@
-"""What CloudFormation does in the name of who has asked for it."""
+"""CloudFormation acts on behalf of the caller of a request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROLE = "arn:aws:iam::123456789012:role/run"
 
 
 class Deployer:
-    """A caller who may do some things."""
+    """A caller that may do some actions."""
 
     arn = "arn:aws:iam::123456789012:user/deployer"
 
@@ -43,9 +43,9 @@ def calling() -> Iterator[ContextVar[Any]]:
     caller_of_request.reset(before)
 
 
-def test_a_caller_is_asked_for_what_is_done_in_its_name(calling: ContextVar[Any]) -> None:
+def test_actions_on_behalf_of_a_caller_need_its_permissions(calling: ContextVar[Any]) -> None:
     question = ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
-    operation.require(*question)  # nobody has been told: no IAM in front
+    operation.require(*question)  # allowed, because there is no caller
     deployer = Deployer("iam:PassRole")
     calling.set(deployer)
     operation.require(*question)
@@ -58,7 +58,9 @@ def test_a_caller_is_asked_for_what_is_done_in_its_name(calling: ContextVar[Any]
 
 
 @pytest.mark.parametrize("may", [False, True])
-def test_a_function_is_created_by_who_may_pass_its_role(server: Server, calling: ContextVar[Any], *, may: bool) -> None:
+def test_a_function_is_created_only_by_a_caller_that_may_pass_its_role(
+    server: Server, calling: ContextVar[Any], *, may: bool
+) -> None:
     name = f"passing-{uuid.uuid4().hex[:8]}"
     code = {"ZipFile": "def handler(event, context): pass"}
     function = {"Role": ROLE, "Code": code, "Handler": "index.handler", "Runtime": "python3.12", "FunctionName": name}
@@ -74,7 +76,7 @@ def test_a_function_is_created_by_who_may_pass_its_role(server: Server, calling:
 
 
 @pytest.mark.parametrize("takes_time", [False, True])
-def test_work_on_a_stack_is_done_in_the_callers_name(calling: ContextVar[Any], *, takes_time: bool) -> None:
+def test_work_on_a_stack_is_done_on_behalf_of_the_caller(calling: ContextVar[Any], *, takes_time: bool) -> None:
     deployer, seen = Deployer(), list[Any]()
     calling.set(deployer)
     operation.begin("1")

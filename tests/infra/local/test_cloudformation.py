@@ -1,4 +1,4 @@
-"""How CloudFormation works on a stack: order, time, replacement, rollback, and what its types refuse."""
+"""CloudFormation's operations on a stack: order, time, replacement, rollback, and the refusals of its types."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from infra.local.moto import cloudformation, operation, resources
+from infra.local.server import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +23,18 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ExecuteChangeSet wait for nothing, as on AWS."""
+    """Make ExecuteChangeSet return at once, as on AWS."""
     monkeypatch.setattr(cloudformation, "_PATIENCE_SECONDS", 0.0)
 
 
 class Stack:
-    """A stack on the server, by the calls that `aws cloudformation deploy` makes."""
+    """A stack on the server, with the calls of `aws cloudformation deploy`."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, region: str = REGION) -> None:
         self.name = f"stack-{uuid.uuid4().hex[:8]}"
-        self.client: Any = server.client("cloudformation")
+        key, secret = server.iam.keys.values()
+        session = boto3.Session(key, secret, region_name=region)
+        self.client: Any = session.client("cloudformation", endpoint_url=server.endpoint_url)
 
     def begin(self, resources_: dict[str, Any], kind: str = "CREATE", **more: Any) -> None:
         parameters = [{"ParameterKey": k, "ParameterValue": v} for k, v in more.pop("values", {}).items()]
@@ -102,7 +106,7 @@ def metric_filter(group_name: Any, **more: Any) -> dict[str, Any]:
 
 
 class FakeEnvironment:
-    """An MWAA environment that becomes what the test says, when it says so."""
+    """An MWAA environment with the status that the test sets."""
 
     def __init__(self, name: str) -> None:
         self.name, self.status, self.error = name, "CREATING", ""
@@ -185,7 +189,7 @@ def test_an_environment_that_does_not_become_available_fails_the_stack_with_its_
     assert stack.reason("E") == f"Environment {stack.name} is {status}: the subnets are not in two zones"
 
 
-# CloudFormation's handler looks at the status only: an update that MWAA has rolled back is a success to it.
+# CloudFormation's handler reads only the status, so an update that MWAA has rolled back is a success.
 @pytest.mark.parametrize(
     ("status", "outcome"), [("AVAILABLE", "UPDATE_COMPLETE"), ("UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE")]
 )
@@ -207,7 +211,7 @@ def test_an_update_of_the_environment_is_judged_by_its_status_alone(
     assert stack.ended() == outcome
 
 
-def test_what_is_independent_is_made_in_an_order_that_the_seed_tells() -> None:
+def test_independent_resources_are_created_in_an_order_that_the_seed_decides() -> None:
     waits_for = {name: set[str]() for name in "abcdef"} | {"g": {"a", "b"}}
 
     def order(seed: int) -> list[str]:
@@ -257,7 +261,7 @@ def test_a_stack_is_deleted_in_the_reverse_order_of_its_dependencies(stack: Stac
     assert stack.events("DELETE_COMPLETE")[:4] == ["D", "C", "B", "A"]
 
 
-def test_a_replacement_is_made_before_the_old_one_goes_and_what_refers_to_it_follows(stack: Stack) -> None:
+def test_a_replacement_is_created_before_the_old_one_is_deleted_and_references_follow(stack: Stack) -> None:
     def template(name: str) -> dict[str, Any]:
         return {"G": group(name), "F": metric_filter({"Ref": "G"}), "Q": queue()}
 
@@ -268,7 +272,7 @@ def test_a_replacement_is_made_before_the_old_one_goes_and_what_refers_to_it_fol
     assert stack.events("DELETE_COMPLETE") == ["F", "G"] or stack.events("DELETE_COMPLETE") == ["G", "F"]
 
 
-def test_an_update_that_fails_brings_back_what_was_there(stack: Stack, server: Server) -> None:
+def test_an_update_that_fails_restores_the_old_resources(stack: Stack, server: Server) -> None:
     logs: Any = server.client("logs")
     before = {"G": group(stack.name, RetentionInDays=7)}
     after = {"G": group(stack.name, RetentionInDays=30), "Added": queue(), "Bad": queue(Nonsense=1)}
@@ -293,7 +297,7 @@ LIST: dict[str, Any] = {
 }
 
 
-def test_a_stack_follows_the_list_that_its_resources_are_made_from(stack: Stack) -> None:
+def test_a_stack_follows_the_list_in_for_each(stack: Stack) -> None:
     assert stack.deploy(FOR_EACH, **LIST) == "CREATE_COMPLETE"
     assert set(stack.events("CREATE_COMPLETE")) == {"Queuea", "Queueb", stack.name}
     assert stack.deploy(FOR_EACH, "UPDATE", values={"Names": "c,b"}, **LIST) == "UPDATE_COMPLETE"
@@ -304,7 +308,7 @@ def test_a_stack_follows_the_list_that_its_resources_are_made_from(stack: Stack)
     assert "Fn::ForEach::Queues" in json.dumps(original)
 
 
-def test_a_value_that_breaks_its_constraint_makes_no_stack(stack: Stack) -> None:
+def test_a_value_that_breaks_its_constraint_creates_no_stack(stack: Stack) -> None:
     parameters = {"P": {"Type": "String", "AllowedPattern": "[a-z]+"}}
     with pytest.raises(ClientError, match="Parameter 'P' must match pattern"):
         stack.deploy({"Q": queue()}, Parameters=parameters, values={"P": "A"})
@@ -328,14 +332,25 @@ def test_a_repository_has_one_external_connection_at_most(stack: Stack, server: 
     assert server.codeartifact.repository(stack.name, "python").external_connections == ("public:pypi",)
 
 
+def test_a_domain_of_the_same_name_in_another_region_is_another_resource(stack: Stack, server: Server) -> None:
+    domain = {"D": {"Type": "AWS::CodeArtifact::Domain", "Properties": {"DomainName": stack.name}}}
+    elsewhere = Stack(server, "us-east-1")
+    assert (stack.deploy(domain), elsewhere.deploy(domain)) == ("CREATE_COMPLETE", "CREATE_COMPLETE")
+    arns = [each.physical_id("D") for each in (stack, elsewhere)]
+    assert arns == [f"arn:aws:codeartifact:{r}:123456789012:domain/{stack.name}" for r in ("eu-west-1", "us-east-1")]
+    elsewhere.client.delete_stack(StackName=elsewhere.name)
+    assert elsewhere.ended() == "DELETE_COMPLETE"
+    assert server.codeartifact.domain(stack.name).arn == arns[0]
+
+
 @pytest.mark.parametrize(
     ("type_", "sentence"),
     [
         ("AWS::SQS::Queu", "Unrecognized resource types: \\[AWS::SQS::Queu\\]"),
-        ("AWS::Scheduler::Schedule", "no resource types AWS::Scheduler::Schedule"),
+        ("AWS::Scheduler::Schedule", "no resource type AWS::Scheduler::Schedule"),
     ],
 )
-def test_a_type_that_nobody_knows_is_refused(stack: Stack, type_: str, sentence: str) -> None:
+def test_an_unknown_type_is_refused(stack: Stack, type_: str, sentence: str) -> None:
     with pytest.raises(ClientError, match=sentence):
         stack.deploy({"Q": {"Type": type_}})
 

@@ -1,4 +1,4 @@
-"""The examples of the CloudWatch Logs user guide, "Filter pattern syntax", and what goes beyond them."""
+"""The examples of the CloudWatch Logs user guide, "Filter pattern syntax", and some more."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EVENTS = [BAD_REQUEST, UNAUTHORIZED, MISSING, INVALID, INTERNAL, AUTHORIZED]
         ('?"ERROR 4" ?"SUCCESS 2" -MISSING', [BAD_REQUEST, UNAUTHORIZED, INVALID, INTERNAL, AUTHORIZED]),
     ],
 )
-def test_a_pattern_finds_what_the_guide_says(pattern: str, found: list[str]) -> None:
+def test_a_pattern_matches_as_in_the_guides_examples(pattern: str, found: list[str]) -> None:
     assert [event for event in EVENTS if filter_pattern(pattern)(event)] == found
 
 
@@ -47,7 +47,7 @@ def test_a_pattern_that_cannot_be_read_is_refused(pattern: str) -> None:
 
 def test_events_of_any_group_are_counted_by_its_metric_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     for replaced, method in ((CloudWatchBackend, "put_metric_alarm"), (models.LogGroup, "put_log_events")):
-        monkeypatch.setattr(replaced, method, getattr(replaced, method))  # put back afterwards
+        monkeypatch.setattr(replaced, method, getattr(replaced, method))  # restored afterwards
     cloudwatch.install()
     name = f"group-{uuid.uuid4().hex[:8]}"
     logs: Any = models.logs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
@@ -61,5 +61,5 @@ def test_events_of_any_group_are_counted_by_its_metric_filters(monkeypatch: pyte
     logs.put_log_events(name, "stream", [{"timestamp": now, "message": message} for message in messages])
     metric_data: list[Any] = cloudwatch_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].metric_data
     data = [datum for datum in metric_data if datum.name == name]
-    # Beside the excluded term the optional ones do not count: three of the four events are not harmless.
+    # Next to an excluded term the optional terms are ignored: three of the four events are not harmless.
     assert sum(datum.value for datum in data) == 2 * 3 + 2 * 3

@@ -37,16 +37,16 @@ READER = {
 
 @pytest.fixture
 def name(server: Server) -> str:
-    """Give a bucket, a domain and a repository of the test's own, all of one name."""
+    """Create a bucket, a domain and a repository for the test; return their common name."""
     name = f"iam-{uuid4().hex[:12]}"
     server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    server.codeartifact.create_domain(name, OWNER, REGION)
+    server.codeartifact.create_domain(name)
     server.codeartifact.create_repository(name, name)
     return name
 
 
 def role(server: Server, *statements: dict[str, object]) -> str:
-    """Make a role that the Lambda service may assume; its ARN."""
+    """Create a role that the Lambda service may assume; return its ARN."""
     name, iam = f"role-{uuid4().hex[:12]}", server.client("iam")
     trust = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
     arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -89,7 +89,7 @@ def test_an_explicit_deny_wins(server: Server) -> None:
     assert code_of(s3.list_buckets) == "AccessDenied"
 
 
-def test_a_missing_object_is_told_only_to_those_who_may_list_the_bucket(server: Server, name: str) -> None:
+def test_a_missing_object_is_404_only_for_a_caller_that_may_list_the_bucket(server: Server, name: str) -> None:
     get, listing = allowing("s3:GetObject"), allowing("s3:ListBucket")
     blind, seeing = (acting_as(server, role(server, *may))("s3") for may in ([get], [get, listing]))
     assert code_of(lambda: blind.head_object(Bucket=name, Key="missing")) == "403"
@@ -111,10 +111,17 @@ def test_minting_needs_both_rights(server: Server, name: str, missing: str) -> N
     assert code_of(lambda: codeartifact.get_authorization_token(domain=name)) == "AccessDeniedException"
 
 
-def test_a_token_carries_the_rights_of_its_minter_and_a_reader_cannot_publish(server: Server, name: str) -> None:
+def test_a_domain_without_an_owner_is_the_callers(server: Server) -> None:
+    name, codeartifact = f"iam-{uuid4().hex[:12]}", server.client("codeartifact")
+    server.codeartifact.of("999999999999", REGION).create_domain(name)
+    assert code_of(lambda: codeartifact.get_authorization_token(domain=name)) == "ResourceNotFoundException"
+    assert codeartifact.get_authorization_token(domain=name, domainOwner="999999999999")["authorizationToken"]
+
+
+def test_a_token_has_the_rights_of_its_minter_and_a_reader_cannot_publish(server: Server, name: str) -> None:
     may = [allowing(action, resource=resource) for action, resource in READER.items()]
     token = acting_as(server, role(server, *may))("codeartifact").get_authorization_token(domain=name)
-    root = f"{server.endpoint_url}/{name}-{OWNER}/pypi/{name}/"
+    root = f"{server.endpoint_url}/{name}-{OWNER}.{REGION}/pypi/{name}/"
     login = "aws", token["authorizationToken"]
     assert requests.get(f"{root}simple/mine/", auth=login, timeout=10).status_code == 404
     file_name, content = wheel("mine", "1.0")
@@ -127,7 +134,7 @@ def test_a_token_carries_the_rights_of_its_minter_and_a_reader_cannot_publish(se
 def test_a_token_whose_minter_may_not_read_is_forbidden(server: Server, name: str) -> None:
     may = [allowing(action, resource=resource) for action, resource in READER.items() if "Read" not in action]
     token = acting_as(server, role(server, *may))("codeartifact").get_authorization_token(domain=name)
-    url = f"{server.endpoint_url}/{name}-{OWNER}/pypi/{name}/simple/pip/"
+    url = f"{server.endpoint_url}/{name}-{OWNER}.{REGION}/pypi/{name}/simple/pip/"
     assert requests.get(url, auth=("aws", token["authorizationToken"]), timeout=10).status_code == 403
 
 
@@ -136,7 +143,7 @@ def test_a_role_is_not_assumed_by_a_service_that_it_does_not_trust(server: Serve
         assume_role(role(server, allowing("*")), "airflow-env.amazonaws.com", REGION)
 
 
-def test_a_role_is_assumed_by_those_only_whom_it_trusts_and_whose_policies_allow_it(server: Server) -> None:
+def test_a_role_is_assumed_only_by_trusted_principals_whose_policies_allow_it(server: Server) -> None:
     def trusting(principal: str) -> str:
         arn = role(server, allowing("s3:ListAllMyBuckets"))
         trust = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
@@ -157,7 +164,7 @@ def test_a_role_is_assumed_by_those_only_whom_it_trusts_and_whose_policies_allow
     assert code_of(assume(stranger, open_role)) == "AccessDenied"
 
 
-def test_nobody_gets_in_without_a_known_key_its_secret_and_a_signature(server: Server) -> None:
+def test_a_request_needs_a_known_key_its_secret_and_a_signature(server: Server) -> None:
     def listing(key: str, secret: str) -> Callable[[], object]:
         session: Any = boto3.Session(key, secret, region_name=REGION)
         s3 = session.client("s3", endpoint_url=server.endpoint_url)
@@ -170,7 +177,7 @@ def test_nobody_gets_in_without_a_known_key_its_secret_and_a_signature(server: S
     assert requests.get(server.endpoint_url, timeout=10).status_code == 403
 
 
-def test_a_roles_policy_may_take_seconds_to_count(server: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_roles_policy_may_take_seconds_to_apply(server: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_IAM_PROPAGATION_SECONDS", "3600")
     s3 = acting_as(server, role(server, allowing("s3:ListBucket")))("s3")
     assert code_of(lambda: s3.list_objects_v2(Bucket=name)) == "AccessDenied"
@@ -178,7 +185,7 @@ def test_a_roles_policy_may_take_seconds_to_count(server: Server, name: str, mon
     assert s3.list_objects_v2(Bucket=name)
 
 
-def test_every_answer_is_kept(server: Server, name: str) -> None:
+def test_every_decision_is_recorded(server: Server, name: str) -> None:
     arn = role(server, allowing("s3:ListBucket"))
     s3 = acting_as(server, arn)("s3")
     s3.list_objects_v2(Bucket=name)

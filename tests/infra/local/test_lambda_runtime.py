@@ -1,4 +1,4 @@
-"""Functions as Lambda runs them: warm, anew after a change, retried, and with the rights of their role only."""
+"""Lambda functions: warm processes, new ones after a change, retries, and only the permissions of the role."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from infra.local.server import Server
 
 REGION = "eu-west-1"
-# Counts its events; does and says what the event asks for.
+# Counts its events; the event decides what it does and prints.
 CODE = """
 import os, time
 count = 0
@@ -57,7 +57,7 @@ def name() -> str:
 
 @pytest.fixture
 def client(server: Server, name: str) -> Iterator[Any]:
-    """Return a client of Lambda, which has the function."""
+    """Create the function; return a client of Lambda."""
     iam = server.client("iam")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     iam.put_role_policy(RoleName=name, PolicyName="work", PolicyDocument=json.dumps(RIGHTS))
@@ -111,7 +111,7 @@ def test_an_event_that_fails_leaves_the_process_warm_and_is_counted(
     assert (metric(name, "Invocations"), metric(name, "Errors")) == (2, 1)
 
 
-def test_a_changed_function_begins_anew(client: Any, invoke: Callable[..., dict[str, Any]], name: str) -> None:
+def test_a_changed_function_gets_a_new_process(client: Any, invoke: Callable[..., dict[str, Any]], name: str) -> None:
     invoke()
     client.update_function_configuration(FunctionName=name, Environment={"Variables": {"SETTING": "new"}})
     assert (invoke()["count"], invoke()["setting"]) == (1, "new")
@@ -125,14 +125,14 @@ def test_a_function_that_takes_too_long_is_ended(client: Any, invoke: Callable[.
     assert invoke()["count"] == 1
 
 
-def test_a_process_that_dies_is_replaced(invoke: Callable[..., dict[str, Any]]) -> None:
+def test_a_process_that_exits_is_replaced(invoke: Callable[..., dict[str, Any]]) -> None:
     assert invoke(exit=True)["errorType"] == "Runtime.ExitError"
     assert invoke()["count"] == 1
 
 
 @pytest.fixture
 def failures(server: Server, name: str) -> str:
-    """Return the address of a queue."""
+    """Create a queue; return its URL."""
     return str(server.client("sqs").create_queue(QueueName=name)["QueueUrl"])
 
 
@@ -145,7 +145,7 @@ def configure(client: Any, name: str, **more: Any) -> None:
 
 @pytest.fixture
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make Lambda's minutes between attempts short."""
+    """Shorten the minutes between Lambda's attempts."""
     monkeypatch.setattr(lambda_runtime._runtime, "retry_scale", 0.001)  # noqa: SLF001  (the knob's effect)
 
 
@@ -160,7 +160,7 @@ def received(server: Server, queue_url: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("_soon")
-def test_an_asynchronous_event_is_tried_again_and_then_told_to_the_queue(
+def test_an_asynchronous_event_is_retried_and_then_sent_to_the_queue(
     server: Server, client: Any, name: str, failures: str
 ) -> None:
     configure(client, name, MaximumRetryAttempts=2)

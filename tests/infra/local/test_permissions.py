@@ -1,4 +1,4 @@
-"""Services act for one another only where trust, permission and policy let them, as on AWS."""
+"""Services act for one another only if trust, permission and policy allow it, as on AWS."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def document(*statements: dict[str, Any]) -> str:
         ({}, False),
     ],
 )
-def test_a_roles_trust_counts_with_its_conditions(
+def test_a_trust_policy_applies_with_its_conditions(
     server: Server, name: str, source: dict[str, str], *, trusted: bool
 ) -> None:
     trust = {
@@ -70,7 +70,7 @@ def test_a_roles_trust_counts_with_its_conditions(
 
 
 def bounded(server: Server, name: str, *may: str) -> str:
-    """Make a role with everything allowed, and a boundary; its ARN."""
+    """Create a role that allows everything, with a boundary; return its ARN."""
     iam = server.client("iam")
     boundary = iam.create_policy(PolicyName=name, PolicyDocument=document(allowing(*may)))["Policy"]["Arn"]
     arn = role(server, allowing("*"))
@@ -78,7 +78,7 @@ def bounded(server: Server, name: str, *may: str) -> str:
     return arn
 
 
-def test_what_a_boundary_leaves_out_is_refused_whatever_the_roles_policies_allow(server: Server, name: str) -> None:
+def test_an_action_outside_the_boundary_is_refused_whatever_the_roles_policies_allow(server: Server, name: str) -> None:
     client = acting_as(server, bounded(server, name, "s3:ListAllMyBuckets"))
     assert client("s3").list_buckets()
     assert code_of(client("sqs").list_queues) == "AccessDeniedException"
@@ -90,7 +90,7 @@ def test_a_boundary_that_does_not_exist_is_refused(server: Server, name: str) ->
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(), PermissionsBoundary=missing)
 
 
-def test_a_session_policy_narrows_the_session(server: Server) -> None:
+def test_a_session_policy_restricts_the_session(server: Server) -> None:
     arn = role(server, allowing("*"))
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OWNER}:root"}, "Action": "sts:AssumeRole"}
     server.client("iam").update_assume_role_policy(RoleName=arn.rpartition("/")[2], PolicyDocument=document(trust))
@@ -102,7 +102,7 @@ def test_a_session_policy_narrows_the_session(server: Server) -> None:
     assert code_of(session.client("sqs", endpoint_url=server.endpoint_url).list_queues) == "AccessDeniedException"
 
 
-def test_what_a_service_does_with_a_role_is_asked_and_kept(server: Server) -> None:
+def test_a_services_use_of_a_role_is_checked_and_recorded(server: Server) -> None:
     arn = role(
         server,
         {
@@ -120,7 +120,7 @@ def test_what_a_service_does_with_a_role_is_asked_and_kept(server: Server) -> No
     assert sorted(kept) == [False, False, True]
 
 
-def test_passing_a_role_is_asked_with_the_service_it_is_passed_to(server: Server) -> None:
+def test_passing_a_role_is_checked_with_the_service_that_gets_it(server: Server) -> None:
     passing = allowing("iam:PassRole", resource="arn:aws:iam::*:role/mine-*")
     passing["Condition"] = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
     arn, mine = role(server, passing), f"arn:aws:iam::{OWNER}:role/mine-1"
@@ -165,7 +165,7 @@ def test_an_update_of_a_stack_replaces_a_roles_policies_trust_and_boundary(serve
     ],
 )
 @pytest.mark.parametrize("named", ["as it is", "otherwise"])
-def test_a_typo_in_the_resource_of_a_statement_is_seen(
+def test_a_typo_in_the_resource_of_a_statement_is_noticed(
     server: Server, name: str, action: str, resource: str, call: tuple[str, str], named: str
 ) -> None:
     service = action.partition(":")[0]
@@ -182,7 +182,7 @@ def test_a_typo_in_the_resource_of_a_statement_is_seen(
     }[call[1]]
     may = role(server, allowing(action, resource=arn))
     code = code_of(lambda: getattr(acting_as(server, may)(call[0]), call[1])(**arguments))
-    assert code.startswith("AccessDenied") is (named == "otherwise"), code  # else: that there is no such thing
+    assert code.startswith("AccessDenied") is (named == "otherwise"), code  # otherwise the resource does not exist
 
 
 def test_a_metric_is_put_only_in_the_namespace_that_the_condition_names(server: Server) -> None:
@@ -224,7 +224,7 @@ def test_a_bucket_for_tls_only_refuses_a_request_that_says_it_came_without(serve
     assert code_of(lambda: s3.list_objects_v2(Bucket=name)) == "AccessDenied"
 
 
-def test_a_buckets_policy_counts_for_the_principal_that_it_names(server: Server, name: str) -> None:
+def test_a_buckets_policy_applies_to_the_principal_that_it_names(server: Server, name: str) -> None:
     guest, stranger = (role(server, allowing("logs:*")) for _ in range(2))
     allow = {"Effect": "Allow", "Principal": {"AWS": guest}, "Action": "s3:GetObject"}
     bucket(server, name, allow | {"Resource": f"arn:aws:s3:::{name}/*"})
@@ -245,7 +245,7 @@ def test_objects_are_listed_below_the_prefix_that_the_condition_names(server: Se
 
 @pytest.fixture
 def function(server: Server, name: str) -> Iterator[Any]:
-    """Deploy a function that does nothing."""
+    """Create a function that does nothing."""
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as package:
         package.writestr("handler.py", "def handler(event, context): return event['detail-type']")
@@ -287,7 +287,7 @@ def test_a_rule_invokes_a_function_only_with_its_permission(
     assert may_invoke(function, "events.amazonaws.com", RULE) is allowed
 
 
-def test_a_rule_without_permission_fires_in_vain_and_says_so(server: Server, name: str, function: Any) -> None:
+def test_a_rule_without_permission_invokes_nothing_and_says_so(server: Server, name: str, function: Any) -> None:
     said: list[str] = []
     events = server.client("events")
     events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
@@ -312,7 +312,7 @@ def test_an_alarm_publishes_to_a_topic_of_its_account_by_default_and_a_rule_does
     assert not may_publish(f"{topic}-missing", "cloudwatch.amazonaws.com", ALARM)
 
 
-def test_a_topics_own_policy_takes_the_place_of_the_default(server: Server, name: str) -> None:
+def test_a_topics_own_policy_replaces_the_default(server: Server, name: str) -> None:
     sns = server.client("sns")
     topic = sns.create_topic(Name=name)["TopicArn"]
     rules_only = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
@@ -327,7 +327,7 @@ def test_an_alarm_may_not_use_the_aws_managed_key_of_a_topic(server: Server, nam
     assert not may_publish(topic, "cloudwatch.amazonaws.com", ALARM)
 
 
-def test_whoever_answers_a_request_knows_its_caller(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_handler_of_a_request_knows_its_caller(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Caller | None] = []
 
     def list_queues(*_: Any) -> list[Any]:

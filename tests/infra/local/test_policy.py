@@ -1,4 +1,4 @@
-"""Policies are evaluated as the IAM user guide's examples say."""
+"""Policies are evaluated as in the examples of the IAM user guide."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def asked(action: str = "s3:GetObject", resource: str = f"{BUCKET}/key", **conte
     return Question(action, resource, {name.replace("_", ":", 1): value for name, value in context.items()})
 
 
-def test_an_explicit_deny_wins_and_silence_denies() -> None:
+def test_an_explicit_deny_wins_and_the_default_is_deny() -> None:
     deny = {"Statement": statement(Effect="Deny", Action="s3:Delete*")}
     allow = {"Statement": [statement(Action="s3:*")]}
     assert decide([allow, deny], asked("s3:GetObject")) == "Allow"
@@ -37,7 +37,7 @@ def test_an_explicit_deny_wins_and_silence_denies() -> None:
     ("elements", "action", "resource", "allowed"),
     [
         ({"Action": "iam:*AccessKey*"}, "iam:CreateAccessKey", "*", True),
-        ({"Action": "S3:GETobject"}, "s3:GetObject", "*", True),  # actions have no case
+        ({"Action": "S3:GETobject"}, "s3:GetObject", "*", True),  # actions are case-insensitive
         ({"Action": ["sqs:SendMessage", "sqs:Receive?essage"]}, "sqs:ReceiveMessage", "*", True),
         ({"Action": "s3:Get*"}, "s3:PutObject", "*", False),
         ({"Resource": f"{BUCKET}/*"}, "s3:GetObject", f"{BUCKET}/a/b", True),
@@ -49,7 +49,7 @@ def test_an_explicit_deny_wins_and_silence_denies() -> None:
         ({"NotResource": "arn:aws:kms:*:111122223333:key/*"}, "kms:Decrypt", "arn:aws:kms:e:111122223333:key/1", False),
     ],
 )
-def test_actions_and_resources_fit_with_wildcards(
+def test_actions_and_resources_match_with_wildcards(
     elements: dict[str, Any], action: str, resource: str, *, allowed: bool
 ) -> None:
     elements = {key: value for key, value in statement(**elements).items() if f"Not{key}" not in elements}
@@ -60,7 +60,7 @@ def test_actions_and_resources_fit_with_wildcards(
     ("operator", "key", "wanted", "value", "holds"),
     [
         ("StringEquals", "aws:SourceAccount", "123456789012", "123456789012", True),
-        ("StringEquals", "AWS:sourceaccount", ["1", "123456789012"], "123456789012", True),  # keys have no case
+        ("StringEquals", "AWS:sourceaccount", ["1", "123456789012"], "123456789012", True),  # keys are case-insensitive
         ("StringEquals", "aws:SourceAccount", "12345678901*", "123456789012", False),
         ("StringEquals", "aws:SourceAccount", "123456789012", None, False),
         ("StringNotEquals", "aws:SourceAccount", "1", "2", True),
@@ -89,7 +89,9 @@ def test_actions_and_resources_fit_with_wildcards(
         ("ForAnyValue:StringEquals", "dynamodb:attributes", ["ID"], None, False),
     ],
 )
-def test_conditions_hold_as_the_guide_says(operator: str, key: str, wanted: Any, value: Any, *, holds: bool) -> None:
+def test_conditions_are_evaluated_as_in_the_guide(
+    operator: str, key: str, wanted: Any, value: Any, *, holds: bool
+) -> None:
     name = {"aws:sourceaccount": "aws:SourceAccount"}.get(key.lower(), key)
     context = {} if value is None else {name: value}
     question = Question("s3:GetObject", "*", context)
@@ -103,7 +105,7 @@ def test_all_keys_of_a_condition_must_hold() -> None:
     assert not allows(asked(aws_SourceAccount="2", aws_SourceArn=rule), Condition=both)
 
 
-def test_a_policy_variable_stands_for_the_requests_value_and_its_wildcards_count_for_nothing() -> None:
+def test_a_policy_variable_is_the_requests_value_and_its_wildcards_are_literal() -> None:
     home = f"{BUCKET}/home/${{aws:username}}/*"
     assert allows(asked(resource=f"{BUCKET}/home/ann/x", aws_username="ann"), Resource=home)
     assert not allows(asked(resource=f"{BUCKET}/home/bob/x", aws_username="ann"), Resource=home)
@@ -112,8 +114,8 @@ def test_a_policy_variable_stands_for_the_requests_value_and_its_wildcards_count
     assert matches("${*}.${aws:username,'nobody'}", "*.nobody")
 
 
-def test_an_operator_that_is_not_known_here_is_named() -> None:
-    with pytest.raises(NotImplementedError, match="IpAddress is not evaluated here"):
+def test_an_unsupported_operator_is_named() -> None:
+    with pytest.raises(NotImplementedError, match="IpAddress is not supported here"):
         allows(asked(), Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
 
 
@@ -127,7 +129,7 @@ def test_an_operator_that_is_not_known_here_is_named() -> None:
         ({"Service": "events.amazonaws.com"}, False),
     ],
 )
-def test_a_resources_policy_counts_for_the_principals_that_it_names(principal: Any, *, allowed: bool) -> None:
+def test_a_resources_policy_applies_to_the_principals_that_it_names(principal: Any, *, allowed: bool) -> None:
     one = frozenset({("AWS", "arn:aws:iam::123456789012:role/one")})
     question = Question("sqs:SendMessage", "*", principals=one)
     assert allows(question, Principal=principal) is allowed

@@ -35,7 +35,7 @@ def test_a_grant_is_used_by_a_call_of_its_action_on_its_resource() -> None:
     assert [grant.action for grant in unused(grants([POLICY]), calls)] == ["s3:List*", "s3:PutObject", "kms:Decrypt"]
 
 
-def test_a_statement_that_names_what_it_does_not_allow_is_used_on_anything_else() -> None:
+def test_a_statement_with_not_resource_is_used_on_any_other_resource() -> None:
     def is_left(key: str) -> bool:
         return "kms:Decrypt" in [grant.action for grant in unused(grants([POLICY]), [call("kms:Decrypt", key)])]
 
@@ -74,7 +74,7 @@ def test_the_calls_of_a_role_are_those_of_its_sessions() -> None:
     assert calls_of("worker", [ours, other]) == [ours]
 
 
-def test_a_refusal_that_has_passed_is_none() -> None:
+def test_a_refusal_before_a_success_is_not_a_problem() -> None:
     early = Call("arn:aws:sts::123456789012:assumed-role/worker/session", "logs:DescribeLogGroups", "*", allowed=False)
     statement = {"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": "*"}
     assert judged(statement, call("logs:DescribeLogGroups", "*"), early) == []

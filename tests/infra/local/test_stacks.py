@@ -1,4 +1,4 @@
-"""The templates, deployed by the real AWS CLI to the stand-ins, and what stands there afterwards."""
+"""The templates, deployed by the real AWS CLI to the stand-ins, and their resources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEMPLATES = ROOT / "infra" / "cloudformation"
 
 
 def cloudformation_deploy(server: Server, stack: str, template: str, **parameters: str) -> str:
-    """Deploy one stack; give what the AWS CLI said, empty when it succeeded."""
+    """Deploy one stack; return the AWS CLI's output, empty on success."""
     aws = str(Path(sys.executable).with_name("aws"))
     command = [aws, "cloudformation", "deploy", "--stack-name", stack, "--capabilities", "CAPABILITY_IAM"]
     command += ["--template-file", str(TEMPLATES / f"{template}.yaml"), "--parameter-overrides"]
@@ -45,7 +45,7 @@ def outputs(server: Server, stack: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def prefix() -> str:
-    """Give each set of stacks names of its own: moto's state outlives a server."""
+    """Return new names for each set of stacks, because moto's state outlives a server."""
     return f"stacks-{uuid.uuid4().hex[:8]}"
 
 
@@ -143,7 +143,7 @@ def test_an_unchanged_stack_gets_an_empty_change_set(server: Server, prefix: str
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_a_bootstrap_that_fails_rolls_the_stack_back_and_says_why(
+def test_a_failed_bootstrap_rolls_the_stack_back_with_its_reason(
     server: Server, prefix: str, refresher: dict[str, str]
 ) -> None:
     failing = f"{prefix}-failing"
@@ -189,7 +189,7 @@ REFRESHER_PARAMETERS = {
 }
 
 
-def test_a_stack_tells_the_type_of_each_of_its_resources(server: Server, refresher: dict[str, str]) -> None:
+def test_a_stack_lists_the_type_of_each_of_its_resources(server: Server, refresher: dict[str, str]) -> None:
     name = f"{refresher['EnvironmentName']}-refresher"
     found = client(server, "cloudformation").describe_stack_resources(StackName=name)["StackResources"]
     types = {resource["LogicalResourceId"]: resource.get("ResourceType") for resource in found}
@@ -198,7 +198,7 @@ def test_a_stack_tells_the_type_of_each_of_its_resources(server: Server, refresh
     assert types == {logical_id: template[logical_id] for logical_id in types}
 
 
-def test_a_role_tells_its_policies_as_they_are_in_the_template(server: Server, refresher: dict[str, str]) -> None:
+def test_a_role_shows_its_policies_as_in_the_template(server: Server, refresher: dict[str, str]) -> None:
     found = client(server, "cloudformation").describe_stack_resource(
         StackName=f"{refresher['EnvironmentName']}-refresher", LogicalResourceId="RefresherRole"
     )

@@ -1,4 +1,4 @@
-"""What CloudFormation refuses before it makes anything, in its own words."""
+"""CloudFormation's refusals before it creates anything, in its own words."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ MICRO = {"Fn::Equals": [{"Ref": "P"}, "micro"]}
         {"Fn::EachMemberEquals": [["small", "micro"], {"Ref": "P"}]},
     ],
 )
-def test_a_rule_whose_assertion_does_not_hold_refuses_the_values(assertion: Any) -> None:
+def test_a_rule_whose_assertion_is_false_refuses_the_values(assertion: Any) -> None:
     with pytest.raises(ValidationError, match=r"One worker only\."):
         check({"Type": "String"}, "micro", Rules=rules(MICRO, assertion))
     check({"Type": "String"}, "small", Rules=rules(MICRO, assertion))
 
 
 def test_rules_cannot_use_other_functions() -> None:
-    with pytest.raises(ValidationError, match="Fn::Join is no function that Rules may use"):
+    with pytest.raises(ValidationError, match="Fn::Join is not a function that Rules may use"):
         check({"Type": "String"}, "a", Rules=rules({"Fn::Join": ["", ["a"]]}, MICRO))
 
 
@@ -148,9 +148,7 @@ NAMED_ROLE = {"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"Role
         (ENDPOINTS, [], None),
     ],
 )
-def test_what_a_template_does_beyond_resources_has_to_be_acknowledged(
-    template: dict[str, Any], given: list[str], missing: str | None
-) -> None:
+def test_iam_resources_need_a_capability(template: dict[str, Any], given: list[str], missing: str | None) -> None:
     if missing is None:
         template_rules.check_capabilities(template, given)
         return
@@ -174,7 +172,7 @@ def test_properties_that_the_types_schema_does_not_have_are_refused(properties: 
     assert sentence in str(refused.value)
 
 
-def test_a_property_that_is_required_is_missed() -> None:
+def test_a_missing_required_property_is_refused() -> None:
     with pytest.raises(ValueError, match="'DomainName' is a required property"):
         template_rules.check_properties("G", "AWS::CodeArtifact::PackageGroup", {"Pattern": "/pypi/*"}, REGION)
 
@@ -183,14 +181,14 @@ def test_numbers_may_be_text_as_in_a_template() -> None:
     template_rules.check_properties("Q", "AWS::SQS::Queue", {"MessageRetentionPeriod": "1209600"}, REGION)
 
 
-def test_a_circle_of_resources_is_refused() -> None:
+def test_a_circular_dependency_is_refused() -> None:
     template = {"Resources": {"A": {"Type": "AWS::SQS::Queue", "DependsOn": "B"},
                               "B": {"Type": "AWS::SQS::Queue", "DependsOn": ["A"]}}}  # fmt: skip
     with pytest.raises(ValidationError, match="Circular dependency between resources"):
         template_rules.dependencies(template, REGION)
 
 
-def test_a_dependency_that_is_not_there_is_refused() -> None:
+def test_an_unknown_dependency_is_refused() -> None:
     template = {"Resources": {"A": {"Type": "AWS::SQS::Queue", "DependsOn": "Missing"}}}
     with pytest.raises(ValidationError, match=r"Unresolved resource dependencies \[Missing\]"):
         template_rules.dependencies(template, REGION)

@@ -1,4 +1,4 @@
-"""What runs in an environment reaches a service only where its VPC has a way, as on AWS."""
+"""Programs in an environment reach a service only if its VPC has a route or endpoint, as on AWS."""
 
 from __future__ import annotations
 
@@ -33,13 +33,12 @@ if TYPE_CHECKING:
 
     Change = Callable[[Any, "Network"], object]
 
-OWNER = "123456789012"
 SERVICES = ("sqs", "codeartifact.api", "codeartifact.repositories")
 
 
 @dataclass
 class Network:
-    """Ids of a private network that keeps every rule; its own for each test, which may break one."""
+    """The ids of a valid private network; each test has its own and may break a rule."""
 
     vpc: str
     subnets: list[str]
@@ -56,7 +55,7 @@ class Network:
 
 @cache
 def ec2_of(server: Server) -> Any:
-    """Make one client for all tests: that takes longer than its calls."""
+    """Return one client for all tests, because creating it takes longer than its calls."""
     return server.client("ec2")
 
 
@@ -105,7 +104,7 @@ def interface(ec2: Any, network: Network, service: str, **changed: Any) -> str:
 
 
 def replace_sqs(**changed: Any) -> Change:
-    """Put another endpoint in the place of SQS's."""
+    """Replace the endpoint of SQS."""
 
     def change(ec2: Any, network: Network) -> None:
         ec2.delete_vpc_endpoints(VpcEndpointIds=[network.endpoints["sqs"]])
@@ -166,7 +165,7 @@ def test_a_private_network_reaches_what_it_has_endpoints_for_and_nothing_else(ne
         ("s3", lambda ec2, n: ec2.delete_vpc_endpoints(VpcEndpointIds=[n.endpoints["s3"]]), "has no endpoint"),
     ],
 )
-def test_each_rule_that_is_broken_closes_the_way(
+def test_each_broken_rule_makes_the_service_unreachable(
     server: Server, network: Network, service: str, change: Change, why: str
 ) -> None:
     change(ec2_of(server), network)
@@ -174,15 +173,15 @@ def test_each_rule_that_is_broken_closes_the_way(
 
 
 @pytest.mark.parametrize("allowed", [{"IpRanges": [{"CidrIp": "10.0.0.0/16"}]}, "endpoints"])
-def test_narrow_outbound_rules_that_lead_to_the_endpoint_are_enough(
-    server: Server, network: Network, allowed: Any
-) -> None:
+def test_outbound_rules_to_the_endpoint_alone_are_enough(server: Server, network: Network, allowed: Any) -> None:
     rule = {"UserIdGroupPairs": [{"GroupId": network.endpoint_group}]} if allowed == "endpoints" else allowed
     narrow_egress(**rule)(ec2_of(server), network)
     assert network.out_of.refusal("sqs") is None
 
 
-def test_a_nat_gateway_is_a_way_to_everything_and_an_internet_gateway_is_none(server: Server, network: Network) -> None:
+def test_everything_is_reached_through_a_nat_gateway_and_nothing_through_an_internet_gateway(
+    server: Server, network: Network
+) -> None:
     ec2 = ec2_of(server)
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.create_route(RouteTableId=network.table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
@@ -193,15 +192,15 @@ def test_a_nat_gateway_is_a_way_to_everything_and_an_internet_gateway_is_none(se
     assert network.out_of.refusal("sts") is None
 
 
-def test_a_group_of_another_vpc_leads_nowhere(server: Server, network: Network) -> None:
+def test_a_group_of_another_vpc_reaches_nothing(server: Server, network: Network) -> None:
     stranger = ec2_of(server).create_security_group(GroupName="x", Description="x")["GroupId"]
-    assert "is no security group of vpc-" in (Vpc(network.out_of.subnet_ids, (stranger,)).refusal("sqs") or "")
+    assert "is not a security group of vpc-" in (Vpc(network.out_of.subnet_ids, (stranger,)).refusal("sqs") or "")
 
 
 def test_the_members_of_a_group_reach_one_another_only_by_a_rule_that_names_it(
     server: Server, network: Network
 ) -> None:
-    assert "lets in its own members at port 443" in (network.out_of.closed_to_itself or "")
+    assert "allows its own members at port 443" in (network.out_of.closed_to_itself or "")
     own = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": network.group}]}]
     ec2_of(server).authorize_security_group_ingress(GroupId=network.group, IpPermissions=own)
     assert network.out_of.closed_to_itself is None
@@ -224,7 +223,7 @@ def test_an_endpoint_that_ec2_refuses_is_refused(
         interface(ec2_of(server), network, "sqs", **changed)
 
 
-def test_private_dns_needs_a_vpc_that_gives_names(server: Server, network: Network) -> None:
+def test_private_dns_needs_a_vpc_with_dns_host_names(server: Server, network: Network) -> None:
     ec2 = ec2_of(server)
     ec2.modify_vpc_attribute(VpcId=network.vpc, EnableDnsHostnames={"Value": False})
     with pytest.raises(ClientError, match="enableDnsSupport and enableDnsHostnames"):
@@ -236,7 +235,7 @@ def test_private_dns_needs_a_vpc_that_gives_names(server: Server, network: Netwo
 
 @pytest.fixture
 def role(server: Server) -> Iterator[str]:
-    """Make an execution role that may do everything: only the network stops it."""
+    """Create an execution role that may do everything, so that only the network stops it."""
     name, iam = f"execution-{uuid4().hex[:12]}", server.client("iam")
     trust = {"Effect": "Allow", "Principal": {"Service": "airflow-env.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": trust})
@@ -247,7 +246,7 @@ def role(server: Server) -> Iterator[str]:
 
 @pytest.fixture
 def inside(server: Server, network: Network, role: str) -> dict[str, str]:
-    """Give the environment variables of what runs inside."""
+    """Return the environment variables of a program inside."""
     may = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
     server.client("iam").put_role_policy(RoleName=role.rpartition("/")[2], PolicyName="all", PolicyDocument=may)
     proxy = server.proxy_url(network.subnets, [network.group])
@@ -286,7 +285,7 @@ def test_boto3_reaches_s3_and_sqs_but_not_sts(inside: dict[str, str], server: Se
         client(inside, "sts").get_caller_identity()
 
 
-def test_what_the_network_stops_is_told_once(tmp_path: Path) -> None:
+def test_an_unreachable_service_is_printed_once(tmp_path: Path) -> None:
     told: list[str] = []
     with Server(tmp_path / "aws", 0, 0, lambda who, line: told.append(f"{who}: {line}")) as server:
         ec2 = ec2_of(server)
@@ -302,7 +301,7 @@ def test_what_the_network_stops_is_told_once(tmp_path: Path) -> None:
     ]
 
 
-def test_mwaas_three_endpoints_are_told_apart(inside: dict[str, str], server: Server, network: Network) -> None:
+def test_mwaas_three_endpoints_are_distinguished(inside: dict[str, str], server: Server, network: Network) -> None:
     interface(ec2_of(server), network, "airflow.api")
     mwaa = client(inside, "mwaa")
     assert "Environments" in mwaa.list_environments()
@@ -310,7 +309,7 @@ def test_mwaas_three_endpoints_are_told_apart(inside: dict[str, str], server: Se
         mwaa.create_web_login_token(Name="any")
 
 
-def test_the_roles_credentials_do_not_get_in_past_the_proxy(inside: dict[str, str]) -> None:
+def test_the_roles_credentials_are_refused_without_the_proxy(inside: dict[str, str]) -> None:
     with pytest.raises(ClientError, match="came without its VPC's proxy"):
         client(inside, "sqs", proxied=False).list_queues()
 
@@ -328,9 +327,9 @@ def test_the_aws_cli_goes_through_the_proxy(inside: dict[str, str]) -> None:
 
 @pytest.fixture
 def index(inside: dict[str, str], server: Server) -> tuple[str, Token]:
-    """Make a repository with one package; give its index and a token that was minted inside."""
+    """Create a repository with one package; return its index and a token that was minted inside."""
     name = f"vpc-{uuid4().hex[:12]}"
-    server.codeartifact.create_domain(name, OWNER, REGION)
+    server.codeartifact.create_domain(name)
     server.codeartifact.create_repository(name, name)
     codeartifact = client(inside, "codeartifact")
     minted = codeartifact.get_authorization_token(domain=name)
@@ -377,7 +376,7 @@ def test_the_cores_own_get_goes_through_the_proxy(
 
 @pytest.mark.parametrize("request_line", ["CONNECT example.org:443 HTTP/1.1", "GET http://example.org/ HTTP/1.1"])
 @pytest.mark.parametrize("named", ["with its VPC", "without"])
-def test_the_proxy_leads_to_aws_only(inside: dict[str, str], request_line: str, named: str) -> None:
+def test_the_proxy_forwards_only_to_aws(inside: dict[str, str], request_line: str, named: str) -> None:
     proxy = urlsplit(inside["HTTP_PROXY"])
     user = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
     header = f"Proxy-Authorization: Basic {user}\r\n" if named == "with its VPC" else ""

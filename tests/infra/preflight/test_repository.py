@@ -61,7 +61,7 @@ class Service:
 @pytest.fixture
 def service(tmp_path: Path, shelf: Shelf) -> Iterator[tuple[Service, str]]:
     state = CodeArtifact(now=lambda: datetime.now(UTC), packages_dir=tmp_path / "packages")
-    state.create_domain("data", OWNER, "eu-west-1")
+    state.create_domain("data")
     state.create_repository("data", "python", external_connections=("public:pypi",))
     with Upstream(PipSettings(shelf.url)) as upstream:
         codeartifact = Service(state, control_plane(state, lambda: codeartifact.url), index(state, upstream))
@@ -93,7 +93,7 @@ def requirements(root: Path, *lines: str) -> Path:
 def publish(service: tuple[Service, str], name: str, version: str) -> None:
     filename, content = wheel(name, version)
     answer = requests.post(
-        f"{service[1]}/data-{OWNER}/pypi/python/",
+        f"{service[1]}/data-{OWNER}.eu-west-1/pypi/python/",
         data={":action": "file_upload", "protocol_version": "1"},
         files={"content": (filename, content)},
         auth=("aws", service[0].state.mint("data")[0]),

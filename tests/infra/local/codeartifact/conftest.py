@@ -24,10 +24,10 @@ def clock() -> Clock:
 
 @pytest.fixture
 def state(clock: Clock, tmp_path: Path) -> CodeArtifact:
-    """Give a domain `data` with a connected repository `python`, and a second domain `other`."""
+    """Return a domain `data` with a connected repository `python`, and a second domain `other`."""
     state = CodeArtifact(now=clock, packages_dir=tmp_path / "packages")
     for domain in ("data", "other"):
-        state.create_domain(domain, OWNER, "eu-west-1")
+        state.create_domain(domain)
         state.create_repository(domain, "python", external_connections=("public:pypi",))
     return state
 
@@ -42,6 +42,6 @@ def public_index(tmp_path: Path) -> Iterator[PublicIndex]:
 
 @pytest.fixture
 def index_url(state: CodeArtifact, public_index: PublicIndex) -> Iterator[str]:
-    """Serve the index in front of the public one; the root of the repository `python` of `data`."""
+    """Serve the index in front of the public one; return the URL of the repository `python` of `data`."""
     with Upstream(PipSettings(f"{public_index.url}/simple/")) as upstream, serve(index(state, upstream)) as url:
-        yield f"{url}/data-{OWNER}/pypi/python/"
+        yield f"{url}/data-{OWNER}.eu-west-1/pypi/python/"

@@ -37,7 +37,7 @@ class Clock:
 
 
 def wheel(name: str, version: str, source: str = "") -> tuple[str, bytes]:
-    """Build a wheel of one module, the same bytes whenever it is built."""
+    """Build a wheel of one module, always with the same bytes."""
     info = f"{name}-{version}.dist-info"
     members = {
         f"{name}.py": source,
@@ -58,7 +58,7 @@ def _record_hash(text: str) -> str:
 
 @dataclass
 class PublicIndex:
-    """A static PEP 503 folder behind an HTTP server, and the requests that it got."""
+    """A static PEP 503 folder behind an HTTP server, and its requests."""
 
     folder: Path
     url: str = ""
@@ -80,7 +80,7 @@ class PublicIndex:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    def __init__(self, public_index: PublicIndex, *args: Any, **kwargs: Any) -> None:  # passed on
+    def __init__(self, public_index: PublicIndex, *args: Any, **kwargs: Any) -> None:
         self.public_index = public_index
         super().__init__(*args, directory=str(public_index.folder), **kwargs)
 

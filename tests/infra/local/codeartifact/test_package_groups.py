@@ -1,4 +1,4 @@
-"""Origin controls: which names may be published and which may come from upstream, and the attack that they end."""
+"""Origin controls: which names may be published and which may come from upstream, and the attack that they prevent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PUBLIC = {OriginType.PUBLISH: BLOCK, OriginType.EXTERNAL_UPSTREAM: ALLOW}
 
 @pytest.fixture
 def groups(state: CodeArtifact) -> PackageGroups:
-    """Give the groups that the repository stack makes for `acme-*,other`."""
+    """Return the groups that the repository stack creates for `acme-*,other`."""
     groups = state.domain("data").package_groups
     groups.create("/pypi/*", PUBLIC)
     groups.create("/pypi//acme~", IN_HOUSE)
@@ -46,7 +46,7 @@ def upload(index_url: str, state: CodeArtifact, name: str, version: str, source:
 
 @pytest.fixture
 def install(index_url: str, state: CodeArtifact, tmp_path: Path) -> Callable[..., Install]:
-    """Run pip with the repository as its index, away from this machine's own settings."""
+    """Run pip with the repository as its index, without this machine's settings."""
     index_url = index_url.replace("http://", f"http://aws:{state.mint('data')[0]}@")
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     environ |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -86,7 +86,7 @@ def test_the_most_specific_group_decides(groups: PackageGroups) -> None:
     ]
 
 
-def test_what_a_group_does_not_set_it_inherits_from_the_nearest_that_does(groups: PackageGroups) -> None:
+def test_a_group_inherits_unset_modes_from_the_nearest_group_that_sets_them(groups: PackageGroups) -> None:
     groups.create("/pypi//acme-tool~", {OriginType.PUBLISH: BLOCK})
     assert groups.lineage("acme-tool-x") == [
         "/pypi//acme-tool~",
@@ -110,12 +110,12 @@ def test_a_malformed_pattern_is_refused(pattern: str) -> None:
         PackageGroups().create(pattern, {})
 
 
-def test_a_mode_that_is_not_there_is_refused() -> None:
+def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(ValidationError, match="ALLOW_SPECIFIC_REPOSITORIES"):
         PackageGroups().create("/pypi/*", {OriginType.PUBLISH: "ALLOW_SPECIFIC_REPOSITORIES"})
 
 
-def test_a_pattern_is_there_once(groups: PackageGroups) -> None:
+def test_a_pattern_is_unique(groups: PackageGroups) -> None:
     with pytest.raises(ConflictError):
         groups.create("/pypi/*", {})
     groups.delete("/pypi/*")
@@ -131,7 +131,7 @@ def test_an_in_house_name_is_published_and_any_other_is_403(index_url: str, stat
     assert list(state.repository("data", "python").packages) == ["acme-tool"]
 
 
-def test_the_groups_of_a_domain_do_not_hold_in_another(
+def test_the_groups_of_a_domain_do_not_apply_in_another(
     index_url: str, state: CodeArtifact, groups: PackageGroups
 ) -> None:
     assert not groups.allow("tool", OriginType.PUBLISH)
@@ -156,7 +156,7 @@ def attacked(public_index: PublicIndex) -> PublicIndex:
 
 @pytest.mark.usefixtures("groups")
 class TestDependencyConfusion:
-    """The attack, against the repository alone and against the set-up that invites it."""
+    """The attack on the repository alone, and on set-ups that allow it."""
 
     def test_a_higher_version_upstream_is_ignored(
         self,

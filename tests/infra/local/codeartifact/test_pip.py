@@ -1,4 +1,4 @@
-"""What pip, uv and twine themselves do with the index."""
+"""pip, uv and twine with the index."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Pip = subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def pip(index_url: str, state: CodeArtifact, tmp_path: Path) -> Callable[..., Pip]:
-    """Run pip on an index-url file and a requirement, away from this machine's own settings."""
+    """Run pip on an index-url file and a requirement, without this machine's settings."""
     token, _ = state.mint("data", duration_seconds=900)
     login_url = index_url.replace("http://", f"http://aws:{token}@")
     index_url_file = tmp_path / "codeartifact.txt"
@@ -60,7 +60,7 @@ def test_pip_downloads_a_published_package_byte_for_byte(
     assert (tmp_path / "downloads" / name).read_bytes() == content
 
 
-def test_pip_refuses_a_file_that_does_not_fit_its_hash(
+def test_pip_refuses_a_file_that_does_not_match_its_hash(
     pip: Callable[..., Pip], public_index: PublicIndex, tmp_path: Path
 ) -> None:
     public_index.add("tiny", "1.0")
@@ -122,7 +122,7 @@ def test_uv_takes_a_404_for_a_bad_token_for_a_package_that_is_not_there(
 
 
 @pytest.mark.parametrize("life", [True, False])
-def test_twine_uploads_with_a_live_token_only(
+def test_twine_uploads_only_with_a_valid_token(
     index_url: str, state: CodeArtifact, clock: Clock, tmp_path: Path, *, life: bool
 ) -> None:
     name, content = wheel("mine", "1.0")

@@ -8,12 +8,11 @@ import pytest
 
 from infra.local.codeartifact.errors import ConflictError, ResourceNotFoundError, ValidationError
 from infra.local.moto.template_rules import check_properties
+from tests.infra.local.codeartifact.support import OWNER
 
 if TYPE_CHECKING:
     from infra.local.codeartifact.store import CodeArtifact
     from tests.infra.local.codeartifact.support import Clock
-
-OWNER = "123456789012"
 
 
 def test_a_token_opens_its_own_domain_only(state: CodeArtifact) -> None:
@@ -23,7 +22,7 @@ def test_a_token_opens_its_own_domain_only(state: CodeArtifact) -> None:
     assert not state.check("nowhere", token)
 
 
-def test_a_token_dies_when_its_duration_is_over(state: CodeArtifact, clock: Clock) -> None:
+def test_a_token_expires_after_its_duration(state: CodeArtifact, clock: Clock) -> None:
     token, expires_at = state.mint("data", duration_seconds=900)
     assert expires_at == clock.time + timedelta(seconds=900)
     clock.advance(seconds=899)
@@ -32,7 +31,7 @@ def test_a_token_dies_when_its_duration_is_over(state: CodeArtifact, clock: Cloc
     assert not state.check("data", token)
 
 
-def test_the_life_limit_shortens_tokens_minted_from_then_on(state: CodeArtifact, clock: Clock) -> None:
+def test_the_life_limit_applies_to_tokens_minted_from_then_on(state: CodeArtifact, clock: Clock) -> None:
     early, _ = state.mint("data")
     state.token_life_limit = timedelta(seconds=20)
     late, expires_at = state.mint("data")
@@ -65,10 +64,25 @@ def test_duration_0_gives_the_longest_life(state: CodeArtifact, clock: Clock) ->
 
 def test_another_owners_domain_is_not_found(state: CodeArtifact) -> None:
     with pytest.raises(ResourceNotFoundError):
-        state.domain("data", "999999999999")
+        state.of("999999999999", "eu-west-1").domain("data")
 
 
-def test_a_domain_that_holds_repositories_cannot_be_deleted(state: CodeArtifact) -> None:
+@pytest.mark.parametrize("place", [(OWNER, "us-east-1"), ("999999999999", "eu-west-1")], ids=["Region", "account"])
+def test_a_domain_of_the_same_name_elsewhere_is_another_domain(state: CodeArtifact, place: tuple[str, str]) -> None:
+    elsewhere = state.of(*place)
+    elsewhere.create_domain("data")
+    repository = elsewhere.create_repository("data", "python")
+    repository.publish("mine", "mine-1.0.tar.gz", b"")
+    assert state.repository("data", "python").published == {}
+    assert state.repository("data", "python").folder != repository.folder
+    token, _ = elsewhere.mint("data")
+    assert (state.check("data", token), elsewhere.check("data", token)) == (False, True)
+    elsewhere.delete_repository("data", "python")
+    elsewhere.delete_domain("data")
+    assert state.repository("data", "python").folder.is_dir()
+
+
+def test_a_domain_with_repositories_cannot_be_deleted(state: CodeArtifact) -> None:
     with pytest.raises(ConflictError, match="delete them first"):
         state.delete_domain("data")
     state.delete_repository("data", "python")
@@ -77,7 +91,7 @@ def test_a_domain_that_holds_repositories_cannot_be_deleted(state: CodeArtifact)
         state.domain("data")
 
 
-def test_a_deleted_repository_takes_its_packages_with_it(state: CodeArtifact) -> None:
+def test_a_deleted_repository_loses_its_packages(state: CodeArtifact) -> None:
     folder = state.repository("data", "python").folder
     (folder / "mine-1.0.tar.gz").touch()
     state.delete_repository("data", "python")
@@ -85,17 +99,17 @@ def test_a_deleted_repository_takes_its_packages_with_it(state: CodeArtifact) ->
     assert state.create_repository("data", "python").packages == {}
 
 
-def test_a_domain_created_anew_knows_no_token_of_the_old_one(state: CodeArtifact) -> None:
+def test_a_recreated_domain_refuses_the_tokens_of_the_old_one(state: CodeArtifact) -> None:
     token, _ = state.mint("data")
     state.delete_repository("data", "python")
     state.delete_domain("data")
-    state.create_domain("data", OWNER, "eu-west-1")
+    state.create_domain("data")
     assert not state.check("data", token)
 
 
 def test_names_are_unique(state: CodeArtifact) -> None:
     with pytest.raises(ConflictError):
-        state.create_domain("data", OWNER, "eu-west-1")
+        state.create_domain("data")
     with pytest.raises(ConflictError):
         state.create_repository("data", "python")
 

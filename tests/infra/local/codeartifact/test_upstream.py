@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def pip_conf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Make a text pip's only configuration."""
+    """Make a text the only configuration of pip."""
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
 
@@ -112,5 +112,5 @@ def test_a_file_that_is_gone_upstream_is_an_upstream_error(
     pip_conf(f"[global]\nindex-url = {public_index.url}/simple\n")
     with Upstream(read_pip_settings()) as upstream:
         (file,) = upstream.files("tiny") or []
-        with pytest.raises(UpstreamError, match="no usable answer for tiny"):
+        with pytest.raises(UpstreamError, match="no usable response for tiny"):
             upstream.open(file)

@@ -13,7 +13,7 @@ from mwaa_codeartifact.core.codeartifact import PROBE, mint, repository_endpoint
 from mwaa_codeartifact.core.errors import TokenRejectedError, VerifyError
 from mwaa_codeartifact.core.index_url import Token
 from tests.infra.local.codeartifact.support import wheel
-from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REPOSITORY, START, answer, rendered
+from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, START, answer, rendered
 
 if TYPE_CHECKING:
     from mwaa_codeartifact.core.connections import BotoConnections
@@ -72,7 +72,7 @@ def test_the_repository_is_asked_as_pip_asks_it(connections: BotoConnections, aw
     request = aws.only("verify")
     credentials = base64.b64encode(f"aws:{token.value}".encode()).decode()
     assert request.headers["Authorization"] == f"Basic {credentials}"
-    assert request.path == f"/{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/simple/mwaa-codeartifact-probe/"
+    assert request.path == f"/{DOMAIN}-{OWNER}.{REGION}/pypi/{REPOSITORY}/simple/mwaa-codeartifact-probe/"
 
 
 GOOD, REJECTED, NOTHING_PROVED = "good", "TokenRejectedError [401]", "VerifyError [404]"

@@ -26,7 +26,7 @@ TOKEN = Token("canary", START)
 
 
 def _page(aws: Aws) -> str:
-    return f"{aws.url}/data-123456789012/pypi/python/simple/pip/"
+    return f"{aws.url}/data-123456789012.eu-west-1/pypi/python/simple/pip/"
 
 
 @pytest.mark.parametrize("status", [200, 401, 404])

@@ -128,7 +128,7 @@ def test_the_file_is_a_comment_and_the_index_url_byte_for_byte(run: Run, aws: Aw
     expected = (
         "# CodeArtifact index-url: token-expires-at=2030-01-01T12:00:00Z, refreshed-at=2030-01-01T00:00:00Z, "
         f"refreshed-by=lambda, token-fingerprint={fingerprint}, repository=eu-west-1/123456789012/data/python\n"
-        f"--index-url http://aws:{token}@{host}/data-123456789012/pypi/python/simple/\n"
+        f"--index-url http://aws:{token}@{host}/data-123456789012.eu-west-1/pypi/python/simple/\n"
     )
     assert aws.only("put").body == bucket.read() == expected.encode()
 

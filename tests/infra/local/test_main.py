@@ -1,4 +1,4 @@
-"""The real programs and real signals, in a clone of this folder that is made of links and has a .local of its own."""
+"""The real programs and real signals, in a clone of this folder that consists of links and has its own .local."""
 
 from __future__ import annotations
 
@@ -21,12 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Twice what is promised: the machine that tests may be busy.
+# Twice the promised time: the machine may be busy.
 _STOPPED_SECONDS = 5
-# What `make setup` has built.
+# Built by `make setup`.
 _ENVIRONMENTS = [
     folder.name for folder in (ROOT / ".local").glob("*") if folder.name.startswith(("image-", "lambda-runtime"))
 ]
+
+
+@pytest.fixture(autouse=True)
+def _default_sigint() -> Iterator[None]:
+    """Start programs with SIGINT's default handling: pytest in the background, as in `make test &`, ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ def run(clone: Path, verb: str, **more: str) -> subprocess.CompletedProcess[str]
 
 @contextmanager
 def staying(clone: Path, verb: str = "stay", **more: str) -> Iterator[subprocess.Popen[str]]:
-    """Start as a shell starts what stands before an &, which ignores Ctrl-C otherwise."""
+    """Start the program as a shell starts `command &`: with SIGINT ignored."""
     command = ["sh", "-c", 'trap "" INT; exec "$0" -m infra.local "$1"', sys.executable, verb]
     with subprocess.Popen(
         command,
@@ -78,7 +86,7 @@ def read_until(process: subprocess.Popen[str], sign: str) -> str:
 
 
 def interrupt(process: subprocess.Popen[str]) -> tuple[float, str]:
-    """Press Ctrl-C, and give how long it took and what was said."""
+    """Press Ctrl-C; return the seconds until the end and the output."""
     assert process.stdout is not None
     began = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
@@ -88,7 +96,7 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[float, str]:
 
 
 def processes_of(clone: Path) -> list[str]:
-    """List what still runs, when what has been discarded is removed."""
+    """Wait until discarded folders are deleted; return the commands that still run."""
     deadline = time.monotonic() + 60
     while list((clone / ".local").glob("discarded-*")) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -127,7 +135,7 @@ def test_a_malformed_port_is_named_with_the_setting_and_the_fix(clone: Path) -> 
         *(pytest.param(late, marks=pytest.mark.long) for late in ("startup script", "pip install -r", "Ctrl-C stops")),
     ],
 )
-def test_ctrl_c_is_heard_at_once_and_ends_everything(clone: Path, moment: str) -> None:
+def test_ctrl_c_stops_everything_at_once(clone: Path, moment: str) -> None:
     with staying(clone) as process:
         read_until(process, moment)
         seconds, said = interrupt(process)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.local.moto.vpc import Vpc
-from infra.local.mwaa.agents import ASKS
+from infra.local.mwaa.agents import NEEDED
 from infra.local.mwaa.environments import Environments
 from infra.mwaa_facts import MWAA_ENDPOINTS
 from tests.infra.local.mwaa.support import Open, denying
@@ -32,7 +32,7 @@ def expect_failure(environment: Environment, account: Account, reason: str) -> N
     assert reason in account.said[-1]
 
 
-@pytest.mark.parametrize("action", [action for action, *_ in ASKS if action not in AT_ONCE])
+@pytest.mark.parametrize("action", [action for action, *_ in NEEDED if action not in AT_ONCE])
 def test_without_one_grant_the_creation_fails_as_on_aws(action: str, account: Account) -> None:
     environment = account.environments(role_may=denying(action)).create(account.properties)
     expect_failure(environment, account, f"may not {action} on")

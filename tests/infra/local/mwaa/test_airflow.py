@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.mwaa.airflow import Airflow, major_of
+from infra.local.mwaa.airflow import Airflow, major_version
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
 
@@ -79,12 +79,12 @@ def test_what_mwaa_sets_itself_prevails_over_options(tmp_path: Path) -> None:
     ],
 )
 def test_local_tasks_run_in_a_workers_file_system(components: tuple[str, ...], places: dict[str, str]) -> None:
-    started = major_of("3.3.1").programs(played(components), 0, celery=False)
+    started = major_version("3.3.1").programs(played(components), 0, celery=False)
     assert {name: container.host for name, container, _ in started} == places
 
 
 def test_celery_runs_tasks_in_each_worker() -> None:
-    started = major_of("3.3.1").programs(played(("Scheduler", "Worker", "Worker", "WebServer")), 0, celery=True)
+    started = major_version("3.3.1").programs(played(("Scheduler", "Worker", "Worker", "WebServer")), 0, celery=True)
     hosts = {name: container.host for name, container, _ in started}
     assert hosts["scheduler"] == "scheduler-0"
     assert (hosts["celery-worker-1"], hosts["celery-worker-2"]) == ("worker-1", "worker-2")

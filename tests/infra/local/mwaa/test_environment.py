@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from infra.local.mwaa.environments import Environments
     from tests.infra.local.mwaa.support import Account
 
-UNHEALTHY = "the startup script did not come to its end"
+UNHEALTHY = "the startup script did not reach its end"
 
 
 class PlayedAirflow:

@@ -113,7 +113,7 @@ class _LocalProof(Proof):
         self.expect_refreshed_by("startup")
 
     def use_no_more_than_needed(self, *stacks: str) -> None:
-        self.title("Privileges: each role was allowed all that it asked for, and uses all that it is granted")
+        self.title("Privileges: no role lacks a grant, and none has a grant that it does not use")
         for stack in stacks:
             for verdict, problems in judge(self.site.roles(stack), self.site.server.iam.calls):
                 self.show(verdict)

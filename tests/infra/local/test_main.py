@@ -171,7 +171,7 @@ def test_ctrl_c_leaves_no_trace_while_the_program_imports_its_modules(clone: Pat
 
 
 @pytest.mark.long
-def test_a_demonstration_that_is_stopped_has_proved_nothing(clone: Path) -> None:
+def test_a_stopped_demonstration_has_exit_status_130(clone: Path) -> None:
     with staying(clone, "demo") as process:
         read_until(process, "acting on")
         interrupt(process)
@@ -179,23 +179,23 @@ def test_a_demonstration_that_is_stopped_has_proved_nothing(clone: Path) -> None
 
 
 @pytest.mark.long
-def test_a_second_one_is_refused_with_what_runs_since_when_and_where(clone: Path) -> None:
+def test_a_second_run_is_refused_with_the_process_start_and_url_of_the_first(clone: Path) -> None:
     with staying(clone) as process:
         read_until(process, "acting on")
         second = run(clone, "stay")
         interrupt(process)
     assert second.returncode == 2
     assert second.stdout == ""
-    told = (
+    message = (
         rf"`make local` runs in this folder already \(process {process.pid}, since [\d:]+, Airflow at http://[\d.:]+\)"
     )
-    assert re.match(told, second.stderr)
+    assert re.match(message, second.stderr)
     with staying(clone) as process:
         read_until(process, "acting on")
 
 
 @pytest.mark.long
-def test_a_killed_one_takes_its_processes_along_and_the_next_removes_its_folder(clone: Path) -> None:
+def test_a_killed_run_leaves_no_processes_and_the_next_run_removes_its_folder(clone: Path) -> None:
     with staying(clone) as process:
         read_until(process, "acting on")
         process.kill()

@@ -1,7 +1,7 @@
 """Run the stacks on this machine: ``python -m infra.local`` stays until Ctrl-C; its other verbs end by themselves.
 
-This process only watches over the one that does the work (:mod:`infra.local.run`): so Ctrl-C is heard at every moment,
-and whatever has been started ends.
+This process only watches the one that does the work (:mod:`infra.local.run`), so Ctrl-C works at every moment and stops
+everything that was started.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ def main(verb: str) -> int:
 
     0: done, or ``stay`` was stopped; 1: something failed; 2: it cannot begin; 130: a demonstration was stopped.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell lets what it starts with & ignore SIGINT
-        signal.signal(number, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A shell makes a background program ignore SIGINT, which nobody asked for; nohup makes it ignore SIGHUP.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     console = Console()
     status = run(lambda: _watch(verb, console))
     if status == INTERRUPTED:
@@ -37,13 +39,13 @@ def main(verb: str) -> int:
 def _watch(verb: str, console: Console) -> int:
     LOCAL.mkdir(exist_ok=True)
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        os.environ.pop(name, None)  # for AWS only; and moto cannot be imported under one that does not exist
+        os.environ.pop(name, None)  # they are for AWS, and moto cannot be imported with an unknown profile
     with new_run(verb, partial(console.say, "local")) as folder:
         ports = _port("AIRFLOW_PORT", "8080" if verb == "stay" else "0"), _port("LOCAL_AWS_PORT", "0")
-        with (folder / LOCK).open("a") as seen_by_others:
-            seen_by_others.write(f", Airflow at http://127.0.0.1:{ports[0]}")
+        with (folder / LOCK).open("a") as lock:
+            lock.write(f", Airflow at http://127.0.0.1:{ports[0]}")
         command = [sys.executable, "-m", "infra.local.run", verb, str(folder), *map(str, ports)]
-        # A session of its own: Ctrl-C of the terminal comes here only.
+        # In a session of its own, so the terminal's Ctrl-C reaches this process only.
         status = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True).wait()
         if status:
             (folder / FAILED).touch()
@@ -51,7 +53,7 @@ def _watch(verb: str, console: Console) -> int:
 
 
 def _port(setting: str, default: str) -> int:
-    """Return the port that a setting names if it is free, or a free one for 0."""
+    """Return the port that a setting names if it is free; a free one if the setting is 0."""
     value = os.environ.get(setting, default)
     try:
         with socket.create_server(("127.0.0.1", int(value))) as probe:

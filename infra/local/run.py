@@ -1,4 +1,4 @@
-"""One run of the stacks on this machine, watched over by ``python -m infra.local``, which stops it."""
+"""One run of the stacks on this machine; ``python -m infra.local`` starts, watches and stops it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from infra.local.server import Server
 
 def main(verb: str, folder: str, airflow_port: str, aws_port: str) -> int:
     """Run one verb, which writes into a folder; return the exit status, 1 if something failed."""
-    if sys.platform == "linux":  # the system kills this process when its parent is gone: prctl(2), PR_SET_PDEATHSIG
+    if sys.platform == "linux":  # the kernel kills this process when its parent ends: prctl(2), PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    os.environ.setdefault("LOCAL_IAM_PROPAGATION_SECONDS", "3")  # so the bootstrap has to be patient, as on AWS
+    os.environ.setdefault("LOCAL_IAM_PROPAGATION_SECONDS", "3")  # so the bootstrap must retry, as on AWS
     with Console() as console:
         if (ROOT / ".env").exists():
-            console.say("local", ".env is not read here: it is for AWS (AIRFLOW_VERSION=2.11.2 make local works)")
+            console.say("local", ".env is not read here, it is for AWS (but AIRFLOW_VERSION=2.11.2 make local works)")
         try:
             with Server(Path(folder, "aws"), int(aws_port), int(airflow_port), console.say) as server:
                 verbs = {"demo": demo, "releases": releases, "stay": _stay, "acceptance": _acceptance}
@@ -38,19 +38,19 @@ def main(verb: str, folder: str, airflow_port: str, aws_port: str) -> int:
 
 
 def _acceptance(deployment: Deployment, _: Path) -> None:
-    """Take the steps of `make acceptance` here."""
+    """Run the steps of `make acceptance` here."""
     if prove(deployment, ROOT / "build", "the local AWS"):
-        raise ProofError("the acceptance does not hold: see its report")
+        raise ProofError("the acceptance failed: see its report")
 
 
 def _stay(deployment: Deployment, _: Path) -> None:
-    """Deploy, say how to look around, and stay until Ctrl-C."""
+    """Deploy, print how to use the environment, and wait for Ctrl-C."""
     deployment.make("deploy")
     airflow = deployment.running
     deployment.write_settings(AWS_ENV)
     for line in (
         f"Airflow is at {airflow.url}, user {airflow.user}, password {airflow.password}",
-        "Watch the DAG refresh_codeartifact_index_url; trigger example_codeartifact to see numpy at work",
+        "Watch the DAG refresh_codeartifact_index_url; trigger example_codeartifact to use numpy in a task",
         f"In another shell: `. {AWS_ENV.relative_to(ROOT)}`, then `make status`, `make refresh`, `make deploy`",
         "Ctrl-C stops everything",
     ):

@@ -42,7 +42,7 @@ _ANSWERS_PATH = "/custom-resource-answers/"
 class Server(ExitStack):
     """Serve AWS on a port (0: a free one) of 127.0.0.1 while the context is entered.
 
-    :param folder: where packages and environments live; must not exist.
+    :param folder: the folder for packages and environments; it must not exist.
     :param run_airflow: whether environments have containers with Airflow (default), or MWAA's checks only.
     """
 
@@ -60,7 +60,7 @@ class Server(ExitStack):
         around = Surroundings(
             folder=folder / "environments",
             endpoint_url=lambda: self.endpoint_url,
-            client=cache(self.client),  # it takes a while to make, and serves every thread
+            client=cache(self.client),  # slow to create, and safe to share between threads
             say=partial(say, "mwaa"),
             region=REGION,
             port=airflow_port,
@@ -92,13 +92,13 @@ class Server(ExitStack):
         self.schedule = cloudwatch.Schedule(REGION, partial(self._say, "events"))
         ends = [self.schedule.stop, self.alarms.stop, self.environments.stop, cloudformation.stop]
         ends += [lambda_runtime.stop, self._http.shutdown, self._http.server_close, thread.join]
-        for end in reversed(ends):  # the last one that it is told is called first
+        for end in reversed(ends):  # an ExitStack calls the last callback first
             self.callback(end)
         return self
 
     @property
     def environ(self) -> dict[str, str]:
-        """Return the environment variables with which the AWS CLI and boto3 come here."""
+        """Return the environment variables that send the AWS CLI and boto3 to this server."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # there is no api.127.0.0.1
@@ -126,7 +126,7 @@ class Server(ExitStack):
             vpc.expect_proxy(environ, caller)
         except RefusedError as error:
             return error.response(request)(environ, start_response)
-        caller_of_request.set(caller)  # of this thread, for every request anew
+        caller_of_request.set(caller)  # a thread serves many requests
         return self._services.get(service_of(request), self._moto)(environ, start_response)
 
 

@@ -1,1 +1,1 @@
-"""Remove lines from the templates, one at a time, and see whether a check notices."""
+"""Remove lines from the templates, one at a time, and check that a check fails."""

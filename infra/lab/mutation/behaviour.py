@@ -1,6 +1,6 @@
-"""Deploy templates to the local AWS and see whether they behave: exit 0, or 1 with one sentence of what does not.
+"""Deploy templates to the local AWS and check the stacks' behaviour: exit 0, or 1 with one sentence of what is wrong.
 
-No Airflow and no pip runs, so it takes seconds; MWAA's rules, its agents and the environment's network are at work.
+Neither Airflow nor pip runs, so it takes seconds; MWAA's rules, its agents and the environment's network do apply.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pathlib import Path
 from infra import ROOT
 from infra.build import build
 from infra.cli.templates import read_templates
-from infra.lab.mutation.expectations import EXPECTATIONS, Unexpected
-from infra.lab.mutation.stacks import DeployFailed, Stacks
+from infra.lab.mutation.expectations import EXPECTATIONS, UnexpectedError
+from infra.lab.mutation.stacks import DeployError, Stacks
 from infra.local.server import Server
 
 
 def main(templates: str) -> int:
-    """Deploy, look, delete.
+    """Deploy the stacks, check every expectation, and delete the stacks.
 
-    :param templates: folder of the four templates.
-    :returns: exit status.
+    :param templates: the folder of the four templates.
+    :returns: the exit status.
     """
     os.environ["LOCAL_LAMBDA_RETRY_SCALE"] = "0.02"  # a minute is about a second
     with tempfile.TemporaryDirectory(prefix="behaviour-") as folder:
@@ -36,14 +36,14 @@ def main(templates: str) -> int:
                 for expectation in EXPECTATIONS:
                     expectation(stacks)
                 stacks.delete()
-        except (Unexpected, DeployFailed) as error:
+        except (UnexpectedError, DeployError) as error:
             sys.stderr.write(f"{error}\n")
             return 1
     return 0
 
 
 def _root(folder: Path) -> Path:
-    """Return a folder in which the zips can be built without touching those of the project."""
+    """Link the sources into a folder and return it: the zips are built there, not among the project's."""
     for name in ("plugins", "infra", "dags", "requirements"):
         (folder / name).symlink_to(ROOT / name)
     return folder

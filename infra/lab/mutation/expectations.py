@@ -1,4 +1,4 @@
-"""What the deployed stacks have to do, each by its effect; none of this looks at a template."""
+"""The behaviour that the deployed stacks must have, checked by its effects; no check reads a template."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from moto.sns.models import sns_backends
 
 from infra import ROOT, mwaa_facts
 from infra.deploy.upload import INDEX_URL_KEY
-from infra.lab.mutation.stacks import DeployFailed, Stacks
+from infra.lab.mutation.stacks import DeployError, Stacks
 from infra.local.codeartifact.package_groups import OriginType
 from infra.local.moto import iam
 from infra.local.moto.vpc import Vpc
@@ -33,37 +33,37 @@ _WAIT_SECONDS = 60
 _ENSURE = "import os; from mwaa_codeartifact.startup import ensure_index_url; print(ensure_index_url(os.environ))"
 
 
-class Unexpected(Exception):  # noqa: N818  (an outcome that is looked for)
-    """The stacks do something else than they should; the message says what."""
+class UnexpectedError(Exception):
+    """The stacks do not behave as they must; the message says what is wrong."""
 
 
 def expect(holds: object, otherwise: str) -> None:
     """Raise an error unless something holds.
 
-    :param holds: what is expected.
-    :param otherwise: what the error says.
-    :raises Unexpected: if it does not hold.
+    :param holds: the expectation.
+    :param otherwise: the message of the error.
+    :raises UnexpectedError: if it does not hold.
     """
     if not holds:
-        raise Unexpected(otherwise)
+        raise UnexpectedError(otherwise)
 
 
 def the_bootstrap_has_written_the_line(stacks: Stacks) -> None:
-    """Check who wrote the first line."""
+    """Check that the Lambda function wrote the first line."""
     expect(_refreshed_by(stacks) == "lambda", "the bootstrap has not written the line")
 
 
 def the_schedule_brings_the_line_back(stacks: Stacks) -> None:
-    """Delete the line and fire the schedule."""
+    """Delete the line and run the schedule."""
     _delete_line(stacks)
     _fire(stacks)
     _wait_for(lambda: _refreshed_by(stacks) == "lambda", "the schedule does not bring the line back")
 
 
-def failed_invocations_are_kept_and_ring(stacks: Stacks) -> None:
-    """Let all tries of a scheduled refresh fail."""
+def failed_invocations_are_kept_and_raise_the_alarm(stacks: Stacks) -> None:
+    """Make all tries of a scheduled refresh fail."""
     _delete_line(stacks)
-    stacks.server.codeartifact.token_life_limit = timedelta(hours=-1)  # dead on arrival
+    stacks.server.codeartifact.token_life_limit = timedelta(hours=-1)  # expired when minted
     try:
         _fire(stacks)
         queue = _physical_id(stacks, "refresher", "AWS::SQS::Queue")
@@ -76,8 +76,8 @@ def failed_invocations_are_kept_and_ring(stacks: Stacks) -> None:
     _expect_rings(stacks, "refresher-errors", "ALARM")
 
 
-def a_fallback_and_a_short_life_ring(stacks: Stacks) -> None:
-    """Let the Lambda step in with a token that lives for an hour, then fall silent."""
+def a_fallback_and_a_short_lifetime_raise_alarms(stacks: Stacks) -> None:
+    """Make the Lambda publish a token that expires in an hour, and then send no metrics."""
     stacks.server.codeartifact.token_life_limit = timedelta(hours=1)
     try:
         _delete_line(stacks)
@@ -97,20 +97,20 @@ def a_fallback_and_a_short_life_ring(stacks: Stacks) -> None:
     _expect_rings(stacks, "index-url-remaining-lifetime", "OK", later + timedelta(minutes=1))
 
 
-def pips_errors_ring_and_other_lines_do_not(stacks: Stacks) -> None:
-    """Write lines of pip's into the log of each component."""
+def only_pips_errors_raise_the_alarm(stacks: Stacks) -> None:
+    """Write pip's lines into the log of each component."""
     harmless = "[INFO] - ERROR: pip's dependency resolver does not currently take into account all the packages"
     failure = "[INFO] - WARNING: 401 Error, Credentials not correct for https://example.org/simple/numpy/"
     for line, counts in ((harmless, 0), ("[INFO] - ERROR: my own script says so", 0), (failure, 1)):
         for component in mwaa_facts.INSTALLING_COMPONENTS:
             before = _install_errors(stacks)
             _log(stacks, component, line)
-            expect(_install_errors(stacks) - before == counts, f"{component}: counted wrong: {line}")
+            expect(_install_errors(stacks) - before == counts, f"{component}: not counted correctly: {line}")
     _expect_rings(stacks, "requirements-install", "ALARM")
 
 
 def the_mail_address_is_subscribed(stacks: Stacks) -> None:
-    """Look for the subscription of the alarms' topic."""
+    """Check the subscriptions of the alarms' topic."""
     found = stacks.client("sns").list_subscriptions_by_topic(TopicArn=stacks.outputs["AlarmTopicArn"])["Subscriptions"]
     expect(
         [each["Endpoint"] for each in found] == [stacks.settings["AlarmEmail"]], "nobody is subscribed to the alarms"
@@ -118,7 +118,7 @@ def the_mail_address_is_subscribed(stacks: Stacks) -> None:
 
 
 def the_environment_is_available(stacks: Stacks) -> None:
-    """Check the environment's status: MWAA's agents have asked for all that they need."""
+    """Check the environment's status: then MWAA's agents have all that they need."""
     status = stacks.client("mwaa").get_environment(Name=stacks.name)["Environment"]["Status"]
     expect(status == "AVAILABLE", f"the environment is {status}")
 
@@ -154,7 +154,7 @@ def a_container_refreshes_through_its_network(stacks: Stacks) -> None:
 
 
 def added_endpoints_are_reached(stacks: Stacks) -> None:
-    """Ask the network for the services that the settings add."""
+    """Check that the services that the settings add are reached from the environment's network."""
     vpc = Vpc(tuple(stacks.outputs["PrivateSubnetIds"].split(",")), (stacks.outputs["SecurityGroupId"],))
     for service in ("sts", "secretsmanager"):
         refusal = vpc.refusal(service)
@@ -162,7 +162,7 @@ def added_endpoints_are_reached(stacks: Stacks) -> None:
 
 
 def roles_may_no_more_than_they_need(stacks: Stacks) -> None:
-    """Ask for what only the conditions of the statements forbid."""
+    """Try the actions that only the conditions of the statements forbid."""
     execution = stacks.client("mwaa").get_environment(Name=stacks.name)["Environment"]["ExecutionRoleArn"]
     may = stacks.server.iam.role_may
     others = {"sts:AWSServiceName": "another.amazonaws.com"}
@@ -176,7 +176,7 @@ def roles_may_no_more_than_they_need(stacks: Stacks) -> None:
             _assume(stacks, execution, account, source)
         except PermissionError:
             continue
-        raise Unexpected(f"{execution} is assumed for the environment {source} of {account}")
+        raise UnexpectedError(f"{execution} is assumed for the environment {source} of {account}")
     name = execution.rpartition("/")[2]
     everything = {
         "Version": "2012-10-17",
@@ -184,12 +184,12 @@ def roles_may_no_more_than_they_need(stacks: Stacks) -> None:
     }
     policy = {"RoleName": name, "PolicyName": "more", "PolicyDocument": json.dumps(everything)}
     stacks.client("iam").put_role_policy(**policy)
-    expect(not may(execution, "s3:ListAllMyBuckets", "*"), f"{execution} lists buckets once another policy lets it")
+    expect(not may(execution, "s3:ListAllMyBuckets", "*"), f"{execution} may list buckets if another policy allows it")
     stacks.client("iam").delete_role_policy(RoleName=name, PolicyName="more")
 
 
 def the_publisher_publishes_in_house_names_only(stacks: Stacks) -> None:
-    """Assume the publisher's role and upload."""
+    """Assume the publisher's role and upload packages."""
     keys = stacks.client("sts").assume_role(RoleArn=stacks.outputs["PublisherRoleArn"], RoleSessionName="publisher")
     login = _login(stacks, keys["Credentials"])
     for project, status in (("acme_greeting", 200), ("acme", 200), ("solo", 200), ("numpy", 403), ("solo_more", 403)):
@@ -199,11 +199,11 @@ def the_publisher_publishes_in_house_names_only(stacks: Stacks) -> None:
     for project, allowed in (("acme", False), ("acme-x", False), ("mwaa-codeartifact-probe", False), ("numpy", True)):
         found = groups.allow(project, OriginType.EXTERNAL_UPSTREAM)
         expect(found == allowed, f"{project} may come from upstream: {found}")
-    expect(not groups.allow("mwaa-codeartifact-probe", OriginType.PUBLISH), "somebody may publish the probe's name")
+    expect(not groups.allow("mwaa-codeartifact-probe", OriginType.PUBLISH), "the probe's name may be published")
 
 
 def the_bucket_is_for_tls_and_forgets_old_lines(stacks: Stacks) -> None:
-    """Send a request that came without TLS, and apply the lifecycle to a version of three days ago."""
+    """Send a request without TLS, and check the lifecycle rules of old versions."""
     s3 = stacks.client("s3")
     s3.meta.events.register("before-send.s3", _without_tls)
     try:
@@ -211,7 +211,7 @@ def the_bucket_is_for_tls_and_forgets_old_lines(stacks: Stacks) -> None:
     except s3.exceptions.ClientError as error:
         expect(error.response["Error"]["Code"] in {"403", "AccessDenied"}, f"without TLS: {error}")
     else:
-        raise Unexpected("the bucket answers without TLS")
+        raise UnexpectedError("the bucket answers without TLS")
     s3 = stacks.client("s3")
     try:
         rules = s3.get_bucket_lifecycle_configuration(Bucket=stacks.bucket)["Rules"]
@@ -224,7 +224,7 @@ def the_bucket_is_for_tls_and_forgets_old_lines(stacks: Stacks) -> None:
 
 
 def logs_expire(stacks: Stacks) -> None:
-    """Look at the retention of every log group."""
+    """Check the retention of every log group."""
     logs = stacks.client("logs")
     for prefix, count in (
         (f"airflow-{stacks.name}-", len(mwaa_facts.LOG_COMPONENTS)),
@@ -238,7 +238,7 @@ def logs_expire(stacks: Stacks) -> None:
 
 
 def impossible_settings_are_refused(stacks: Stacks) -> None:
-    """Ask for change sets that CloudFormation has to refuse."""
+    """Create change sets that CloudFormation must refuse."""
     refused: tuple[tuple[str, dict[str, str]], ...] = (
         ("mwaa", {"WebserverAccessMode": "PUBLIC_ONLY"}),
         ("mwaa", {"AirflowVersion": "3.0.6", "WebserverAccessMode": "PUBLIC_ONLY"}),
@@ -249,13 +249,13 @@ def impossible_settings_are_refused(stacks: Stacks) -> None:
     for stack, parameters in refused:
         try:
             stacks.change(stack, **parameters)
-        except DeployFailed:
+        except DeployError:
             continue
-        raise Unexpected(f"{stack} is not refused with {parameters}")
+        raise UnexpectedError(f"{stack} is not refused with {parameters}")
 
 
 def without_in_house_names_any_name_may_be_published(stacks: Stacks) -> None:
-    """Take the in-house names away: CodeArtifact's default holds, and only the probe's name stays closed."""
+    """Remove the in-house names: CodeArtifact's default applies, and only the probe's name stays closed."""
     stacks.execute("repository", stacks.change("repository", InHousePackages=""))
     groups = stacks.server.codeartifact.domain(stacks.name).package_groups
     for project, allowed in (("acme", True), ("numpy", True), ("mwaa-codeartifact-probe", False)):
@@ -264,11 +264,11 @@ def without_in_house_names_any_name_may_be_published(stacks: Stacks) -> None:
 
 
 def one_setting_leaves_the_log_groups_to_mwaa(stacks: Stacks) -> None:
-    """Switch the stack's own log groups off."""
+    """Update the stack to have no log groups of its own."""
     stacks.execute("mwaa", stacks.change("mwaa", OwnLogGroups="false"))
     resources = stacks.client("cloudformation").describe_stack_resources(StackName=f"{stacks.name}-mwaa")
     left = [each["LogicalResourceId"] for each in resources["StackResources"] if "LogGroup" in each["ResourceType"]]
-    expect(not left, f"without log groups of its own, the stack holds {left}")
+    expect(not left, f"without log groups of its own, the stack still has {left}")
 
 
 EXPECTATIONS: tuple[Callable[[Stacks], None], ...] = (
@@ -276,9 +276,9 @@ EXPECTATIONS: tuple[Callable[[Stacks], None], ...] = (
     the_environment_is_available,
     the_schedule_brings_the_line_back,
     a_container_refreshes_through_its_network,
-    failed_invocations_are_kept_and_ring,
-    a_fallback_and_a_short_life_ring,
-    pips_errors_ring_and_other_lines_do_not,
+    failed_invocations_are_kept_and_raise_the_alarm,
+    a_fallback_and_a_short_lifetime_raise_alarms,
+    only_pips_errors_raise_the_alarm,
     the_mail_address_is_subscribed,
     added_endpoints_are_reached,
     roles_may_no_more_than_they_need,
@@ -312,7 +312,7 @@ def _delete_line(stacks: Stacks) -> None:
 
 
 def _fire(stacks: Stacks) -> None:
-    """Fire the rules of the stacks, as their time has come."""
+    """Fire the schedule's rules at once."""
     for rule in list(events_backends[DEFAULT_ACCOUNT_ID][REGION].list_rules()[0]):
         stacks.server.schedule.fire(rule)
 
@@ -338,15 +338,15 @@ def _assume(stacks: Stacks, role: str, account: str = DEFAULT_ACCOUNT_ID, enviro
 
 
 def _expect_rings(stacks: Stacks, alarm: str, state: str, later: timedelta = timedelta(0)) -> None:
-    """Evaluate the alarms and expect that one is in a state, and has told the topic so."""
+    """Evaluate the alarms and expect that one is in a state, and has sent it to the topic."""
     name = f"{stacks.name}-{alarm}"
     stacks.server.alarms.evaluate(datetime.now(UTC) + later)
     found = stacks.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
     expect(found, f"there is no alarm {name}")
     expect(found[0]["StateValue"] == state, f"{name} is {found[0]['StateValue']}, not {state}")
     topic = sns_backends[DEFAULT_ACCOUNT_ID][REGION].get_topic(stacks.outputs["AlarmTopicArn"])
-    told = [json.loads(message) for _, message, *_ in topic.sent_notifications if name in message]
-    expect(any(each["NewStateValue"] == state for each in told), f"nobody is told that {name} is {state}")
+    sent = [json.loads(message) for _, message, *_ in topic.sent_notifications if name in message]
+    expect(any(each["NewStateValue"] == state for each in sent), f"no message says that {name} is {state}")
 
 
 def _log(stacks: Stacks, component: str, line: str) -> None:
@@ -371,7 +371,7 @@ def _install_errors(stacks: Stacks) -> float:
 
 
 def _login(stacks: Stacks, keys: dict[str, str]) -> tuple[str, str]:
-    """Return the address of the repository and a token, as the bearer of some keys gets them."""
+    """Return the repository's endpoint and a token, requested with these keys."""
     session: Any = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], REGION)
     codeartifact = session.client(
         "codeartifact", endpoint_url=stacks.server.endpoint_url, config=Config(inject_host_prefix=False)
@@ -380,15 +380,15 @@ def _login(stacks: Stacks, keys: dict[str, str]) -> tuple[str, str]:
         token = codeartifact.get_authorization_token(domain=stacks.name)["authorizationToken"]
         endpoint = codeartifact.get_repository_endpoint(domain=stacks.name, repository="python", format="pypi")
     except codeartifact.exceptions.ClientError as error:
-        raise Unexpected(f"the publisher: {error}") from error
+        raise UnexpectedError(f"the publisher: {error}") from error
     listed = requests.get(f"{endpoint['repositoryEndpoint']}simple/acme/", auth=("aws", token), timeout=30)
-    expect(listed.status_code == requests.codes.not_found, f"the publisher reads and gets {listed.status_code}")
+    expect(listed.status_code == requests.codes.not_found, f"the publisher's GET is answered with {listed.status_code}")
     return endpoint["repositoryEndpoint"], token
 
 
 def _upload(login: tuple[str, str], project: str) -> int:
     endpoint, token = login
-    wheel = (f"{project}-1.0-py3-none-any.whl", b"not unpacked by anybody")
+    wheel = (f"{project}-1.0-py3-none-any.whl", b"not a real wheel")
     form = {":action": "file_upload", "name": project, "version": "1.0"}
     answer = requests.post(endpoint, form, auth=("aws", token), files={"content": wheel}, timeout=30)
     return answer.status_code

@@ -1,4 +1,4 @@
-"""The mutations of a template: everything that may be missing from it, removed one at a time."""
+"""The mutations of a template: each removes one element."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Lists whose members are each a rule of their own, by the property that holds them.
+# The properties whose value is a list of rules, and the kind of mutation that removes one.
 _RULE_LISTS = {
     "Statement": "statement",
     "SecurityGroupIngress": "rule",
     "SecurityGroupEgress": "rule",
 }
-# Properties without which a resource is another one than it should be; all of them are switches or settings of safety.
+# Properties that can be removed without making the template invalid: switches and safety settings.
 _SWITCHES = {
     "EnableDnsHostnames",
     "EnableDnsSupport",
@@ -43,12 +43,12 @@ _Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Mutation:
-    """One thing that is removed from a template.
+    """One element that is removed from a template.
 
     :param template: the template's name, such as ``network``.
     :param kind: ``resource``, ``statement``, ``endpoint``, ``rule`` or ``switch``.
-    :param path: keys and indices that lead to it.
-    :param label: a name that stays when things move, such as the Sid of a statement.
+    :param path: the keys and indices of the element.
+    :param label: a name that does not depend on the order, such as the Sid of a statement.
     """
 
     template: str
@@ -62,7 +62,7 @@ class Mutation:
         return f"{self.template}: {self.kind} {self.label}"
 
     def apply(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return a copy of the template without it.
+        """Return a copy of the template without the element.
 
         :param document: the template.
         """
@@ -75,7 +75,7 @@ class Mutation:
 
 
 def read(template: Path) -> dict[str, Any]:
-    """Return a template with its short forms written out, as JSON types.
+    """Return a template with its short forms expanded, as JSON types.
 
     :param template: the YAML file.
     :raises ValueError: if cfn-lint cannot read it.
@@ -121,7 +121,7 @@ def _inside(template: str, path: _Path, node: Any, label: str) -> Iterator[Mutat
 
 
 def _looped(template: str, path: _Path, loop: list[Any], label: str) -> Iterator[Mutation]:
-    """Yield the members of a loop's collection, where the template lists them: each is an endpoint or a group."""
+    """Yield the members of a loop's collection if the template lists them: each is an endpoint or a group."""
     _, collection, _ = loop
     for index, member in enumerate(collection if isinstance(collection, list) else []):
         if isinstance(member, str):

@@ -1,4 +1,4 @@
-"""The four stacks on a local AWS, deployed through boto3, which takes a fraction of the AWS CLI's time."""
+"""The four stacks on a local AWS, deployed through boto3, which is much faster than the AWS CLI."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _STACK_SECONDS = 120
 
 
-class DeployFailed(Exception):  # noqa: N818  (an outcome that is looked for)
+class DeployError(Exception):
     """A stack was refused or has failed; the message says why."""
 
 
 class Stacks:
-    """Deploy and delete the stacks.
+    """The stacks of one environment.
 
     :param server: AWS on this machine, without Airflow.
     :param templates: all templates, in the order of their deployment.
-    :param root: folder in which build/ holds the zips.
-    :param name: the environment's.
+    :param root: the folder whose build/ contains the zips.
+    :param name: the environment's name.
     """
 
     def __init__(self, server: Server, templates: Mapping[str, Template], root: Path, name: str) -> None:
@@ -59,9 +59,9 @@ class Stacks:
         return self.server.client(service)
 
     def deploy(self) -> None:
-        """Bring up all stacks, with the uploads as soon as the bucket is there.
+        """Deploy all stacks, and upload the files as soon as the bucket exists.
 
-        :raises DeployFailed: if one fails.
+        :raises DeployError: if a stack fails.
         """
         for stack in STACKS:
             self.execute(stack, self.change(stack))
@@ -73,9 +73,9 @@ class Stacks:
     def change(self, stack: str, **other: str) -> str:
         """Create a change set and return its ARN.
 
-        :param stack: which stack.
-        :param other: parameters with other values than those of the settings.
-        :raises DeployFailed: if CloudFormation refuses it.
+        :param stack: the stack's short name, such as ``network``.
+        :param other: parameters that differ from the settings.
+        :raises DeployError: if CloudFormation refuses it.
         """
         cloudformation, name = self.client("cloudformation"), f"{self.name}-{stack}"
         template = self.templates[stack]
@@ -91,33 +91,33 @@ class Stacks:
                 Capabilities=_CAPABILITIES,
             )
         except cloudformation.exceptions.ClientError as error:
-            raise DeployFailed(f"{stack}: {error}") from error
+            raise DeployError(f"{stack}: {error}") from error
         change_set: str = created["Id"]
         return change_set
 
     def execute(self, stack: str, change_set: str) -> None:
         """Execute a change set and wait for its end.
 
-        :param stack: which stack.
+        :param stack: the stack's short name.
         :param change_set: its ARN.
-        :raises DeployFailed: naming the first resource that failed.
+        :raises DeployError: naming the resources that failed.
         """
         self.client("cloudformation").execute_change_set(ChangeSetName=change_set)
         status = self._settled(stack)
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            raise DeployFailed(f"{stack} is {status}: {self._failures(stack)}")
+            raise DeployError(f"{stack} is {status}: {self._failures(stack)}")
 
     def delete(self) -> None:
         """Delete the stacks, the last one first, and the bucket's content before the bucket.
 
-        :raises DeployFailed: if one cannot be deleted.
+        :raises DeployError: if a stack cannot be deleted.
         """
         for stack in reversed(STACKS):
             if stack == "repository":
                 self._empty_bucket()
             self.client("cloudformation").delete_stack(StackName=f"{self.name}-{stack}")
             if (status := self._settled(stack)) not in {"DELETE_COMPLETE", ""}:
-                raise DeployFailed(f"{stack} is {status}: {self._failures(stack)}")
+                raise DeployError(f"{stack} is {status}: {self._failures(stack)}")
 
     def _settled(self, stack: str) -> str:
         """Wait until nothing is in progress; return the status, empty once the stack is gone."""
@@ -131,7 +131,7 @@ class Stacks:
             if not status.endswith("_IN_PROGRESS"):
                 return status
             if time.monotonic() > deadline:
-                raise DeployFailed(f"{stack} is {status} after {_STACK_SECONDS} s")
+                raise DeployError(f"{stack} is {status} after {_STACK_SECONDS} s")
             time.sleep(0.1)
 
     def _failures(self, stack: str) -> str:

@@ -1,4 +1,4 @@
-"""The proofs on this machine, of the main job and of releases, with steps that only a local AWS can be brought into."""
+"""The proofs on this machine, of the main job and of releases, with steps that only a local AWS makes possible."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ADDED, _MODULES = "boltons\nacme-greeting", ("acme_greeting", "boltons")
 
 
 def demo(deployment: Deployment, folder: Path) -> None:
-    """Prove the main job, or raise ProofError; all that is written is in the folder, to be searched for tokens."""
+    """Prove the main job, or raise ProofError; the folder contains all files of the run and is searched for tokens."""
     proof = _LocalProof(deployment, "demo")
     proof.deploy()
     proof.bootstrap()
@@ -45,7 +45,7 @@ def demo(deployment: Deployment, folder: Path) -> None:
 
 
 def releases(deployment: Deployment, folder: Path) -> None:
-    """Prove releases, or raise ProofError; requirements.txt is written in the folder."""
+    """Prove releases, or raise ProofError; requirements.txt is written into the folder."""
     deployment.settings["REQUIREMENTS"] = str(folder / "my-requirements.txt")
     steps = _Releases(deployment, "releases")
     steps.require("")
@@ -62,78 +62,78 @@ def releases(deployment: Deployment, folder: Path) -> None:
 
 
 class _LocalProof(Proof):
-    """Add the steps that look behind AWS, or change how it behaves; their titles say what they do."""
+    """The steps that read the local AWS's state, or change its behaviour; their titles say what they do."""
 
     site: Deployment
 
     def start_on_an_expired_line(self) -> None:
-        self.title("Expire: without a startup script, a dead token means no packages, until somebody refreshes")
-        # Both refreshers are off: the DAG is paused, and the Lambda's next tick is half an hour away.
+        self.title("Expire: without a startup script, an expired token means no packages, until the next refresh")
+        # No refresher runs: the DAG is paused, and the Lambda's next run is half an hour away.
         self.delete_index_url()
         with self.site.short_lives():
             self.site.make("refresh")
         remaining = (expiry(self.expect_refreshed_by("lambda")) - datetime.now(UTC)).total_seconds()
         self.show(f"waiting {remaining:.0f} s for the token to expire")
         time.sleep(max(remaining, 0) + 1)
-        self._dead = self.site.client("s3").head_object(Bucket=self.site.bucket, Key=INDEX_URL_KEY)["VersionId"]
+        self._expired = self.site.client("s3").head_object(Bucket=self.site.bucket, Key=INDEX_URL_KEY)["VersionId"]
         container = self.site.new_container(startup_script=False)
         expect(not container.start(), "pip succeeded on an expired token")
-        expect(self.site.told("401 Error, Credentials not correct"), "pip did not report the 401")
+        expect(self.site.printed("401 Error, Credentials not correct"), "pip did not report the 401")
         expect(not self.site.imported(container, "numpy"), "numpy is there although pip failed")
         self.show("the container started without its packages: import numpy fails")
         self.site.make("refresh")
         self._start(self.site.new_container(startup_script=False), "refreshed")
 
     def _start(self, container: Container, how: str) -> None:
-        expect(container.start(), f"pip failed at the same start, {how}")
+        expect(container.start(), f"pip failed in the same start, {how}")
         numpy = self.site.imported(container, "numpy")
         expect(numpy, "numpy is missing although pip succeeded")
         self.show(f"the same start, {how}: numpy from {numpy[0]}")
 
     def ring_the_alarm(self) -> None:
-        self.title("Alarm: pip's failure in the log has become a message on the topic")
+        self.title("Alarm: pip's failure in the log has led to a message to the topic")
         self.site.server.alarms.evaluate(datetime.now(UTC))  # CloudWatch does so once a minute
         name = f"{self.site.name}-requirements-install"
         (alarm,) = self.site.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         self.show(f"{name} is {alarm['StateValue']}: {alarm['StateReason']}")
-        expect(alarm["StateValue"] == "ALARM", f"{name} does not ring")
+        expect(alarm["StateValue"] == "ALARM", f"{name} is not in alarm")
         arn = self.site.outputs("refresher")["AlarmTopicArn"]
         _, _, _, region, account, _ = arn.split(":")
         topic = sns_backends[account][region].get_topic(arn)
-        told = [message for _, message, *_ in topic.sent_notifications if name in message]
-        expect(told, "no message has reached the topic")
-        self.show(f"the topic was told: {told[-1][:120]}")
+        messages = [message for _, message, *_ in topic.sent_notifications if name in message]
+        expect(messages, "no message has reached the topic")
+        self.show(f"the topic has the message: {messages[-1][:120]}")
 
     def start_with_the_startup_script(self) -> None:
-        self.title("Defend: with its startup script, a container that finds the same dead token repairs it by itself")
+        self.title("Defend: with its startup script, a container replaces the same expired token by itself")
         line = {"Bucket": self.site.bucket, "Key": INDEX_URL_KEY}
-        self.site.client("s3").copy_object(**line, CopySource={**line, "VersionId": self._dead})
-        self.show("the dead line is back, as if no refresher had run")
+        self.site.client("s3").copy_object(**line, CopySource={**line, "VersionId": self._expired})
+        self.show("the expired line is back, as if no refresher had run")
         self._start(self.site.new_container(), "with the startup script")
         self.expect_refreshed_by("startup")
 
     def use_no_more_than_needed(self, *stacks: str) -> None:
-        self.title("Privileges: the roles were refused nothing for good, and are granted nothing that nobody needs")
+        self.title("Privileges: no role lacks a grant, and none has a grant that it does not use")
         for stack in stacks:
-            for told, problems in judge(self.site.roles(stack), self.site.server.iam.calls):
-                self.show(told)
+            for verdict, problems in judge(self.site.roles(stack), self.site.server.iam.calls):
+                self.show(verdict)
                 expect(not problems, "; ".join(problems))
 
     def find_no_leak(self, folder: Path) -> None:
         self.title("Search: the tokens are in codeartifact.txt and nowhere else")
         tokens = list(self.site.server.codeartifact.minted)
-        # -s: Airflow is still running, and files that go away meanwhile are no error.
+        # -s: Airflow is still running, so files may disappear meanwhile.
         command = ["grep", "-rlsF", "-f", "-", str(folder)]
         ended = subprocess.run(command, input="\n".join(tokens), capture_output=True, text=True, check=False)
         found = ended.stdout.splitlines()
         leaks = [path for path in found if Path(path).name != "codeartifact.txt"]
-        expect(found and not leaks, f"tokens are in {', '.join(leaks) or 'no file, so that the search is in vain'}")
-        logs, told = self.site.client("logs"), "\n".join(self.site.console.lines)
+        expect(found and not leaks, f"tokens are in {', '.join(leaks) or 'no file, so the search proves nothing'}")
+        logs, text = self.site.client("logs"), "\n".join(self.site.console.lines)
         for group in logs.describe_log_groups()["logGroups"]:
             for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]:
-                told += event["message"] + "\n"
-        expect(not any(token in told for token in tokens), "a token is in the output or in a log")
-        self.show(f"{len(tokens)} tokens searched in all files, the output and all log groups")
+                text += event["message"] + "\n"
+        expect(not any(token in text for token in tokens), "a token is in the output or in a log")
+        self.show(f"searched all files, the output and all log groups for {len(tokens)} tokens")
 
 
 class _Releases(_LocalProof):
@@ -142,44 +142,44 @@ class _Releases(_LocalProof):
         Path(self.site.settings["REQUIREMENTS"]).write_text(f"{shipped}{lines}\n", encoding="utf-8")
 
     def publish(self) -> None:
-        self.title("Publish: an in-house package goes to the repository, once")
+        self.title("Publish: an in-house package is uploaded to the repository, once")
         for verdict in ("published", "nothing to do:"):
             self.site.make("publish", f"DIST={ROOT / 'examples' / 'acme-greeting'}")
-            expect(self.site.told(f"{verdict} acme-greeting 1.0.0"), f"the verdict is not: {verdict}")
+            expect(self.site.printed(f"{verdict} acme-greeting 1.0.0"), f"the verdict is not: {verdict}")
 
     def add_packages(self) -> None:
-        self.title("Add: packages are checked, uploaded, set by one update, and there in a task")
-        expect(not self._importable(), "the packages are there before they were asked for")
+        self.title("Add: packages are checked and uploaded, one update installs them, and a task imports them")
+        expect(not self._importable(), "the packages are there before they were required")
         self.require(_ADDED)
         self.site.make("release")
-        expect(self.site.told("acme-greeting-1.0.0, boltons-"), "the verdict does not name the packages")
+        expect(self.site.printed("acme-greeting-1.0.0, boltons-"), "the verdict does not name the packages")
         for path in self.site.probe(modules=list(_MODULES))["imported"].values():
             self.show(f"imported {path}")
             expect(self.site.packages in path, f"{path} is not among the container's own packages")
 
     def change_nothing(self) -> None:
-        self.title("Repeat: nothing changed, nothing is uploaded, nothing updated")
+        self.title("Repeat: without a change, nothing is uploaded or updated")
         before = self._released()
         self.site.make("release")
-        expect(self._released() == before, "a release without a change did something")
+        expect(self._released() == before, "a release without a change has changed something")
 
     def break_the_file(self) -> None:
-        self.title("Break: the preflight stops it, nothing is uploaded")
+        self.title("Break: the preflight stops the release, nothing is uploaded")
         before = self._released()
         self.require("boltons==999.0")
-        expect(self._fails("release"), "the preflight let a broken file through")
-        expect(self.site.told("Nothing was uploaded"), "the preflight does not say that nothing was uploaded")
-        expect(self._released() == before, "a stopped release did something")
+        expect(self._fails("release"), "the preflight accepted a broken file")
+        expect(self.site.printed("Nothing was uploaded"), "the preflight does not say that nothing was uploaded")
+        expect(self._released() == before, "a stopped release has changed something")
 
     def force_it_through(self) -> None:
-        self.title("Force: pip fails on the containers, and the verdict says so, twice")
+        self.title("Force: pip fails in the containers, and the verdict says so, twice")
         for _ in range(2):
-            expect(self._fails("release-requirements", "FORCE=1"), "a failed installation counts as a success")
+            expect(self._fails("release-requirements", "FORCE=1"), "a failed installation is reported as a success")
             expect(not self._importable(), "the packages are there although pip failed")
-        expect(self.site.told("pip failed"), "the failed installation is not named")
+        expect(self.site.printed("pip failed"), "the verdict does not name the failed installation")
 
     def go_back(self) -> None:
-        self.title("Roll back: the last release that worked is there again, past two that did not")
+        self.title("Roll back: the last release that worked is restored, the two failed ones are skipped")
         self.site.make("rollback")
         expect(self._importable(), "the packages are missing after the rollback")
 
@@ -194,6 +194,6 @@ class _Releases(_LocalProof):
         return bool(self.site.imported(self.site.server.environments[self.site.name].container, *_MODULES))
 
     def _released(self) -> dict[str, Any]:
-        """Return the state of the stacks and of the bucket, DAGs, the index-url file and the release history apart."""
-        apart = ("dags/", "releases.json")
-        return {name: what for name, what in self.deployed().items() if not str(what).startswith(apart)}
+        """Return the state of the stacks and the bucket, without DAGs, the index-url file and the release history."""
+        excluded = ("dags/", "releases.json")
+        return {name: state for name, state in self.deployed().items() if not str(state).startswith(excluded)}

@@ -1,4 +1,4 @@
-"""The project deployed on this machine by its own make targets, with a look behind AWS where a proof needs one."""
+"""The project deployed on this machine by its own make targets, with access to the local AWS's state for proofs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from infra.local.mwaa.container import Container
     from infra.local.server import Server
 
-# Long enough to mint, verify and publish; short enough to wait for its end.
+# Long enough to mint, verify and publish; short enough to wait until it has expired.
 _SHORT_LIFE = timedelta(seconds=20)
 
 
 class Deployment(Site):
-    """Deploy to a running server, with the Makefile of a folder, and ask what is there."""
+    """A deployment to a running server, made with the Makefile in a folder."""
 
     packages = "/airflow/.local/"
 
@@ -51,12 +51,12 @@ class Deployment(Site):
         super().__init__(settings, console.say, root)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client that comes to the server."""
+        """Return a boto3 client of the server."""
         return self.server.client(service)
 
     @contextmanager
     def short_lives(self) -> Iterator[None]:
-        """Let the tokens that are minted live for seconds while the context is entered."""
+        """Limit the lifetime of minted tokens to seconds while the context is entered."""
         self.server.codeartifact.token_life_limit = _SHORT_LIFE
         try:
             yield
@@ -64,28 +64,28 @@ class Deployment(Site):
             self.server.codeartifact.token_life_limit = None
 
     def short_token(self) -> tuple[str, datetime]:
-        """Mint a token that lives for seconds: nobody waits a quarter of an hour for a demonstration."""
+        """Mint a token that expires in seconds: AWS's minimum of 15 minutes is too long for a demonstration."""
         with self.short_lives():
             return super().short_token()
 
     @property
     def running(self) -> Airflow:
         """Return the environment's Airflow."""
-        return cast("Airflow", self.server.environments[self.name].airflow)  # who asks has deployed it
+        return cast("Airflow", self.server.environments[self.name].airflow)  # the caller has deployed it
 
     def write_settings(self, path: Path) -> None:
-        """Write the environment variables for another shell, for nobody else to read: keys are among them."""
+        """Write the environment variables for another shell, readable by this user only: they contain keys."""
         lines = ["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in self.settings.items()]
         path.touch(mode=0o600)
         path.write_text("\n".join([*lines, ""]))
 
-    def told(self, text: str) -> bool:
-        """Check whether any line of the output so far, the containers' too, holds a text."""
+    def printed(self, text: str) -> bool:
+        """Return whether any line of the output so far, including the containers', contains a text."""
         return any(text in line for line in self.console.lines)
 
     def new_container(self, *, startup_script: bool = True) -> Container:
-        """Return one more worker of the environment, not started yet; without the script, as most of today are."""
+        """Return one more worker, not started yet; without a startup script, as in most of today's environments."""
         environment = self.server.environments[self.name]
         container = environment.new_container(lambda line: self.console.say("container", line))
         if not startup_script:
@@ -94,7 +94,7 @@ class Deployment(Site):
 
     @staticmethod
     def imported(container: Container, *modules: str) -> list[str]:
-        """Import modules as a task on a container would and return their paths, none if one is missing."""
+        """Import modules as a task in a container does, and return their paths; none if one is missing."""
         paths = ", ".join(f"{module}.__file__" for module in modules)
         program = f"import {', '.join(modules)}; print({paths}, sep='\\n')"
         command = [str(container.programs / "python"), "-c", program]

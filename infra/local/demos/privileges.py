@@ -1,4 +1,4 @@
-"""Least privilege, proven: what the deployed roles are granted beside what they asked for while they worked."""
+"""The proof of least privilege: it compares the grants of the deployed roles with the calls that they made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Grant(NamedTuple):
 
 
 def grants(policies: Iterable[dict[str, Any]]) -> list[Grant]:
-    """Return what policy documents allow, action by action."""
+    """Return the grants of policy documents, one for each action."""
     statements = [statement for policy in policies for statement in policy["Statement"]]
     allowing = [statement for statement in statements if statement["Effect"] == "Allow"]
     return [Grant(action, statement) for statement in allowing for action in listed(statement["Action"])]
@@ -42,18 +42,18 @@ def unused(granted: Iterable[Grant], calls: Collection[Call]) -> list[Grant]:
 
 
 def unused_resources(granted: Iterable[Grant], calls: Collection[Call]) -> set[str]:
-    """Return the resources on which no call needs anything, of statements of which something is needed."""
+    """Return the resources that no call needs, of the statements that some call needs."""
     used = [grant for grant in granted if any(grant.covers(call) for call in calls)]
     resources = {resource for grant in used for resource in listed(grant.statement.get("Resource", []))}
     return {resource for resource in resources if not any(matches(resource, call.resource) for call in calls)}
 
 
 def judge(roles: dict[str, list[dict[str, Any]]], calls: Collection[Call]) -> Iterator[tuple[str, list[str]]]:
-    """Return for each role, given its policy documents, how much of its grants was used, and what is wrong with it."""
+    """Yield for each role, given its policy documents, how many of its grants were used, and the problems found."""
     for role, policies in roles.items():
         own, granted = calls_of(role, calls), grants(policies)
         idle = unused(granted, own)
-        # Before a new role's policies count, it is refused what it may do later.
+        # Until a new role's policies take effect, it is refused calls that are allowed later.
         allowed = {(call.action, call.resource) for call in own if call.allowed}
         refused = {(call.action, call.resource) for call in own} - allowed
         problems = [f"{role} was refused {action} on {resource}" for action, resource in sorted(refused)]

@@ -1,6 +1,6 @@
 """A real Airflow in the containers of an environment: its components, each a process, on one database.
 
-What its major versions want to be told in different ways, by who runs them and calls them, is in one table.
+One table contains the differences between its major versions: commands, settings, health check and login.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     Program = tuple[str, Container, list[str]]
 
 _START_SECONDS = 240
-# Where the internet would be: a name that no network knows.
+# Stands for a web server on the internet: a name that never resolves.
 _PUBLIC_WEB_SERVER = "http://public-web-server.invalid"
 _CSRF_TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
 _LOGIN_SECONDS = 30
 
 
-class Major(NamedTuple):
-    """Hold what is particular to one major version."""
+class MajorVersion(NamedTuple):
+    """What differs between the major versions."""
 
     services: tuple[tuple[str, ...], ...]  # commands
-    web: tuple[str, ...]  # the command that serves UI and REST API; its port is to be appended
-    environ: dict[str, str]  # with the web server's {url}, also as seen by tasks, and a {secret}
+    web: tuple[str, ...]  # the command that serves UI and REST API; the port follows
+    environ: dict[str, str]  # may contain {url}, {execution}, which is the URL for tasks, and {secret}
     health: str
-    health_parts: tuple[str, ...]  # what the health check must call healthy
+    health_parts: tuple[str, ...]  # the components that must be healthy
     api: str
-    mints_tokens: bool  # otherwise one logs in by the form, as people do
+    issues_tokens: bool  # if not, the login form is used, as in a browser
 
     def programs(self, containers: list[Container], web_port: int, *, celery: bool) -> Iterator[Program]:
-        """Return what runs: a name, the container and Airflow's command each.
+        """Yield each program that runs: its name, its container and Airflow's command.
 
         A scheduler with a LocalExecutor is a worker too, so its process runs in the first worker's file system; the
         other workers start as MWAA's do and then idle.
@@ -58,7 +58,7 @@ class Major(NamedTuple):
         yield self.web[0], web, [*self.web, str(web_port)]
 
     def is_healthy(self, url: str) -> bool:
-        """Ask the web server at a URL whether every component is healthy."""
+        """Return whether the web server at a URL reports every component as healthy."""
         try:
             health = requests.get(url + self.health, timeout=5).json()
         except (requests.RequestException, ValueError):
@@ -66,9 +66,9 @@ class Major(NamedTuple):
         return all(health[part]["status"] == "healthy" for part in self.health_parts)
 
     def log_in(self, url: str, user: str, password: str) -> requests.Session:
-        """Return a session of a user of the web server at a URL."""
+        """Log in to the web server at a URL and return the session."""
         session, login = requests.Session(), {"username": user, "password": password}
-        if self.mints_tokens:
+        if self.issues_tokens:
             answer = session.post(f"{url}/auth/token", json=login, timeout=_LOGIN_SECONDS)
             answer.raise_for_status()
             session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -79,8 +79,8 @@ class Major(NamedTuple):
         return session
 
 
-_MAJORS = {
-    2: Major(
+_MAJOR_VERSIONS = {
+    2: MajorVersion(
         services=(("scheduler", "--skip-serve-logs"), ("triggerer", "--skip-serve-logs")),
         web=("webserver", "--hostname", "127.0.0.1", "--port"),
         environ={
@@ -92,9 +92,9 @@ _MAJORS = {
         health="/health",
         health_parts=("metadatabase", "scheduler", "triggerer"),
         api="/api/v1",
-        mints_tokens=False,
+        issues_tokens=False,
     ),
-    3: Major(
+    3: MajorVersion(
         services=(("scheduler", "--skip-serve-logs"), ("triggerer", "--skip-serve-logs"), ("dag-processor",)),
         web=("api-server", "--host", "127.0.0.1", "--port"),
         environ={
@@ -105,66 +105,66 @@ _MAJORS = {
             "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "{execution}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its first answer takes long while all components start
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # its first answer is slow while all components start
         },
         health="/api/v2/monitor/health",
         health_parts=("metadatabase", "scheduler", "triggerer", "dag_processor"),
         api="/api/v2",
-        mints_tokens=True,
+        issues_tokens=True,
     ),
 }
 
 
-def major_of(airflow_version: str) -> Major:
-    """Return what is particular to a version of Airflow."""
-    return _MAJORS[int(airflow_version.partition(".")[0])]
+def major_version(airflow_version: str) -> MajorVersion:
+    """Return what is particular to the major version of an Airflow version such as 3.3.1."""
+    return _MAJOR_VERSIONS[int(airflow_version.partition(".")[0])]
 
 
 @dataclass(kw_only=True, eq=False)
 class Airflow:
-    """Run Airflow in the containers of one configuration."""
+    """Airflow in the containers of one configuration."""
 
-    containers: list[Container]  # not started yet; none: there is no Airflow, and every step is done at once
+    containers: list[Container]  # not started yet; without any there is no Airflow, and the steps do nothing
     workers_reach_web_server: bool = True  # without it no task of Airflow 3 runs
     logs: Path  # of the tasks; on MWAA they are in CloudWatch
     port: int  # of the UI, on 127.0.0.1
     user: str = "admin"
     password: str = field(repr=False)
-    secret: str = field(repr=False)  # that the components share
+    secret: str = field(repr=False)  # shared by the components
     tasks: dict[str, str] = field(repr=False)  # environment variables: where tasks run, and on which database
     stopped: threading.Event  # set when the environment is stopped for good
 
     def __post_init__(self) -> None:
-        """Make room for logs."""
+        """Create the folder for logs."""
         self.url = f"http://127.0.0.1:{self.port}"
         self.logs.mkdir(parents=True, exist_ok=True)
         self._processes = Processes(self.logs)
-        self._deadline = 0.0  # for released workers
+        self._deadline = 0.0  # of released workers
         if self.containers:
-            self._major = major_of(self.containers[0].configuration["AirflowVersion"])
+            self._major = major_version(self.containers[0].configuration["AirflowVersion"])
 
     def prepare(self, *, migrate: bool) -> None:
-        """Start the containers side by side, up to where Airflow comes.
+        """Start the containers in parallel, up to the point where Airflow starts.
 
-        :param migrate: whether to prepare the database meanwhile: on MWAA too, a container of its own does that.
-        :raises RuntimeError: when a container is unhealthy or the database not prepared; a StoppedError on a stop.
+        :param migrate: whether to prepare the database meanwhile; on MWAA a separate container does that.
+        :raises RuntimeError: if a container is unhealthy or the database not prepared; a StoppedError after a stop.
         """
         if not self.containers:
             return
         self._check_stopped()
         database = self.prepare_database() if migrate else None
-        with ThreadPoolExecutor(len(self.containers)) as side_by_side:
-            starts = [side_by_side.submit(container.start) for container in self.containers]
+        with ThreadPoolExecutor(len(self.containers)) as pool:
+            starts = [pool.submit(container.start) for container in self.containers]
             if any(start.exception() for start in wait(starts, return_when=FIRST_EXCEPTION).done):
                 self._stop_containers()
         errors = [error for start in starts if (error := start.exception())]
-        if errors:  # of the others, which were stopped, nobody wants to hear
+        if errors:  # a StoppedError only follows from another container's error
             raise min(errors, key=lambda error: isinstance(error, StoppedError))
         if database and database.wait():
             raise RuntimeError(f"the database could not be prepared: {self._processes.last_line('database')}")
 
     def prepare_database(self) -> subprocess.Popen[bytes]:
-        """Begin to migrate the database and to create the administrator."""
+        """Start to migrate the database and to create the administrator; return the process."""
         container = self.containers[0]
         container.say("airflow db migrate, users create")
         airflow = container.programs / "airflow"
@@ -187,12 +187,12 @@ class Airflow:
         self._processes.wait_until(self._is_healthy, _START_SECONDS)
 
     def release(self, seconds: float) -> None:
-        """Stop all but the workers, which end their tasks first; :meth:`remove` waits for them until then."""
+        """Stop all but the workers, which finish their tasks; :meth:`remove` waits this long for them."""
         self._processes.release(self._workers)
         self._deadline = time.monotonic() + seconds
 
     def stop(self) -> None:
-        """Stop everything at once, also what has not come up yet."""
+        """Stop everything at once, including containers that are still starting."""
         self._stop_containers()
         self._processes.stop()
 
@@ -210,11 +210,11 @@ class Airflow:
             return session.request(method, self.url + self._major.api + path, json=body, params=query, timeout=60)
 
     def environ(self, container: Container) -> dict[str, str]:
-        """Return a component's variables; what MWAA sets itself prevails over options (image: config/airflow.py)."""
+        """Return a component's variables; MWAA's own settings override the options (image: config/airflow.py)."""
         executed_at = self.url if self.workers_reach_web_server else _PUBLIC_WEB_SERVER
         names = {"url": self.url, "secret": self.secret, "execution": executed_at}
         return {
-            # The one web server here is away while an update replaces it: MWAA has two.
+            # The one web server here is missing while an update replaces it; MWAA has two.
             "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12",
             "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
             **container.environ,

@@ -1,4 +1,4 @@
-"""Tasks in every worker, as on MWAA: Celery, a queue of SQS, and PostgreSQL, where one is installed."""
+"""Tasks in every worker, as on MWAA, through Celery, an SQS queue and PostgreSQL, which must be installed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _START_SECONDS = 30
 
 @contextmanager
 def celery_tasks(queue: str, around: Surroundings) -> Iterator[dict[str, str]]:
-    """Run tasks in every worker, through Celery and a queue of SQS, on PostgreSQL, as MWAA does.
+    """Run PostgreSQL and create the queue; yield Airflow's variables for both, as in MWAA's image.
 
     Image: config/airflow.py, config/celery.py, config/sqs.py.
     """
@@ -51,11 +51,11 @@ def celery_tasks(queue: str, around: Surroundings) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def _postgres() -> Iterator[str]:
-    """Run PostgreSQL with an empty database while the context is entered; return what a URL has behind ``//``.
+    """Run PostgreSQL with an empty database while the context is entered; yield its URL from after the ``//``.
 
-    It listens in a folder that is its user's alone, and refuses to run as root: there it runs as postgres or nobody.
+    Its socket is in a folder that only its user can read. It cannot run as root, so it runs as postgres or nobody then.
 
-    :raises RuntimeError: when there is none here, or it does not start.
+    :raises RuntimeError: if PostgreSQL is not installed or does not start.
     """
     initdb = shutil.which("initdb") or max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default="")
     if not initdb:

@@ -1,4 +1,4 @@
-"""What an environment is configured with, the properties of AWS::MWAA::Environment, and what it finds around it."""
+"""An environment's configuration, which is the properties of AWS::MWAA::Environment, and its surroundings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The property of LoggingConfiguration for each component.
 LOG_MODULES = {component: component.replace("DAGProcessing", "DagProcessing") + "Logs" for component in LOG_COMPONENTS}
 LOG_MODULES["WebServer"] = "WebserverLogs"
-# API reference, CreateEnvironment: what an environment has that does not say otherwise.
+# API reference, CreateEnvironment.
 _DEFAULTS = {
     "AirflowVersion": CREATABLE_VERSIONS[-1],
     "EnvironmentClass": "mw1.small",
@@ -34,7 +34,7 @@ _NUMBERS = ("MinWorkers", "MaxWorkers", "Schedulers", "MinWebservers", "MaxWebse
 
 
 class Configuration(dict[str, Any]):
-    """Hold an environment's properties, with MWAA's defaults and types: a template's numbers may be text."""
+    """An environment's properties, with MWAA's defaults and types: a template's numbers may be strings."""
 
     def __init__(self, properties: dict[str, Any]) -> None:
         super().__init__(_DEFAULTS | properties)
@@ -80,23 +80,23 @@ class Configuration(dict[str, Any]):
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """Hold what every environment is given: AWS, the network, this machine."""
+    """What every environment uses: AWS, the network, this machine."""
 
     folder: Path
     endpoint_url: Callable[[], str]
     client: Callable[[str], Any]  # the administrator's boto3 client of a service
-    say: Callable[[str], None]  # told every line of progress
+    say: Callable[[str], None]  # called with every line of progress
     region: str
     # Given role ARN, action, resource and condition keys: whether the role's policies allow it.
     role_may: Callable[[str, str, str, Mapping[str, str]], bool]
-    # Given subnets and security groups: what is reached from there, and through which proxy, if any.
+    # Given subnets and security groups: their network, and the URL of their proxy, if any.
     network: Callable[[Ids, Ids], Vpc]
     proxy_url: Callable[[Ids, Ids], str | None]
     port: int = 0  # of an environment's UI on 127.0.0.1
     # In the scheduler's process on SQLite, or in each worker, on PostgreSQL and SQS, as on MWAA.
     executor: Literal["local", "celery"] = "local"
     graceful_seconds: float = 25  # up to 12 hours on MWAA
-    # MWAA tells AVAILABLE after a roll-back, and CloudFormation takes that for success; the API reference knows
+    # MWAA reports AVAILABLE after a roll-back, and CloudFormation takes that for success; the API reference has
     # UPDATE_FAILED too ("restored to its previous state … and is ready to use").
     rolls_back_to: Literal["AVAILABLE", "UPDATE_FAILED"] = "AVAILABLE"
 
@@ -105,9 +105,9 @@ class Surroundings:
         return f"arn:aws:airflow:{self.region}:{DEFAULT_ACCOUNT_ID}:environment/{name}"
 
     def credentials(self, role_arn: str, service: str, environment: str) -> dict[str, str]:
-        """Let MWAA assume an execution role on behalf of an environment; return environment variables.
+        """Assume an execution role as MWAA does for an environment; return the environment variables.
 
-        :raises PermissionError: when the role does not trust the service.
+        :raises PermissionError: if the role does not trust the service.
         """
         # Guide, "Cross-service confused deputy prevention".
         context = {"aws:SourceAccount": DEFAULT_ACCOUNT_ID, "aws:SourceArn": self.arn(environment)}

@@ -1,4 +1,4 @@
-"""One container: what it does between its start and Airflow's, in the order of the image's entrypoint.py."""
+"""One container: the steps between its start and Airflow's, in the order of the image's entrypoint.py."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
     from infra.local.mwaa.configuration import Configuration
 
-# Between the startup script's end and pip MWAA verifies the container, for some 4 s (image: setup_environment.py).
+# Between the startup script and pip, MWAA verifies the container for about 4 s (image: setup_environment.py).
 _VERIFICATION_SECONDS = 0.5
 _VERIFICATION = ("Executing post startup script verification", "Post startup script verification completed")
 _GUIDE = "https://docs.aws.amazon.com/mwaa/latest/userguide/working-dags-dependencies.html#working-dags-dependencies-test-create"
 _NOT_SAVED = "[ERROR] An unexpected error occurred: Failed to locate environment variables file from startup script."
 _FORCED = "Cannot determine whether the requirements.txt file has constraints or not; forcing local constraints."
-# Nothing listens there: where a container without a way out ends up.
+# The proxy of a container without a way to any index: nothing listens there.
 _NO_INDEX = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
-# As execute-user-startup-script does: the script is sourced, its `exit` is not the shell's, and what is exported in the
-# end is saved.
+# As execute-user-startup-script does: the script is sourced, `exit` is an alias, and the variables that are exported at
+# the end are saved.
 _SOURCE_AND_SAVE = """
 echo "Executing customer startup script"
 handle_exit() {{ echo "Exiting customer startup script"; env -0 > {saved}; unalias exit; exit; }}
@@ -51,18 +51,18 @@ class StoppedError(RuntimeError):
 
 @dataclass
 class Container:
-    """Hold one container's file system and environment variables."""
+    """One container's file system and environment variables."""
 
     root: Path  # must not exist
     configuration: Configuration
     aws: dict[str, str] = field(repr=False)  # environment variables: where AWS is, and the role's credentials
-    say: Callable[[str], None]  # told every line of progress
-    # Given a component, the name of a log stream and its lines, as MWAA sends them to CloudWatch.
+    say: Callable[[str], None]  # called with every line of progress
+    # Called with a component, the name of a log stream and its lines, as MWAA sends them to CloudWatch.
     keep_log: Callable[[str, str, list[str]], None] = lambda *_: None
     component: str = "Worker"
 
     def __post_init__(self) -> None:
-        """Lay out the file system."""
+        """Create the file system."""
         self._exported: dict[str, str] = {}
         self._running: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
@@ -80,13 +80,13 @@ class Container:
 
     @property
     def environ(self) -> dict[str, str]:
-        """Return the container's environment variables: nothing of this machine's but where its programs are."""
+        """Return the container's environment variables; of this machine's they contain only the path to programs."""
         return {
             "PATH": f"{self.programs}:{os.defpath}",
             "HOME": str(self.airflow_home),
             "LANG": "C.UTF-8",
             "AIRFLOW_CONSTRAINTS_FILE": str(self.constraints),
-            # This machine's pip settings are not the container's: its packages come through the index-url.
+            # Without this machine's pip settings: packages come through the index-url.
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_CACHE_DIR": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -101,35 +101,35 @@ class Container:
 
     @property
     def runs_tasks(self) -> bool:
-        """Return whether tasks run in it."""
+        """Return whether tasks run in this container."""
         return self.component in {"Worker", "Hybrid"}
 
     def start(self) -> bool:
-        """Do what comes before Airflow; return whether pip succeeded: MWAA starts Airflow in either case.
+        """Run the steps before Airflow; return whether pip succeeded: MWAA starts Airflow in either case.
 
-        :raises RuntimeError: when the startup script leaves the container unhealthy: MWAA starts no Airflow in it then.
+        :raises RuntimeError: if the startup script leaves the container unhealthy: then MWAA does not start Airflow.
         """
         self.prepare()
         return self.install_requirements()
 
     def stop(self) -> None:
-        """End what the container runs before Airflow, at once; it does nothing more."""
+        """Stop the steps before Airflow at once; the container cannot be started again."""
         self._stopped.set()
         if (running := self._running) is not None:
             end(running)
 
     def prepare(self) -> None:
-        """Do what comes before pip; see :meth:`start`."""
+        """Run the steps before pip; see :meth:`start`."""
         self.sync_dags()
         if archive := self._fetch("Plugins", self.root / "plugins.zip"):
             shutil.unpack_archive(archive, self.airflow_home / "plugins")
         self.run_startup_script()
-        if self.component == "Worker":  # a sync in the moment before pip may happen on MWAA
+        if self.component == "Worker":  # on MWAA a sync may happen just before pip
             self.sync_dags()
 
     def sync_dags(self) -> None:
-        """Make dags/ that of the bucket: what was written here only does not outlive this."""
-        if self.component == "WebServer":  # that dags/ reaches it too is not established
+        """Make dags/ equal to the bucket's: a file that only this container has is deleted."""
+        if self.component == "WebServer":  # it is not established that MWAA syncs to it
             return
         folder, prefix = self.airflow_home / "dags", f"{self.configuration.dags}/"
         found = [each for each in self._bucket.objects.filter(Prefix=prefix) if not each.key.endswith("/")]
@@ -139,14 +139,14 @@ class Container:
             if path.is_file() and path.parent.name != "__pycache__" and path not in objects:
                 path.unlink(missing_ok=True)
         for path, each in objects.items():
-            # The ETag of what came in one part is its MD5 sum.
+            # The ETag of an object that was uploaded in one part is its MD5 sum.
             if not path.is_file() or hashlib.md5(path.read_bytes()).hexdigest() != each.e_tag.strip('"'):  # noqa: S324
                 self._download(each.key, "", path)
 
     def run_startup_script(self) -> None:
-        """Run the startup script as MWAA does, and keep what it exports for pip and Airflow.
+        """Run the startup script as MWAA does, and keep the variables that it exports for pip and Airflow.
 
-        :raises RuntimeError: when its shell ends early (`set -e`) or takes too long.
+        :raises RuntimeError: if its shell ends early (`set -e`) or takes too long.
         """
         if not self._fetch("StartupScript", self.airflow_home / "startup" / "startup.sh"):
             return
@@ -161,7 +161,7 @@ class Container:
         variables = saved.read_text() if saved.exists() else ""
         self._keep(mwaa_facts.STARTUP_STREAM, lines + ([] if variables else [f"[ERROR] - {_NOT_SAVED}"]))
         if not variables:
-            raise RuntimeError("the startup script did not come to its end: MWAA marks the container unhealthy")
+            raise RuntimeError("the startup script did not reach its end, so MWAA marks the container unhealthy")
         saved.unlink()
         for line in filter(None, variables.split("\0")):
             name, value = line.split("=", 1)
@@ -169,7 +169,7 @@ class Container:
                 self._exported[name] = value
 
     def install_requirements(self) -> bool:
-        """Run pip as MWAA does; a failure stops nothing."""
+        """Run pip as MWAA does; return whether it succeeded, or had nothing to do."""
         path = self._fetch("Requirements", self.airflow_home / "requirements" / "requirements.txt")
         if path is None:
             return True
@@ -184,11 +184,11 @@ class Container:
         output, status = self._run(command, mwaa_facts.PIP_SECONDS, _NO_INDEX if private else {})
         self._keep(mwaa_facts.REQUIREMENTS_STREAM, lines + output)
         if status:
-            self.say(f"pip failed with status {status}; MWAA starts the container all the same, without the packages")
+            self.say(f"pip failed with status {status}; MWAA starts the container anyway, without the packages")
         return status == 0
 
     def _run(self, command: list[str], seconds: float, more: Mapping[str, str] | None = None) -> tuple[list[str], int]:
-        """Run a program in the container, for so long at most; return its lines as MWAA logs them, and its status."""
+        """Run a program with a time limit in the container; return its lines as MWAA logs them, and its status."""
         lines: list[str] = []
         self._check_stopped()
         how: dict[str, Any] = {"cwd": self.airflow_home, "env": self.environ | {**(more or {})}}
@@ -214,7 +214,7 @@ class Container:
             raise StoppedError("the container was stopped")
 
     def _line(self, text: str) -> str:
-        """Return what a program says as MWAA logs it: the level is MWAA's, whatever the program means."""
+        """Return a program's line as MWAA logs it: the level is MWAA's and has nothing to do with the line."""
         level, release = "", mwaa_facts.release_of(self.configuration["AirflowVersion"])
         if release < mwaa_facts.COMPONENT_LEVEL_BEFORE and self.component != "Hybrid":
             level = self.configuration.log_levels.get(self.component, "")
@@ -247,7 +247,7 @@ class Container:
 
 
 def _complaints(requirements: Path) -> list[str]:
-    """Return what MWAA logs when it forces its constraints; nothing when the file names its own."""
+    """Return the lines that MWAA logs when it forces its constraints; none if the file names constraints."""
     try:
         if mwaa_facts.NAMES_CONSTRAINTS.search(mwaa_facts.decode_requirements(requirements.read_bytes())):
             return []

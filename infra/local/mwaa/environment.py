@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Environment:
-    """Run one environment; what it is asked to become has passed the rules."""
+    """One environment; its configurations have passed the rules."""
 
     status: str
 
@@ -55,16 +55,16 @@ class Environment:
     @property
     def container(self) -> Container:
         """Return the container in which tasks run."""
-        assert self.airflow  # noqa: S101  (who asks for it has waited)
+        assert self.airflow  # noqa: S101  (the caller has waited)
         return next(each for each in self.airflow.containers if each.runs_tasks)
 
     def update(self, configuration: Configuration) -> None:
-        """Begin to replace the containers by some with another configuration."""
+        """Start to replace the containers by new ones with another configuration."""
         self._begin("UPDATING", configuration)
         self._last_update["WorkerReplacementStrategy"] = configuration["WorkerReplacementStrategy"]
 
     def wait(self, seconds: float) -> None:
-        """Wait until MWAA is not at work on the environment; raise a TimeoutError when it still is after so long."""
+        """Wait until the status is not a busy one; raise a TimeoutError after this many seconds."""
         deadline = time.monotonic() + seconds
         while self.status in BUSY_STATUSES:
             if time.monotonic() > deadline:
@@ -73,13 +73,13 @@ class Environment:
 
     @contextmanager
     def held(self, status: str) -> Iterator[None]:
-        """Keep the environment in PENDING or MAINTENANCE, after which it is as before. API, EnvironmentStatus."""
+        """Keep the environment in PENDING or MAINTENANCE while the context is entered. API, EnvironmentStatus."""
         before, self.status = self.status, status
         yield
         self.status = before
 
     def stop(self) -> None:
-        """Stop the containers, also those that only start, and wait for the end of all that runs."""
+        """Stop the containers, including those that are starting, and wait until everything has ended."""
         self._stopped.set()
         for airflow in filter(None, {self._coming, self.airflow}):
             airflow.stop()
@@ -88,7 +88,7 @@ class Environment:
         self._opened.close()
 
     def delete(self) -> None:
-        """Stop the environment and delete what it has written, but not its logs, as MWAA does."""
+        """Stop the environment and delete its files, but not its logs, as MWAA does."""
         self.status = "DELETING"
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -113,29 +113,29 @@ class Environment:
         }
 
     def _begin(self, status: str, configuration: Configuration) -> None:
-        """Begin a creation or an update: LastUpdate tells of it alone."""
+        """Start a creation or an update; LastUpdate describes only this one."""
         if self._run_airflow:
             image_python(configuration["AirflowVersion"])
         self.status, self.error = status, ""
         self._last_update: dict[str, Any] = {"Status": "PENDING", "CreatedAt": time.time()}
-        self._run(partial(self._become, configuration))
+        self._run(partial(self._replace_containers, configuration))
 
     def _run(self, work: Callable[[], None]) -> None:
         self._threads.append(threading.Thread(target=work, name=f"mwaa-{self.name}", daemon=True))
         self._threads[-1].start()
 
-    def _become(self, configuration: Configuration) -> None:
-        """Let containers of a configuration take over; if they fail, keep or bring back those that are there."""
+    def _replace_containers(self, configuration: Configuration) -> None:
+        """Replace the containers by some of a new configuration; if these fail, keep or restart the old ones."""
         old, self._coming = self.airflow, None
         another_version = configuration["AirflowVersion"] != self.configuration["AirflowVersion"]
         has_stopped = False
         try:
-            # The new containers start beside the old ones: what fails there disturbs nobody.
+            # The new containers start next to the old ones, which a failure there does not affect.
             self._coming = self._make(configuration)
-            self._stopped.wait(propagation_seconds())  # on MWAA, minutes lie between the role and its containers
+            self._stopped.wait(propagation_seconds())  # on MWAA the containers start minutes after the role
             self._coming.prepare(migrate=old is None or another_version)
             has_stopped = True
-            # GRACEFUL keeps the old workers beside the new ones until their tasks have ended.
+            # GRACEFUL keeps the old workers next to the new ones until their tasks have ended.
             if old and configuration["WorkerReplacementStrategy"] == "GRACEFUL":
                 old.release(self._around.graceful_seconds)
             elif old:
@@ -143,7 +143,7 @@ class Environment:
             self._coming.start()
             if old:
                 old.remove()
-        except Exception as error:  # noqa: BLE001  (whatever it is, the environment's status tells it)
+        except Exception as error:  # noqa: BLE001  (the environment's status reports every error)
             self.status = "ROLLING_BACK" if old else self.status
             if self._coming:
                 self._coming.remove()
@@ -153,7 +153,7 @@ class Environment:
             self._end("AVAILABLE")
 
     def _roll_back(self, old: Airflow | None, error: Exception, *, has_stopped: bool) -> None:
-        """Go back to the last good configuration. API, EnvironmentStatus: UNAVAILABLE if that fails too."""
+        """Return to the last good configuration. API, EnvironmentStatus: UNAVAILABLE if that fails too."""
         try:
             if old and has_stopped and not self._stopped.is_set():
                 old.stop()
@@ -173,7 +173,7 @@ class Environment:
 
     @cached_property
     def _lasting(self) -> dict[str, Any]:
-        """Return what outlives the containers; the first who asks starts the database."""
+        """Return what all containers share in turn; the first call starts the database."""
         tasks = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._folder}/airflow.db"}
         if self._run_airflow and self._around.executor == "celery":
             tasks = self._opened.enter_context(celery_tasks(self._queue, self._around))
@@ -189,7 +189,7 @@ class Environment:
     def new_container(
         self, say: Callable[[str], None], component: str = "Worker", configuration: Configuration | None = None
     ) -> Container:
-        """Make one more container, not started yet, of the environment as it is or as it is to be."""
+        """Make one more container, not started yet, with the current or a new configuration."""
         configuration, around = configuration or self.configuration, self._around
         name = f"{component.lower()}-{next(self._numbers)}"
         aws = {
@@ -199,7 +199,7 @@ class Environment:
             **around.credentials(configuration["ExecutionRoleArn"], "airflow-env.amazonaws.com", self.name),
         }
         if proxy := around.proxy_url(*configuration.network):
-            # Airflow's own parts find each other without it.
+            # Airflow's components reach each other without it.
             proxies = {"http_proxy": proxy, "https_proxy": proxy, "no_proxy": f"127.0.0.1:{around.port}"}
             aws |= proxies | {key.upper(): value for key, value in proxies.items()}
         root = self._folder / name
@@ -211,15 +211,15 @@ class Environment:
         self._logs.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in lines if line])
 
     def _end(self, status: str, error: Exception | None = None) -> None:
-        """Let a creation or an update end."""
+        """Record the end of a creation or an update."""
         if error is None:
             self._last_update["Status"] = "SUCCESS"
         elif self._stopped.is_set():
             return
         else:
-            self.error = agents.ERROR_MESSAGE if isinstance(error, agents.RefusedError) else str(error)
-            told = {"ErrorCode": agents.ERROR_CODE, "ErrorMessage": self.error[:1024] or "no reason"}
-            self._last_update |= {"Status": "FAILED", "Error": told}
+            self.error = agents.ERROR_MESSAGE if isinstance(error, agents.AgentError) else str(error)
+            details = {"ErrorCode": agents.ERROR_CODE, "ErrorMessage": self.error[:1024] or "no reason"}
+            self._last_update |= {"Status": "FAILED", "Error": details}
         self.status = status
         self._around.say(f"{status}: {error}" if error else f"AVAILABLE at http://127.0.0.1:{self._around.port}")
 
@@ -229,4 +229,4 @@ class Environment:
                 try:
                     container.sync_dags()
                 except (BotoCoreError, ClientError, OSError) as error:
-                    self._around.say(f"sync of dags/ failed, trying again in {SYNC_SECONDS} s: {error}")
+                    self._around.say(f"the sync of dags/ failed, the next try is in {SYNC_SECONDS} s: {error}")

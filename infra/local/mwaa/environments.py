@@ -1,4 +1,4 @@
-"""All environments: what creates, changes and deletes them after MWAA's rules, and the operations of the AWS CLI."""
+"""All environments: their creation, update and deletion by MWAA's rules, and the API operations that the CLI calls."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
     Answer = tuple[dict[str, Any], int, dict[str, str]]
 
-# Not one on which MWAA is at work, nor one that was never there.
+# Not the busy statuses, and not those of an environment that was never created.
 _CHANGEABLE = {"AVAILABLE", "UPDATE_FAILED", "UNAVAILABLE"}
-# API reference, InvokeRestApi: the length of Path; what would stand behind a ? comes as QueryParameters.
+# API reference, InvokeRestApi: the length of Path; the query is not part of it, but in QueryParameters.
 _PATH_CHARACTERS = 64
 
 
 class Environments(dict[str, Environment]):
-    """Keep environments by name; without `run_airflow` they have rules, statuses and agents, and no containers."""
+    """Environments by name; without `run_airflow` they have rules, statuses and agents, but no containers."""
 
     def __init__(self, around: Surroundings, *, run_airflow: bool = True) -> None:
         super().__init__()
         self._around, self._run_airflow = around, run_airflow
 
     def create(self, properties: dict[str, Any]) -> Environment:
-        """Begin to create an environment with these properties, or raise what MWAA refuses at once."""
+        """Start to create an environment with these properties; raise a ValidationError if MWAA refuses them."""
         configuration = Configuration(properties)
         name = str(configuration.get("Name"))
         if name in self:
@@ -41,7 +41,7 @@ class Environments(dict[str, Environment]):
         return self[name]
 
     def update(self, name: str, properties: dict[str, Any]) -> Environment:  # type: ignore[override]
-        """Begin to give an environment these properties and no others, or raise what MWAA refuses at once."""
+        """Start to replace an environment's properties by these; raise a ValidationError if MWAA refuses them."""
         environment, before = self[name], self[name].configuration
         if environment.status not in _CHANGEABLE:
             raise ValidationError(f"Environment {name} cannot be updated in status {environment.status}.")
@@ -56,7 +56,7 @@ class Environments(dict[str, Environment]):
         del self[name]
 
     def stop(self) -> None:
-        """Stop all of them."""
+        """Stop all environments."""
         for environment in self.values():
             environment.stop()
 
@@ -77,14 +77,14 @@ def control_plane(environments: Environments) -> WSGIApplication:
     def invoke_rest_api(name: str) -> dict[str, Any] | Answer:
         if name not in environments:
             return _not_found(name)
-        airflow, asked = environments[name].airflow, request.get_json()
+        airflow, call = environments[name].airflow, request.get_json()
         if environments[name].status not in {"AVAILABLE", "UPDATE_FAILED"} or airflow is None:
             return _error("RestApiServerException", {"message": f"The environment {name} is not available."})
-        if len(asked["Path"]) > _PATH_CHARACTERS or "?" in asked["Path"]:
-            reason = f"Path {asked['Path']} is longer than {_PATH_CHARACTERS} characters, or holds a query."
+        if len(call["Path"]) > _PATH_CHARACTERS or "?" in call["Path"]:
+            reason = f"Path {call['Path']} is longer than {_PATH_CHARACTERS} characters, or contains a query."
             return _error("ValidationException", {"message": reason})
-        query = asked.get("QueryParameters") or {}
-        answer = airflow.request(asked["Method"], asked["Path"], asked.get("Body") or None, query)
+        query = call.get("QueryParameters") or {}
+        answer = airflow.request(call["Method"], call["Path"], call.get("Body") or None, query)
         body = {"RestApiStatusCode": answer.status_code, "RestApiResponse": answer.json() if answer.content else {}}
         whose = "Server" if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else "Client"
         return body if answer.ok else _error(f"RestApi{whose}Exception", body)

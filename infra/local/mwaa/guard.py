@@ -1,7 +1,7 @@
-"""A process that outlives its parent for a moment, and stops what the parent has left running.
+"""A process that stops the process groups that its parent has left running, however the parent ended (kill -9 too).
 
-Its standard input is a pipe that the parent holds: ``+PID`` for a process group that has started, ``-PID`` for one that
-has been stopped. The pipe's end is the parent's, however that came, kill -9 included.
+The parent writes to its standard input: ``+PID`` for a process group that has started, ``-PID`` for one that has been
+stopped. The input ends when the parent ends.
 """
 
 import os

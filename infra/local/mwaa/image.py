@@ -1,4 +1,4 @@
-"""The image of an MWAA container: a virtual environment with the packages that the real image holds."""
+"""The image of an MWAA container: a virtual environment with the real image's packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AIRFLOW = "#!{python}\nimport sys\n\nfrom airflow.__main__ import main\n\nsys.e
 
 
 def image_python(airflow_version: str) -> Path:
-    """Return the interpreter of an Airflow version's image; raise a LookupError if `make setup` has built none."""
+    """Return the interpreter of an Airflow version's image; raise a LookupError if `make setup` has not built it."""
     python = ROOT / ".local" / f"image-{airflow_version}" / "bin" / "python"
     if not python.exists():
         remedy = f"run `make setup AIRFLOW_VERSION={airflow_version}` first"
@@ -29,7 +29,7 @@ def constraints_file(airflow_version: str) -> Path:
 
 
 def essential_constraints(airflow_version: str) -> str:
-    """Return the constraints that no requirements.txt lifts, with the versions that are pinned here."""
+    """Return the constraints that no requirements.txt can remove, with the versions that are pinned here."""
     names = ESSENTIAL_CONSTRAINTS - NOT_ESSENTIAL.get(airflow_version, frozenset())
     lines = constraints_file(airflow_version).read_text().splitlines()
     pins = (line for line in lines if line.partition("==")[0].lower().replace("_", "-") in names)
@@ -37,9 +37,9 @@ def essential_constraints(airflow_version: str) -> str:
 
 
 def new_layer(airflow_version: str, folder: Path) -> Path:
-    """Make an environment on top of the image, in a folder that must not exist; return the folder of its programs.
+    """Make a virtual environment on top of the image, in a folder that must not exist; return its folder of programs.
 
-    So it is on MWAA: the image's packages are there and stay as they are; pip puts others in a place of their own.
+    As on MWAA, pip never changes the image's packages: it installs others into a folder of their own.
     """
     python = image_python(airflow_version)
     subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)

@@ -1,4 +1,4 @@
-"""Programs that run beside this one: each with its output in a log file, each stopped with all its children."""
+"""Programs that run next to this one: each writes a log file, and is stopped with all its children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 _PATIENCE_SECONDS = 10
-_one_line_at_a_time = threading.Lock()
+_guard_lock = threading.Lock()
 
 
 @cache
@@ -26,32 +26,36 @@ def _guard() -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, bufsize=0)
 
 
-def _tell_guard(line: str) -> None:
-    # Where somebody has killed the guard there is none.
-    with _one_line_at_a_time, suppress(BrokenPipeError):
+def _send_to_guard(line: str) -> None:
+    with _guard_lock, suppress(BrokenPipeError):  # the guard may have been killed
         _guard().stdin.write(line.encode())  # type: ignore[union-attr]  # it is a pipe
 
 
 def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
-    """Start a program as subprocess.Popen does, with a session that ends with this process at the latest."""
+    """Start a program as subprocess.Popen does, in a session that ends with this process at the latest."""
     process = subprocess.Popen(command, start_new_session=True, **how)
-    _tell_guard(f"+{process.pid}\n")
+    _send_to_guard(f"+{process.pid}\n")
     return process
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that :func:`start` has started, and its children: killed if they do not end in time."""
+def end(*processes: subprocess.Popen[bytes]) -> None:
+    """Stop programs that :func:`start` has started, and their children, in parallel; kill those that do not end."""
+    running = list(processes)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE_SECONDS)
-            break
-    _tell_guard(f"-{process.pid}\n")
+        for process in running:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        for process in running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(deadline - time.monotonic(), 0))
+        running = [process for process in running if process.poll() is None]
+    for process in processes:
+        _send_to_guard(f"-{process.pid}\n")
 
 
 class Processes:
-    """Start programs and stop them; each has a name, and a log file NAME.log in a folder."""
+    """Start and stop programs; each has a name, and a log file NAME.log in a folder."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -65,12 +69,12 @@ class Processes:
         return self._started[name]
 
     def serve(self, name: str, command: list[str], environ: Mapping[str, str]) -> None:
-        """Start a program that is to run until all are stopped; see :meth:`start`."""
+        """Start a program that runs until all are stopped; see :meth:`start`."""
         self.start(name, command, environ)
         self._services.append(name)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until the programs that serve are ready; raise a RuntimeError when one ends, or when time is up."""
+        """Wait until the services are ready; raise a RuntimeError if one ends, or if time is up."""
         deadline = time.monotonic() + seconds
         while not ready():
             for name in self._services:
@@ -81,13 +85,13 @@ class Processes:
             time.sleep(0.5)
 
     def last_line(self, name: str) -> str:
-        """Return the last line that a program printed, and where the others are."""
+        """Return the last line that a program printed, and the path of its log."""
         log = self._logs / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines()
         return f"{lines[-1] if lines else 'it printed nothing'} (see {log})"
 
     def release(self, names: Collection[str]) -> None:
-        """Ask programs to end when their work is done, without a word to their children, and stop all others."""
+        """Send SIGTERM to some programs but not to their children, so that they finish their work; stop all others."""
         for name in names:
             self._started[name].terminate()
         self.stop(names)
@@ -98,10 +102,5 @@ class Processes:
         return any(process.poll() is None for process in self._started.values())
 
     def stop(self, spared: Collection[str] = ()) -> None:
-        """Stop every program that is not spared, the last first, each by its own id."""
-        names = [name for name in reversed(self._started) if name not in spared]
-        for name in names:  # side by side: each may take seconds to end
-            with suppress(ProcessLookupError):
-                os.killpg(self._started[name].pid, signal.SIGTERM)
-        for name in names:
-            end(self._started.pop(name))
+        """Stop every program that is not spared, the last one first."""
+        end(*[self._started.pop(name) for name in reversed([*self._started]) if name not in spared])

@@ -1,7 +1,7 @@
-"""What MWAA refuses at once when an environment is created or updated: a table of rules, each with its source.
+"""The rules by which MWAA refuses the creation or update of an environment at once: a table, each with its source.
 
 Sources: "guide" is the Amazon MWAA user guide, "API" its API reference, "model" botocore's service model of MWAA.
-AWS's words are used where they are known. CloudFormation has checked the properties against the type's schema before
+Messages are AWS's own where they are known ("words"). Before, CloudFormation checks the properties by the type's schema
 (infra/local/moto/template_rules.py), and replaces an environment whose name, key or subnets change.
 """
 
@@ -35,7 +35,7 @@ class ValidationError(Exception):
 
 
 def check(asked: Configuration, before: Configuration | None, around: Surroundings) -> None:
-    """Raise a ValidationError at the first rule that a request breaks; before is None for a new environment."""
+    """Raise a ValidationError for the first rule that a request breaks; `before` is None for a new environment."""
     model = _model()
     report = ParamValidator().validate({key: asked[key] for key in asked.keys() & model.members.keys()}, model)
     if report.has_errors():
@@ -110,7 +110,7 @@ def _untrusted_service(asked: Configuration, _: Any, around: Surroundings) -> No
 
 
 def _s3(asked: Configuration, around: Surroundings, operation: str, **more: str) -> dict[str, Any]:
-    """Return S3's answer to a question about the bucket; nothing when S3 refuses."""
+    """Return S3's answer to a request about the bucket; an empty one if S3 refuses it."""
     try:
         answer: dict[str, Any] = getattr(around.client("s3"), operation)(Bucket=asked.bucket, **more)
     except ClientError:
@@ -160,7 +160,7 @@ def _unfit_network(asked: Configuration, _: Any, around: Surroundings) -> str | 
     return None
 
 
-# Where each rule is written, and what returns the sentence of a request that breaks it.
+# The source of each rule, and the function that returns the message for a request that breaks it.
 RULES: tuple[tuple[str, Callable[[Configuration, Configuration | None, Surroundings], str | None]], ...] = (
     ("model: patterns and lengths of options, which the type's schema does not have", _malformed_option),
     ("guide, 'Changing the Apache Airflow version': within a major version, or from 2.11 to 3", _unfit_version),

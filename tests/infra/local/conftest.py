@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Serve AWS for one test module; moto's state is the process's, so names are each test's own."""
+    """Serve AWS for one test module; moto's state belongs to the process, so each test uses names of its own."""
     with Server(tmp_path_factory.mktemp("local") / "aws", 0, 0, lambda _speaker, _line: None) as server:
         yield server

@@ -1,4 +1,4 @@
-"""What the local deployment passes on, with a make target that prints its variables in the place of the real ones."""
+"""The variables that the local deployment passes to make, shown by a make target that prints them."""
 
 from __future__ import annotations
 

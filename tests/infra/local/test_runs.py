@@ -26,7 +26,7 @@ def orphan(**environ: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(["sleep", "60"], env=os.environ | environ, start_new_session=True)
 
 
-def test_what_a_dead_run_has_left_is_removed_its_processes_too_and_nobody_elses(local: Path) -> None:
+def test_the_folder_and_processes_of_a_killed_run_are_removed_and_no_others(local: Path) -> None:
     folder = local / "run-1-x"
     folder.mkdir()
     (folder / "data").touch()
@@ -49,7 +49,7 @@ def test_a_process_whose_title_has_overwritten_its_variables_is_found_by_its_log
         assert own.wait(5) == -signal.SIGTERM
 
 
-def test_a_run_that_is_alive_is_left_alone(local: Path) -> None:
+def test_a_running_run_is_not_touched(local: Path) -> None:
     with runs.new_run("demo", print) as first:
         with runs.new_run("demo", print):
             assert first.exists()
@@ -66,7 +66,7 @@ def test_the_folder_of_a_failed_run_stays_until_the_next(local: Path) -> None:
     assert not list(local.glob("run-*"))
 
 
-def test_a_process_that_does_not_heed_sigterm_is_ended_by_force() -> None:
+def test_a_process_that_ignores_sigterm_is_killed() -> None:
     with runs.new_run("demo", print) as folder:
         stubborn = subprocess.Popen(["sh", "-c", f'trap "" TERM; : {folder}; while :; do sleep 1; done'])
         time.sleep(0.3)
@@ -75,12 +75,12 @@ def test_a_process_that_does_not_heed_sigterm_is_ended_by_force() -> None:
     assert time.monotonic() - began < 4
 
 
-def test_one_at_a_time_stays_and_a_later_one_may(local: Path) -> None:
+def test_only_one_run_stays_at_a_time(local: Path) -> None:
     with runs.new_run("stay", print) as folder:
         with (folder / runs.LOCK).open("a") as file:
             file.write(", Airflow at http://127.0.0.1:8080")
-        told = rf"\(process {os.getpid()}, since .*, Airflow at http://127.0.0.1:8080\)"
-        with pytest.raises(runs.RunError, match=told):
+        message = rf"\(process {os.getpid()}, since .*, Airflow at http://127.0.0.1:8080\)"
+        with pytest.raises(runs.RunError, match=message):
             runs.new_run("stay", print).__enter__()
         (local / "aws.env").touch()
         with runs.new_run("demo", print):

@@ -57,7 +57,7 @@ def test_resources_statements_endpoints_rules_and_switches_are_each_removed_once
     ]
 
 
-def test_a_mutation_removes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+def test_a_mutation_removes_the_element_that_it_names_and_nothing_else(tmp_path: Path) -> None:
     document = template(tmp_path)
     (second,) = [each for each in mutations("t", document) if each.name == "t: statement Role/Second"]
     before = document["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]

@@ -1,4 +1,4 @@
-"""An environment's surroundings in the local AWS, with all that MWAA asks for in place."""
+"""An environment's surroundings in the local AWS, with everything that MWAA requires."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRIVATE = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy
 
 
 class Open(Vpc):
-    """Be a network that closes nothing but the way to the internet."""
+    """A network that is open except for the way to the internet."""
 
     has_way_out = False
     closed_to_itself: str | None = None
@@ -40,7 +40,7 @@ class Open(Vpc):
 
 @dataclass
 class Account:
-    """Make what an environment needs, and change it, by AWS's own APIs."""
+    """Everything that an environment needs, created through AWS's own APIs."""
 
     server: Server
     folder: Path
@@ -111,7 +111,7 @@ class Account:
         return str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc or self.vpc)["GroupId"])
 
     def connect(self) -> None:
-        """Give the VPC all that MWAA needs of one without a way out, and let environments depend on it."""
+        """Create all that MWAA needs in a VPC without a way out, and make environments use it."""
         network = self.properties["NetworkConfiguration"]
         subnets, (group,) = network["SubnetIds"], network["SecurityGroupIds"]
         itself = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}
@@ -137,5 +137,5 @@ class Account:
 
 
 def denying(action: str) -> Callable[..., bool]:
-    """Return IAM's answers where one action is not allowed."""
+    """Return a `role_may` that allows every action but one."""
     return lambda _role, asked, _resource, _context: asked != action

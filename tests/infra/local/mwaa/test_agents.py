@@ -1,4 +1,4 @@
-"""What MWAA's agents need of role and network: without any one of these an environment is never created."""
+"""The role and network that MWAA's agents need: if one grant or way is missing, no environment is created."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.local.moto.vpc import Vpc
-from infra.local.mwaa.agents import ASKS
+from infra.local.mwaa.agents import NEEDED
 from infra.local.mwaa.environments import Environments
 from infra.mwaa_facts import MWAA_ENDPOINTS
 from tests.infra.local.mwaa.support import Open, denying
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.infra.local.mwaa.support import Account
 
 AWS_SAYS = "You may need to check the execution role permissions policy for your environment, and that each of the VPC"
-# These two are asked for in the request itself (see test_rules.py).
+# These two are checked when the request is made (see test_rules.py).
 AT_ONCE = {"s3:ListBucket", "s3:GetObject"}
 
 
@@ -32,7 +32,7 @@ def expect_failure(environment: Environment, account: Account, reason: str) -> N
     assert reason in account.said[-1]
 
 
-@pytest.mark.parametrize("action", [action for action, *_ in ASKS if action not in AT_ONCE])
+@pytest.mark.parametrize("action", [action for action, *_ in NEEDED if action not in AT_ONCE])
 def test_without_one_grant_the_creation_fails_as_on_aws(action: str, account: Account) -> None:
     environment = account.environments(role_may=denying(action)).create(account.properties)
     expect_failure(environment, account, f"may not {action} on")
@@ -61,7 +61,7 @@ def test_a_group_that_does_not_let_itself_in_fails_the_creation(account: Account
     expect_failure(environment, account, "no inbound rule lets in its own members at port 5432")
 
 
-def test_the_queue_is_in_an_account_of_mwaa_and_its_key_is_asked_for_through_sqs(account: Account) -> None:
+def test_the_queue_is_in_an_account_of_mwaa_and_its_key_is_used_through_sqs(account: Account) -> None:
     asked: dict[str, tuple[str, Mapping[str, str]]] = {}
 
     def role_may(_role: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
@@ -78,7 +78,7 @@ def test_the_queue_is_in_an_account_of_mwaa_and_its_key_is_asked_for_through_sqs
     assert context == {"kms:ViaService": "sqs.eu-west-1.amazonaws.com"}
 
 
-# The last one: it connects the account's network.
+# This test must be the last one: it connects the account's network.
 def test_a_network_with_all_that_mwaa_needs_is_enough(account: Account) -> None:
     unconnected = replace(account.around, network=Vpc)
     environment = Environments(unconnected, run_airflow=False).create(account.properties)

@@ -1,4 +1,4 @@
-"""What one container does before Airflow, and what it logs, as the image's own code does and logs it."""
+"""The steps of one container before Airflow, and its logs, which are like those of the image's own code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Started:
-    """A container, and what it has sent to CloudWatch."""
+    """A container and the log lines that it has sent to CloudWatch."""
 
     def __init__(self, account: Account, root: Path, **how: Any) -> None:
         component, properties = how.pop("component", "Worker"), account.properties.copy()
@@ -48,7 +48,7 @@ class Started:
         self.container = Container(
             root / "worker-7", configuration, aws, self.said.append, self.keep_log, component=component
         )
-        self.container.configuration = Configuration(properties | how)  # whatever version: it has no other image
+        self.container.configuration = Configuration(properties | how)  # the image stays the account's
 
     def keep_log(self, component: str, stream: str, lines: list[str]) -> None:
         self.groups.add(component)
@@ -83,7 +83,7 @@ def test_the_startup_scripts_lines_have_mwaas_form_and_order(started: Callable[.
     assert new.container.environ["MINE"] == "1"
 
 
-def test_an_unhealthy_container_says_so_in_its_log(started: Callable[..., Started]) -> None:
+def test_an_unhealthy_container_has_an_error_in_its_log(started: Callable[..., Started]) -> None:
     new = started(StartupScript=b"set -e\nfalse\n")
     with pytest.raises(RuntimeError, match="unhealthy"):
         new.container.run_startup_script()
@@ -185,7 +185,7 @@ def test_each_version_has_its_essential_constraints(version: str) -> None:
     assert len(essential_constraints(version).splitlines()) >= 22
 
 
-def test_what_a_script_exports_under_a_protected_name_is_lost(started: Callable[..., Started]) -> None:
+def test_a_protected_variable_that_a_script_exports_is_ignored(started: Callable[..., Started]) -> None:
     names = [*sorted(PROTECTED_VARIABLES), "MWAA__CORE__X"]
     new = started(StartupScript=b"export MINE=1 " + " ".join(f"{name}=theirs" for name in names).encode())
     new.container.run_startup_script()
@@ -199,7 +199,7 @@ def test_home_is_airflow_home_and_packages_go_to_its_local_folder(started: Calla
     assert str(container.programs) == f"{container.airflow_home}/.local/bin"
 
 
-def test_a_sync_before_pip_puts_the_buckets_line_over_one_of_this_container_only(
+def test_a_sync_before_pip_replaces_a_containers_own_line_by_the_buckets(
     account: Account, started: Callable[..., Started]
 ) -> None:
     account.upload("dags/codeartifact.txt", b"from the bucket")
@@ -240,7 +240,7 @@ def test_pip_without_a_way_to_any_index_says_so_itself(started: Callable[..., St
     assert "Connection refused" in lines
 
 
-def test_a_container_that_is_stopped_ends_its_script_at_once(started: Callable[..., Started]) -> None:
+def test_stopping_a_container_stops_its_script_at_once(started: Callable[..., Started]) -> None:
     new = started(StartupScript=b"echo began\nsleep 60\nsleep 60\n")
     errors: list[BaseException] = []
 

@@ -1,4 +1,4 @@
-"""The statuses of an environment, and what LastUpdate says of each change; Airflow itself is played."""
+"""The statuses of an environment and LastUpdate after each change, with a fake Airflow."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from infra.local.mwaa.environments import Environments
     from tests.infra.local.mwaa.support import Account
 
-UNHEALTHY = "the startup script did not come to its end"
+UNHEALTHY = "the startup script did not reach its end"
 
 
-class PlayedAirflow:
-    """Keep what is asked of it, and fail where it is told to."""
+class FakeAirflow:
+    """A fake Airflow that records its calls, and fails in those that `fails` names."""
 
     fails: dict[str, str]
     waits: threading.Event
@@ -57,15 +57,15 @@ class PlayedAirflow:
 
 
 @pytest.fixture
-def airflow(monkeypatch: pytest.MonkeyPatch) -> type[PlayedAirflow]:
-    PlayedAirflow.fails, PlayedAirflow.acts, PlayedAirflow.waits = {}, [], threading.Event()
-    PlayedAirflow.waits.set()
-    monkeypatch.setattr(environment_module, "Airflow", PlayedAirflow)
-    return PlayedAirflow
+def airflow(monkeypatch: pytest.MonkeyPatch) -> type[FakeAirflow]:
+    FakeAirflow.fails, FakeAirflow.acts, FakeAirflow.waits = {}, [], threading.Event()
+    FakeAirflow.waits.set()
+    monkeypatch.setattr(environment_module, "Airflow", FakeAirflow)
+    return FakeAirflow
 
 
 @pytest.fixture
-def environments(account: Account, airflow: type[PlayedAirflow]) -> Iterator[Environments]:
+def environments(account: Account, airflow: type[FakeAirflow]) -> Iterator[Environments]:
     environments = account.environments()
     yield environments
     airflow.waits.set()
@@ -79,7 +79,7 @@ def update(environments: Environments, account: Account, **changed: Any) -> dict
     return described
 
 
-def test_a_creation_takes_a_while(environments: Environments, account: Account, airflow: type[PlayedAirflow]) -> None:
+def test_a_creation_takes_a_while(environments: Environments, account: Account, airflow: type[FakeAirflow]) -> None:
     airflow.waits.clear()
     environment = environments.create(account.properties)
     assert (environment.status, environment.describe()["LastUpdate"]["Status"]) == ("CREATING", "PENDING")
@@ -94,7 +94,7 @@ def test_a_creation_takes_a_while(environments: Environments, account: Account, 
 
 
 def test_an_unhealthy_container_fails_the_creation(
-    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+    environments: Environments, account: Account, airflow: type[FakeAirflow]
 ) -> None:
     airflow.fails["1 migrates"] = UNHEALTHY
     environment = environments.create(account.properties)
@@ -105,39 +105,39 @@ def test_an_unhealthy_container_fails_the_creation(
         environments.update(account.name, account.properties)
 
 
-def test_new_containers_start_beside_the_old_ones_and_then_replace_them(
-    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+def test_new_containers_start_next_to_the_old_ones_and_then_replace_them(
+    environments: Environments, account: Account, airflow: type[FakeAirflow]
 ) -> None:
     environments.create(account.properties).wait(10)
-    told = update(environments, account, MaxWorkers=3)
-    assert (told["Status"], told["WorkerReplacementStrategy"]) == ("SUCCESS", "FORCED")
+    last_update = update(environments, account, MaxWorkers=3)
+    assert (last_update["Status"], last_update["WorkerReplacementStrategy"]) == ("SUCCESS", "FORCED")
     assert airflow.acts[3:] == ["2 made", "2 prepares", "1 stops", "2 starts", "1 is removed"]
     assert environments[account.name].describe()["MaxWorkers"] == 3
 
 
-def test_a_graceful_update_keeps_the_old_workers_beside_the_new_ones(
-    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+def test_a_graceful_update_keeps_the_old_workers_next_to_the_new_ones(
+    environments: Environments, account: Account, airflow: type[FakeAirflow]
 ) -> None:
     environments.create(account.properties).wait(10)
-    told = update(environments, account, WorkerReplacementStrategy="GRACEFUL")
-    assert (told["Status"], told["WorkerReplacementStrategy"]) == ("SUCCESS", "GRACEFUL")
+    last_update = update(environments, account, WorkerReplacementStrategy="GRACEFUL")
+    assert (last_update["Status"], last_update["WorkerReplacementStrategy"]) == ("SUCCESS", "GRACEFUL")
     assert airflow.acts[5:] == ["1 is released", "2 starts", "1 is removed"]
 
 
-def test_an_update_with_an_unhealthy_container_leaves_the_airflow_that_is_there(
-    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+def test_an_update_with_an_unhealthy_container_keeps_the_running_airflow(
+    environments: Environments, account: Account, airflow: type[FakeAirflow]
 ) -> None:
     environments.create(account.properties).wait(10)
     airflow.fails["2 prepares"] = UNHEALTHY
-    told = update(environments, account, MaxWorkers=3)
-    assert (told["Status"], told["Error"]["ErrorMessage"]) == ("FAILED", UNHEALTHY)
+    last_update = update(environments, account, MaxWorkers=3)
+    assert (last_update["Status"], last_update["Error"]["ErrorMessage"]) == ("FAILED", UNHEALTHY)
     assert environments[account.name].status == "AVAILABLE"
     assert environments[account.name].describe()["MaxWorkers"] == 2
     assert airflow.acts[3:] == ["2 made", "2 prepares", "2 is removed"]
 
 
-def test_an_airflow_that_does_not_come_up_is_rolled_back_to_the_last_good_one(
-    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+def test_an_airflow_that_does_not_start_is_rolled_back_to_the_last_good_one(
+    environments: Environments, account: Account, airflow: type[FakeAirflow]
 ) -> None:
     environments.create(account.properties).wait(10)
     airflow.fails["2 starts"] = "airflow scheduler ended"
@@ -146,7 +146,7 @@ def test_an_airflow_that_does_not_come_up_is_rolled_back_to_the_last_good_one(
     assert airflow.acts[5:] == ["1 stops", "2 starts", "2 is removed", "1 stops", "1 starts"]
 
 
-def test_a_roll_back_can_end_as_the_api_reference_says(account: Account, airflow: type[PlayedAirflow]) -> None:
+def test_a_roll_back_can_end_as_the_api_reference_says(account: Account, airflow: type[FakeAirflow]) -> None:
     environments = account.environments(rolls_back_to="UPDATE_FAILED")
     environments.create(account.properties).wait(10)
     airflow.fails["2 starts"] = "airflow scheduler ended"
@@ -157,7 +157,7 @@ def test_a_roll_back_can_end_as_the_api_reference_says(account: Account, airflow
 
 
 def test_a_roll_back_that_fails_leaves_the_environment_unavailable(
-    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+    environments: Environments, account: Account, airflow: type[FakeAirflow]
 ) -> None:
     environments.create(account.properties).wait(10)
     airflow.fails |= {"2 starts": "airflow scheduler ended", "1 starts": "the port is taken"}
@@ -165,18 +165,18 @@ def test_a_roll_back_that_fails_leaves_the_environment_unavailable(
     assert environments[account.name].status == "UNAVAILABLE"
 
 
-def test_one_failed_update_says_nothing_of_the_next(
-    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+def test_a_failed_update_leaves_no_error_in_the_next(
+    environments: Environments, account: Account, airflow: type[FakeAirflow]
 ) -> None:
     environments.create(account.properties).wait(10)
     airflow.fails["2 prepares"] = UNHEALTHY
     assert update(environments, account)["Status"] == "FAILED"
-    told = update(environments, account)
-    assert (told["Status"], "Error" in told) == ("SUCCESS", False)
+    last_update = update(environments, account)
+    assert (last_update["Status"], "Error" in last_update) == ("SUCCESS", False)
     assert environments[account.name].error == ""
 
 
-def test_a_grant_that_has_gone_fails_an_update(account: Account, airflow: type[PlayedAirflow]) -> None:
+def test_an_update_fails_after_a_grant_was_removed(account: Account, airflow: type[FakeAirflow]) -> None:
     gone: set[str] = set()
     environments = account.environments(role_may=lambda *asked: not gone or denying("logs:PutLogEvents")(*asked))
     environments.create(account.properties).wait(10)
@@ -188,9 +188,7 @@ def test_a_grant_that_has_gone_fails_an_update(account: Account, airflow: type[P
 
 
 @pytest.mark.parametrize("status", ["MAINTENANCE", "PENDING"])
-def test_an_environment_on_which_mwaa_is_at_work_is_not_updated(
-    status: str, environments: Environments, account: Account
-) -> None:
+def test_a_busy_environment_is_not_updated(status: str, environments: Environments, account: Account) -> None:
     environment = environments.create(account.properties)
     environment.wait(10)
     with environment.held(status), pytest.raises(ValidationError, match=f"in status {status}"):
@@ -199,7 +197,7 @@ def test_an_environment_on_which_mwaa_is_at_work_is_not_updated(
 
 
 def test_a_deleted_environment_is_stopped_and_gone(
-    environments: Environments, account: Account, airflow: type[PlayedAirflow]
+    environments: Environments, account: Account, airflow: type[FakeAirflow]
 ) -> None:
     environments.create(account.properties).wait(10)
     environments.delete(account.name)
@@ -207,7 +205,7 @@ def test_a_deleted_environment_is_stopped_and_gone(
     assert airflow.acts[-1] == "1 stops"
 
 
-def test_the_cli_sees_what_get_environment_tells(account: Account) -> None:
+def test_get_environment_returns_the_properties_and_the_log_groups(account: Account) -> None:
     environments = account.server.environments
     environments.create(account.properties | {"AirflowConfigurationOptions": {"core.x": "y"}})
     environments[account.name].stop()

@@ -27,7 +27,7 @@ def shell(commands: str) -> list[str]:
     return ["/bin/sh", "-c", commands]
 
 
-def test_what_a_program_prints_is_in_its_log(processes: Processes, tmp_path: Path) -> None:
+def test_a_programs_output_is_in_its_log(processes: Processes, tmp_path: Path) -> None:
     assert processes.start("database", shell("echo $WORD; echo failed >&2; exit 3"), {"WORD": "migrated"}).wait() == 3
     assert (tmp_path / "database.log").read_text() == "migrated\nfailed\n"
 
@@ -40,7 +40,7 @@ def test_a_service_that_ends_is_named_with_its_last_line_and_its_log(processes: 
     assert str(caught.value) == f"airflow webserver ended: the port is taken (see {tmp_path}/webserver.log)"
 
 
-def test_a_service_that_ends_without_a_word_is_named_with_its_log(processes: Processes, tmp_path: Path) -> None:
+def test_a_service_that_ends_without_output_is_named_with_its_log(processes: Processes, tmp_path: Path) -> None:
     processes.serve("webserver", shell("exit 0"), {})
     with pytest.raises(RuntimeError) as caught:
         processes.wait_until(lambda: False, 30)
@@ -54,7 +54,7 @@ def test_services_that_are_never_ready_end_the_wait(processes: Processes, tmp_pa
     assert str(caught.value) == f"Airflow was not healthy within 0.1 s: see {tmp_path}"
 
 
-def test_a_stop_ends_the_children_too(processes: Processes, tmp_path: Path) -> None:
+def test_a_stop_stops_the_children_too(processes: Processes, tmp_path: Path) -> None:
     processes.serve("webserver", shell("sleep 60 & echo $!; wait"), {"PATH": os.defpath})
     log = tmp_path / "webserver.log"
     processes.wait_until(lambda: log.read_text().endswith("\n"), 10)
@@ -99,7 +99,7 @@ time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as parent:
         log, deadline = tmp_path / "scheduler.log", time.monotonic() + 20
-        begun = tmp_path / "ended.log"  # by then the guard knows of the first
+        begun = tmp_path / "ended.log"  # by then the guard knows the first process
         while not (begun.exists() and log.read_text().endswith("\n")) and time.monotonic() < deadline:
             time.sleep(0.05)
         child = int(log.read_text())

@@ -1,4 +1,4 @@
-"""What MWAA refuses at once: a row a rule, each against a request in which nothing else is wrong."""
+"""The requests that MWAA refuses at once: one row for each rule, in which nothing else is wrong."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ REFUSED: list[tuple[str, Callable[[Account], dict[str, Any]], str]] = [
 ]
 
 
-# These never come to MWAA: CloudFormation refuses them by the schema of the type.
+# These do not reach MWAA: CloudFormation refuses them by the type's schema.
 REFUSED_BEFORE: list[tuple[str, dict[str, Any], str]] = [
     ("name", {"Name": "1st"}, "#/Name: '1st' does not match"),
     ("long name", {"Name": "n" * 81}, "#/Name: expected maximum length: 80"),
@@ -133,14 +133,14 @@ REFUSED_BEFORE: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("changed", "words"), [row[1:] for row in REFUSED_BEFORE], ids=[row[0] for row in REFUSED_BEFORE]
 )
-def test_the_types_schema_refuses_what_is_no_such_property(changed: dict[str, Any], words: str) -> None:
+def test_the_types_schema_refuses_a_malformed_property(changed: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match="Properties validation failed") as caught:
         template_rules.check_properties("Mine", "AWS::MWAA::Environment", {"Name": "mine"} | changed, REGION)
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["Name", "KmsKey", "EndpointManagement", "SubnetIds"])
-def test_a_property_that_no_update_changes_replaces_the_environment(name: str) -> None:
+def test_a_changed_property_that_cannot_be_updated_replaces_the_environment(name: str) -> None:
     old: dict[str, Any] = {name: "old"}
     new: dict[str, Any] = {name: "new"}
     if name == "SubnetIds":
@@ -162,7 +162,7 @@ def test_a_creation_is_refused(changed: Callable[[Account], dict[str, Any]], wor
     [
         {},
         {"AirflowVersion": "2.10.3", "WebserverAccessMode": "PUBLIC_ONLY"},
-        {"AirflowVersion": "3.0.6", "WebserverAccessMode": "PUBLIC_ONLY"},  # MWAA takes it, and no task runs
+        {"AirflowVersion": "3.0.6", "WebserverAccessMode": "PUBLIC_ONLY"},  # MWAA accepts it, but no task runs
         {**MICRO, "MinWorkers": 1},
         {"Schedulers": "5", "MinWebservers": "2", "MaxWebservers": "5", "MaxWorkers": "25"},
         options("codeartifact.domain_owner", "123456789012"),
@@ -184,7 +184,7 @@ def test_a_region_without_mwaa_is_refused(account: Account) -> None:
         account.environments(region="xx-east-1").create(account.properties)
 
 
-def test_a_name_is_given_once(account: Account) -> None:
+def test_a_name_cannot_be_used_twice(account: Account) -> None:
     environments = account.environments()
     environments.create(account.properties).wait(10)
     with pytest.raises(ValidationError, match="already exists"):
@@ -195,7 +195,7 @@ def test_a_name_is_given_once(account: Account) -> None:
     ("old", "new"),
     [("2.10.3", "2.11.2"), ("2.11.2", "2.10.3"), ("2.11.2", "3.3.1"), ("3.3.1", "2.11.0"), ("3.3.1", "3.2.1")],
 )
-def test_an_environment_goes_to_another_version(old: str, new: str, account: Account) -> None:
+def test_an_environment_is_updated_to_another_version(old: str, new: str, account: Account) -> None:
     environments, mode = account.environments(), {"WebserverAccessMode": "PRIVATE_ONLY"}
     environments.create(account.properties | mode | {"AirflowVersion": old}).wait(10)
     environments.update(account.name, account.properties | mode | {"AirflowVersion": new}).wait(10)

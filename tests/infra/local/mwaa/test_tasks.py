@@ -1,4 +1,4 @@
-"""Where tasks run, and where they cannot: a real Airflow in several containers, with either executor."""
+"""The containers in which tasks run, and cannot run: a real Airflow in several containers, with either executor."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ with DAG("where", schedule=None, start_date=datetime(2024, 1, 1), params={"secon
 
 
 class Running:
-    """An environment that is AVAILABLE, and the one DAG in it."""
+    """An environment that is AVAILABLE, with one DAG."""
 
     def __init__(self, account: Account, executor: str, mode: str) -> None:
         account.upload("dags/where.py", DAG)
@@ -49,7 +49,7 @@ class Running:
         self.environments = account.environments(run_airflow=True, executor=executor, port=port, graceful_seconds=90)
         self.properties = account.properties | {
             "WebserverAccessMode": mode,
-            # With all its retries a task without a web server takes minutes to fail.
+            # With the default retries, a task without a web server fails only after minutes.
             "AirflowConfigurationOptions": {
                 **({"workers.execution_api_retries": "1"} if mode == "PUBLIC_ONLY" else {}),
                 "core.dags_are_paused_at_creation": "False",
@@ -79,7 +79,7 @@ class Running:
         state: str = self.airflow.request("GET", f"/dags/where/dagRuns/{run}").json()["state"]
         return state
 
-    def end_of(self, run: str) -> str:
+    def wait_for_end(self, run: str) -> str:
         deadline = time.monotonic() + 240
         while (state := self.state(run)) in {"queued", "running"} and time.monotonic() < deadline:
             time.sleep(1)
@@ -105,14 +105,14 @@ def running(account: Account, request: pytest.FixtureRequest) -> Iterator[Runnin
 
 @pytest.mark.parametrize("running", [("local", "PUBLIC_ONLY")], indirect=True)
 def test_no_task_of_airflow_3_runs_in_a_private_vpc_under_public_only(running: Running) -> None:
-    assert running.end_of(running.trigger()) == "failed"
+    assert running.wait_for_end(running.trigger()) == "failed"
 
 
 @needs_postgres
 @pytest.mark.parametrize("running", [("celery", "PUBLIC_AND_PRIVATE")], indirect=True)
-def test_celery_brings_tasks_to_the_workers_and_a_graceful_update_lets_them_end(running: Running) -> None:
+def test_celery_runs_tasks_in_the_workers_and_a_graceful_update_waits_for_their_end(running: Running) -> None:
     run = running.trigger()
-    assert running.end_of(run) == "success"
+    assert running.wait_for_end(run) == "success"
     assert running.home_of(run) in {"worker-2", "worker-3"}
     long_run = running.trigger(seconds=15)
     while running.state(long_run) != "running":
@@ -120,8 +120,8 @@ def test_celery_brings_tasks_to_the_workers_and_a_graceful_update_lets_them_end(
     graceful: dict[str, Any] = running.properties | {"WorkerReplacementStrategy": "GRACEFUL"}
     running.environments.update(running.environment.name, graceful).wait(300)
     assert running.environment.describe()["LastUpdate"]["Status"] == "SUCCESS"
-    assert running.end_of(long_run) == "success"
+    assert running.wait_for_end(long_run) == "success"
     assert running.home_of(long_run) in {"worker-2", "worker-3"}
     run = running.trigger()
-    assert running.end_of(run) == "success"
+    assert running.wait_for_end(run) == "success"
     assert running.home_of(run) in {"worker-6", "worker-7"}

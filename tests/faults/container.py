@@ -33,8 +33,8 @@ class ContainerRow:
     before_pip: Callable[[Scene], object] = lambda _: None
 
 
-_FOR_ALL = "index-url refreshed, lives until"
-_IN_THIS_ONE = "index-url refreshed in this container only, lives until"
+_FOR_ALL = "index-url refreshed, valid until"
+_IN_THIS_ONE = "index-url refreshed in this container only, valid until"
 
 IN_A_CONTAINER = [
     ContainerRow("DAG and Lambda have failed for hours", lambda _: None, LIVE, LIVE, _FOR_ALL),

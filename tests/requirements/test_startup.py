@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.requirements.support import Aws
 
-UNTIL = r"lives until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+UNTIL = r"valid until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
 def connections(listening: socket.socket) -> int:
@@ -124,7 +124,7 @@ def test_three_containers_that_start_at_once_all_get_a_live_line(aws: Aws, dead_
         container.sync(dead_line)
     with ThreadPoolExecutor() as threads:
         said = list(threads.map(LikeAContainer.start, containers))
-    assert all("lives until" in line for line in said), said
+    assert all("valid until" in line for line in said), said
     assert all(container.works() for container in containers)
     assert aws.line.refresher == "startup"
 

@@ -91,7 +91,7 @@ def test_on_a_dead_line_the_startup_script_refreshes_before_pip(
     assert has_the_package(container)
     assert everyones_aws.line.refresher == "startup"
     (line,) = [line for line in container.said if line.startswith("startup: ")]
-    assert line.startswith("startup: index-url refreshed, lives until ")
+    assert line.startswith("startup: index-url refreshed, valid until ")
     assert container.said.index(line) < container.said.index("pip install -r requirements.txt")
     assert not any(token in "\n".join(container.said) for token in everyones_aws.minted)
     assert {name: container.environ[name] for name in before} == before

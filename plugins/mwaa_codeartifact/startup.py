@@ -72,7 +72,7 @@ def _why_fresh(path: Path, target: Target) -> str | None:
 
 
 def _is_accepted(body: str) -> bool:
-    """Check a line without facts, written by an older tool or a person: does the repository accept its token?"""
+    """Return whether the repository accepts the token of a line without facts (an older tool or a person wrote it)."""
     found = _INDEX_URL.search(body)
     try:
         url = urlsplit(found[1] if found else "")

@@ -1,6 +1,6 @@
-"""Build the uploaded files: plugins.zip for MWAA, refresher.zip for the Lambda function, the program of startup.sh.
+"""Build the uploaded files: plugins.zip for MWAA, refresher.zip for the Lambda function, the program in startup.sh.
 
-The zips are byte-identical wherever and whenever they are built: an unchanged source makes no new object version.
+The zips are byte-identical on every machine and at any time: an unchanged source makes no new object version.
 """
 
 from __future__ import annotations
@@ -41,14 +41,13 @@ def build(root: Path = ROOT) -> None:
 
 
 def write_startup_script(root: Path = ROOT) -> None:
-    """Paste the startup program into requirements/startup.sh, if it has changed.
+    """Paste the startup program into requirements/startup.sh if it has changed; a script without it stays as it is.
 
     :param root: the project's directory.
     """
     script = root / "requirements" / "startup.sh"
     written = script.read_text(encoding="utf-8")
-    program = startup_program(root / "plugins")
-    changed = _PROGRAM.sub(lambda _: program, written)
+    changed = _PROGRAM.sub(lambda _: startup_program(root / "plugins"), written)
     if changed != written:
         script.write_text(changed, encoding="utf-8")
         say("wrote the program in requirements/startup.sh")
@@ -82,9 +81,9 @@ def startup_program(plugins: Path) -> str:
 
 
 def sources(folder: Path) -> Iterator[Path]:
-    """List a folder's files at any depth, without what Python, editors and file managers leave behind.
+    """List a folder's files at any depth, except hidden files and Python's caches.
 
-    :param folder: where to look.
+    :param folder: the folder.
     """
     for file in sorted(folder.rglob("*")):
         names = file.relative_to(folder).parts
@@ -106,7 +105,7 @@ def write_zip(target: Path, members: Iterable[tuple[Path, Path]]) -> None:
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
-    """Make a zip of nothing but names and contents; stored, because deflate's bytes depend on zlib's version."""
+    """Return a zip of names and contents only; uncompressed, because deflate's output depends on zlib's version."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as writer:
         for name in sorted(files):

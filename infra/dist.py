@@ -25,7 +25,7 @@ _PROGRAMS = Path(sys.executable).parent
 
 
 def dist(root: Path = ROOT) -> None:
-    """Write dist/.
+    """Build all release files in dist/.
 
     :param root: the project's directory.
     """
@@ -64,7 +64,7 @@ def _sbom(pyproject: Path) -> str:
 
 def _run(program: str, *arguments: str, given: str | None = None) -> str:
     command = [str(_PROGRAMS / program), *arguments]
-    # Without warnings: the tool would complain about ranges instead of pinned versions, which are intended here.
+    # No warnings: the tool warns of version ranges, which are intended here.
     quiet = {"PYTHONWARNINGS": "ignore"}
     ended = subprocess.run(
         command, input=given, env=os.environ | _ENVIRON | quiet, stdout=subprocess.PIPE, text=True, check=True

@@ -52,16 +52,16 @@ def destroy(aws: Aws, settings: Settings, *, confirmed: bool) -> None:
     if not there:
         say(f"nothing to destroy: there is no stack of {settings.environment_name}")
         return
-    held = {stack: resources(aws, name) for stack, name in there.items()}
+    listed = {stack: resources(aws, name) for stack, name in there.items()}
     for stack, name in there.items():
-        _announce(name, held[stack])
-    if not any(each["ResourceType"] == _LOG_GROUP for each in held.get("mwaa", [])):
+        _announce(name, listed[stack])
+    if not any(each["ResourceType"] == _LOG_GROUP for each in listed.get("mwaa", [])):
         say(f"CloudWatch log groups airflow-{settings.environment_name}-*, which MWAA itself made, are kept.")
     if not confirmed:
         _ask(settings.environment_name)
     for stack, name in there.items():
         # The stack's own bucket, because .env may name another one by now.
-        for each in held[stack]:
+        for each in listed[stack]:
             if each["ResourceType"] == _BUCKET:
                 empty_bucket(aws, each["PhysicalResourceId"])
         delete = _delete_network if stack == "network" else delete_stack
@@ -132,9 +132,9 @@ def _first_page(aws: Aws, bucket: str) -> list[dict[str, str]]:
     return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
 
 
-def _announce(name: str, held: list[dict[str, Any]]) -> None:
-    say(f"stack {name}: {len(held)} resources")
-    for each in held:
+def _announce(name: str, listed: list[dict[str, Any]]) -> None:
+    say(f"stack {name}: {len(listed)} resources")
+    for each in listed:
         if each["ResourceType"] in _LOSSES:
             say(f"  {each['PhysicalResourceId']}: {_LOSSES[each['ResourceType']]}")
 

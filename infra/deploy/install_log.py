@@ -131,24 +131,24 @@ class _Reader:
         start = time.monotonic()
         with waiting(f"pip's verdict in the logs of {self._name}"):
             while True:
-                self._look()
+                self._read_new()
                 passed = time.monotonic() - start
                 silent = self._silent()
                 late = passed >= (self._patience.missing if silent else self._patience.ending)
-                if late or (not silent and all(map(self._holds, self._streams.values()))):
+                if late or (not silent and all(map(self._is_complete, self._streams.values()))):
                     outcomes = {place: stream.outcome for place, stream in self._streams.items()}
                     return Installation(outcomes, silent)
                 time.sleep(self._patience.between)
 
     def _silent(self) -> tuple[str, ...]:
-        speaking = {group for group, _ in self._streams}
-        return tuple(group for group in map(self._group, self._expected) if group not in speaking)
+        with_streams = {group for group, _ in self._streams}
+        return tuple(group for group in map(self._group, self._expected) if group not in with_streams)
 
-    def _holds(self, stream: _Stream) -> bool:
+    def _is_complete(self, stream: _Stream) -> bool:
         quiet = time.monotonic() - stream.changed >= self._patience.settled
         return stream.outcome.final or (_concluded(stream.outcome) and quiet)
 
-    def _look(self) -> None:
+    def _read_new(self) -> None:
         for group in map(self._group, self._judged):
             for name in patient(partial(self._new_streams, group)):
                 self._read(group, name, self._streams.setdefault((group, name), _Stream(changed=time.monotonic())))

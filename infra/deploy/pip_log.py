@@ -83,8 +83,8 @@ def judge(lines: Sequence[str], required: Collection[str] = ()) -> PipOutcome:
         )
     )
     if errors:
-        said = "\n".join(lines)
-        cause = next((sentence for words, sentence in _CAUSES.items() if words in said), f"pip says: {errors[-1]}")
+        text = "\n".join(lines)
+        cause = next((sentence for words, sentence in _CAUSES.items() if words in text), f"pip says: {errors[-1]}")
         return PipOutcome("bad", errors=errors, cause=cause)
     found = filter(None, map(_PRESENT.match, lines))
     present = {canonicalize_name(match["name"] or match["left_out"]) for match in found}

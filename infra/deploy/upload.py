@@ -6,12 +6,12 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from infra.build import sources
+from infra.build import sources, write_startup_script
 from infra.cli.aws import AwsError
 from infra.cli.console import say
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
     from pathlib import Path
 
     from infra.cli.aws import Aws
@@ -57,9 +57,9 @@ def upload(aws: Aws, bucket: str, requirements: Path, root: Path) -> tuple[dict[
 
 
 def upload_parts(
-    aws: Aws, bucket: str, keys: Iterable[str], requirements: Path, root: Path, *, always: Collection[str] = ()
+    aws: Aws, bucket: str, keys: Collection[str], requirements: Path, root: Path, *, always: Collection[str] = ()
 ) -> dict[str, Stored]:
-    """Upload some of PARTS, and return their object versions by key.
+    """Upload some of PARTS, and return their object versions by key; startup.sh always with its current program.
 
     :param aws: the runner.
     :param bucket: the environment's bucket.
@@ -68,6 +68,8 @@ def upload_parts(
     :param root: the project's directory.
     :param always: keys that get a new version even if their content is the same (default: none).
     """
+    if "startup.sh" in keys:
+        write_startup_script(root)
     files = {
         "plugins.zip": root / "build" / "plugins.zip",
         "requirements.txt": requirements,

@@ -43,7 +43,7 @@ class CodeArtifactHook(AwsBaseHook):
         return CLIENT_CONFIG.merge(super().config)
 
     def refresh_index_url(self, target: Target, *, min_remaining: timedelta) -> RefreshResult:
-        """Make sure that the target's destination has a line with enough remaining lifetime.
+        """Refresh the line at the target's destination if too little of its lifetime remains.
 
         :param target: the target.
         :param min_remaining: a line with at least this remaining lifetime is not replaced.

@@ -1,7 +1,8 @@
-"""The startup script's refresher: see that pip finds a live index-url before it runs.
+"""The startup script's refresher: pip must find a valid index-url when it runs.
 
-Thin, and free of Airflow: looks at a copy of the container's index-url file, else lets the refresh protocol run with
-the container's role; where S3 is of no use, on that copy alone. requirements/startup.sh puts the copy in place.
+It imports no Airflow. It checks a copy of the container's index-url file. If the line in it is not fresh, it runs the
+refresh protocol with the container's role: on S3, or on the copy only if S3 cannot be used. Afterwards,
+requirements/startup.sh moves the copy to its place.
 """
 
 from __future__ import annotations
@@ -34,44 +35,44 @@ if TYPE_CHECKING:
     from mwaa_codeartifact.core.refresh import RefreshResult
     from mwaa_codeartifact.core.target import Target
 
-# Both S3 and CodeArtifact may hang and yet it ends by itself, before the script's 17 s are over.
+# Even if both S3 and CodeArtifact hang, these limits end the refresh before the script's timeout of 17 s.
 _CLIENT_CONFIG = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 _http_get = partial(http_get, tries=2, patience=2)
 _INDEX_URL = re.compile(r"^\s*(?:-i|--index-url)[\s=]+(\S+)", re.MULTILINE)
 
 
 def ensure_index_url(environ: Mapping[str, str]) -> str:
-    """See that pip finds a live line, and return what was done in one sentence, without the token.
-
-    The startup script goes by how it begins: "index-url alive", "fetched", "refreshed" or "not refreshed".
+    """Check the container's line, and refresh it if it is not fresh.
 
     :param environ: environment variables: AIRFLOW_HOME, in which dags/codeartifact.txt may be written, and
-        AIRFLOW__CODEARTIFACT__DOMAIN and the like; those of boto3 count as the process has them.
+        AIRFLOW__CODEARTIFACT__DOMAIN etc. boto3 reads its own variables from the process.
+    :returns: one sentence about what was done, without the token. The startup script reads its first words:
+        "index-url alive", "index-url fetched", "index-url refreshed" or "index-url not refreshed".
     """
     path = Path(environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
     try:
         target = read_target(
             lambda name: environ.get(f"AIRFLOW__CODEARTIFACT__{name.upper()}"), named="codeartifact.{}".format
         )
-        return _look(path, target) or _mend(path, target)
+        return _why_fresh(path, target) or _refresh_copy(path, target)
     except (CodeArtifactError, OSError) as error:
         left = "the line that is there is kept" if path.exists() else "there is no line"
         return f"index-url not refreshed, {left}: {error}"
 
 
-def _look(path: Path, target: Target) -> str | None:
-    """Return why the container's copy counts as alive; None when it does not."""
+def _why_fresh(path: Path, target: Target) -> str | None:
+    """Return one sentence that says why the container's line counts as fresh, or None if it does not."""
     body = path.read_text(errors="replace") if path.exists() else ""
     facts = LineFacts.from_body(body)
     if not facts:
-        return "index-url alive, the repository answers to it" if _answers(body) else None
+        return "index-url alive, the repository answers to it" if _is_accepted(body) else None
     if is_fresh(facts, target.repository, min_remaining=STARTUP_MIN_REMAINING, now=datetime.now(UTC)):
-        return f"index-url alive, {_life(facts)}"
+        return f"index-url alive, {_validity(facts)}"
     return None
 
 
-def _answers(body: str) -> bool:
-    """Ask the repository about a line that does not tell its own expiry: an older tool or a person wrote it."""
+def _is_accepted(body: str) -> bool:
+    """Return whether the repository accepts the token of a line without facts (an older tool or a person wrote it)."""
     found = _INDEX_URL.search(body)
     try:
         url = urlsplit(found[1] if found else "")
@@ -85,8 +86,8 @@ def _answers(body: str) -> bool:
     return True
 
 
-def _mend(path: Path, target: Target) -> str:
-    """Run the protocol on S3 and fetch what stands there then; where S3 is of no use, run it on the copy alone."""
+def _refresh_copy(path: Path, target: Target) -> str:
+    """Refresh the line in S3 and copy it from there; if S3 cannot be used, refresh the copy only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     connections = BotoConnections(boto3.Session().client, config=_CLIENT_CONFIG, http_get=_http_get)
     try:
@@ -94,13 +95,13 @@ def _mend(path: Path, target: Target) -> str:
         _fetch(connections, target, path)
     except DestinationError as error:
         result = _refresh(replace(target, destination=path.as_uri()), connections)
-        return f"index-url refreshed in this container only, {_life(result.facts)}: {error}"
+        return f"index-url refreshed in this container only, {_validity(result.facts)}: {error}"
     except (MintError, VerifyError):
-        # What stands there may still have its last minutes; and where there is no file at all, pip does not even begin.
+        # The line in S3 may still be valid for some minutes; and without any file, pip does not even begin.
         with suppress(DestinationError):
             _fetch(connections, target, path)
         raise
-    return f"index-url {'refreshed' if result.state == 'published' else 'fetched'}, {_life(result.facts)}"
+    return f"index-url {'refreshed' if result.state == 'published' else 'fetched'}, {_validity(result.facts)}"
 
 
 def _refresh(target: Target, connections: BotoConnections) -> RefreshResult:
@@ -108,7 +109,7 @@ def _refresh(target: Target, connections: BotoConnections) -> RefreshResult:
 
 
 def _fetch(connections: BotoConnections, target: Target, path: Path) -> None:
-    """Do what the 30-second sync would do, now: copy the file from S3, mode 0600, replaced atomically."""
+    """Copy the file from S3 (mode 0600, replaced in one step) without waiting for the 30-second sync."""
     location = S3Location.parse(target.destination)
     if not location:
         raise DestinationError("fetch the index-url", target.destination, "give an s3:// URI as the destination")
@@ -119,5 +120,5 @@ def _fetch(connections: BotoConnections, target: Target, path: Path) -> None:
     Path(temporary.name).replace(path)
 
 
-def _life(facts: LineFacts) -> str:
-    return f"lives until {format_time(facts.token_expires_at)} (refreshed by {facts.refreshed_by})"
+def _validity(facts: LineFacts) -> str:
+    return f"valid until {format_time(facts.token_expires_at)} (refreshed by {facts.refreshed_by})"

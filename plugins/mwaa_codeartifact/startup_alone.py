@@ -1,4 +1,4 @@
-"""The program in requirements/startup.sh: make sure that the container has a valid index-url before pip runs.
+"""The program in requirements/startup.sh: it checks the container's index-url before pip runs, and refreshes it.
 
 `make build` pastes this file, and the core modules that it imports, into requirements/startup.sh. So the program also
 works while the plugins are not unpacked. Edit it here, then run `make build`.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Until pip has begun: MWAA gives the rest of the script and its own check of it 4 min 55 s each.
 _GUARD_SECONDS = 600
-# Run as root: the line comes through standard input, is moved into place at once, and belongs to the calling user.
+# Runs as root: it writes standard input to a new file, gives that to the calling user and moves it to its place.
 _REPLACE = """
 folder=${1%/*} new=${1%/*}/.${1##*/}.new
 mkdir -p "$folder" && umask 077 && cat >"$new" && chown "$2" "$new" && mv -f "$new" "$1" || { rm -f "$new"; false; }
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _refresh(path: Path, ensure: Callable[[Mapping[str, str]], str]) -> str:
-    """Run a refresher on a copy of the file, in a folder that is certainly writable; then move the result into place.
+    """Run a refresher on a copy of the file, in a temporary folder; then move the result to the file's place.
 
     :returns: one sentence about what was done.
     """
@@ -84,7 +84,7 @@ def _refresh(path: Path, ensure: Callable[[Mapping[str, str]], str]) -> str:
 
 
 def without_plugins(environ: Mapping[str, str]) -> str:
-    """Fetch the line from S3; if that is stale too, mint a token for this container only.
+    """Fetch the line from S3; if that line is stale too, mint a token for this container only.
 
     Only the refresh protocol replaces the line in S3; this function never does.
 
@@ -98,7 +98,7 @@ def without_plugins(environ: Mapping[str, str]) -> str:
         return environ["AIRFLOW__CODEARTIFACT__" + option.upper()]
 
     path = Path(environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
-    # As Repository.id.
+    # In the form of Repository.id.
     repository = "/".join(map(setting, ("region", "domain_owner", "domain", "repository")))
     if is_fresh(_read(path), repository):
         return "index-url alive"
@@ -117,7 +117,7 @@ def without_plugins(environ: Mapping[str, str]) -> str:
     )
     token = Token(minted["authorizationToken"], minted["expiration"].replace(microsecond=0))
     path.write_bytes(new_file(found["repositoryEndpoint"], token, repository, datetime.now(UTC)).render())
-    return f"index-url refreshed in this container only, lives until {format_time(token.expires_at)}"
+    return f"index-url refreshed in this container only, valid until {format_time(token.expires_at)}"
 
 
 def new_file(endpoint: str, token: Token, repository: str, now: datetime) -> IndexUrlFile:
@@ -161,7 +161,7 @@ def _replace(path: Path, body: bytes) -> str:
     """Replace the file in one step, mode 0600; as root if this user cannot (MWAA's user `airflow` has sudo).
 
     :returns: an addition to the message.
-    :raises OSError: when it cannot be written.
+    :raises OSError: if the file cannot be written.
     """
     try:
         with NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent, delete=False) as temporary:
@@ -182,7 +182,7 @@ def _replace(path: Path, body: bytes) -> str:
 
 
 def _start_guard(path: Path, line: bytes) -> None:
-    """Start the guard in the background: a sync in the seconds before pip may bring back the expired line of S3."""
+    """Start the guard in the background, because a sync before pip begins may copy the expired line from S3 again."""
     # orig_argv[2] is this program, in `python3 -c PROGRAM`.
     command = [sys.executable, "-c", sys.orig_argv[2], str(path)]
     guard = subprocess.Popen(
@@ -199,7 +199,7 @@ def _start_guard(path: Path, line: bytes) -> None:
 
 
 def guard(path: Path, line: bytes) -> None:
-    """Put the line back whenever another replaces it, until a fresh one does, or for ten minutes at most.
+    """Write the line again whenever a stale one replaces it; end after a fresh one, or after ten minutes.
 
     :param path: the container's index-url file.
     :param line: its content.

@@ -65,7 +65,7 @@ def expect_that_it_ran(state: str) -> None:
 
 
 def run_as_a_worker_does(ti: Any, task: Any) -> Any:
-    """Run a task in a process of its own; its answer is what `dags test` looks at."""
+    """Run a task in a process of its own, and return what `dags test` expects."""
     from airflow.executors.workloads import BundleInfo  # noqa: PLC0415
     from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415
     from airflow.utils.session import create_session  # noqa: PLC0415

@@ -68,7 +68,7 @@ def airflow_home(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 @pytest.fixture(scope="session")
 def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Run AWS in a process of its own, with the interpreter that has moto."""
-    del migration  # who needs AWS needs the database next: they start at the same time
+    del migration  # only started: a test that needs AWS needs the database next
     settings = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
     arguments = json.dumps({"folder": str(tmp_path_factory.mktemp("aws") / "state"), **settings})
     program = Path(__file__).with_name("aws_server.py")

@@ -1,4 +1,4 @@
-"""An airflow dag that installs without waiting for a fresh line; copied into the DAGs folder of a test."""
+"""An Airflow DAG that installs without waiting for a fresh line; copied into the DAGs folder of a test."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A DAG for tests whose line is published late; copied into the DAGs folder of a test's own airflow."""
+"""A DAG for tests whose line is published late; copied into the DAGs folder of a test's own Airflow."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

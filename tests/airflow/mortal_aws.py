@@ -38,7 +38,7 @@ class MortalAws:
     orders: IO[str]
     answers: IO[str]
 
-    def tokens_live(self, seconds: int) -> None:
+    def set_token_lifetime(self, seconds: int) -> None:
         """Set the lifetime of the tokens that are minted from now on."""
         self.orders.write(f"{seconds}\n")
         self.orders.flush()

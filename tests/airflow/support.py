@@ -45,7 +45,7 @@ def section(destination: str = "", **options: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class AirflowHome:
-    """The home of a separate Airflow, whose commands use nothing of this machine but its PATH.
+    """The home of a separate Airflow, whose commands use only the PATH of this machine.
 
     :param path: AIRFLOW_HOME.
     :param dags: its DAGs folder.
@@ -130,11 +130,11 @@ class Aws:
         self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return f"s3://{name}/{KEY}"
 
-    def put_line(self, bucket: str, *, life: timedelta, key: str = KEY) -> str:
+    def put_line(self, bucket: str, *, lifetime: timedelta, key: str = KEY) -> str:
         """Publish like the Lambda, with a token that no repository accepts; return the version id."""
         now = datetime.now(UTC)
         metadata = {
-            "token-expires-at": (now + life).isoformat(timespec="seconds"),
+            "token-expires-at": (now + lifetime).isoformat(timespec="seconds"),
             "refreshed-at": now.isoformat(timespec="seconds"),
             "refreshed-by": "lambda",
             "token-fingerprint": "0123456789ab",

@@ -73,10 +73,10 @@ def runs(aws: Aws, airflow_home: Callable[[], AirflowHome]) -> Runs:
     ((known,),) = home.query("SELECT count(*) FROM dag_run")  # other tests': the database is a copy of theirs
     settings: dict[str, str | None] = dict(aws.environ | section(aws.bucket("dag-runs")))
     settings |= {"AWS_ENDPOINT_URL_CODEARTIFACT": None, "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"}
-    with CannedAws().served() as nobody, CannedAws().served() as giving, CannedAws().served() as rejecting:
+    with CannedAws().served() as uncalled, CannedAws().served() as giving, CannedAws().served() as rejecting:
         giving.gives_token(CANARY, verdict=200)
         rejecting.gives_token(REJECTED, verdict=401)
-        malformed = settings | {"AIRFLOW__CODEARTIFACT__DOMAIN_OWNER": "1234", "AWS_ENDPOINT_URL": nobody.url}
+        malformed = settings | {"AIRFLOW__CODEARTIFACT__DOMAIN_OWNER": "1234", "AWS_ENDPOINT_URL": uncalled.url}
         elsewhere = {"AIRFLOW__CODEARTIFACT__DESTINATION": "s3://dag-runs/careless.txt"}
         careless = settings | elsewhere | {"AWS_ENDPOINT_URL_CODEARTIFACT": giving.url}
         rejected = settings | {"AWS_ENDPOINT_URL_CODEARTIFACT": rejecting.url}
@@ -90,7 +90,9 @@ def runs(aws: Aws, airflow_home: Callable[[], AirflowHome]) -> Runs:
             (rejected, ["dags", "test", "impatient"]),
         )
     found = [_run(home, number, *output) for number, output in enumerate(outputs[1:], known)]
-    return Runs(home, aws.versions("dag-runs"), found, malformed_calls=nobody.asked(), rejected_calls=rejecting.asked())
+    return Runs(
+        home, aws.versions("dag-runs"), found, malformed_calls=uncalled.asked(), rejected_calls=rejecting.asked()
+    )
 
 
 def _run(home: AirflowHome, number: int, output: str, exit_code: str) -> Run:

@@ -71,7 +71,7 @@ def tls_aws(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cann
         yield canned
 
 
-def test_the_hook_speaks_to_codeartifact_in_its_region() -> None:
+def test_the_hook_calls_codeartifact_in_its_region() -> None:
     meta = client_meta(region_name="eu-central-1")
     assert meta.service_model.service_name == "codeartifact"
     assert meta.region_name == "eu-central-1"
@@ -102,7 +102,7 @@ def test_the_config_kwargs_of_a_connection_are_merged_over_the_bounds(
 
 
 @pytest.mark.usefixtures("configured")
-def test_an_aws_that_is_broken_is_asked_three_times(
+def test_a_failing_aws_gets_three_requests(
     configured: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", canned_aws.url)
@@ -112,7 +112,7 @@ def test_an_aws_that_is_broken_is_asked_three_times(
     assert len(canned_aws.requests) == 3
 
 
-def test_each_service_is_asked_in_its_own_region(
+def test_each_service_is_called_in_its_own_region(
     configured: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
@@ -137,7 +137,7 @@ def test_a_certificate_that_is_not_trusted_ends_the_refresh(tls_aws: CannedAws) 
 
 @pytest.mark.parametrize("trust", ["the bundle", "nothing is checked"])
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_verify_holds_for_all_that_is_asked(trust: str, certificate: Path, tls_aws: CannedAws) -> None:
+def test_verify_applies_to_every_request(trust: str, certificate: Path, tls_aws: CannedAws) -> None:
     tls_aws.gives_token("canary", verdict=401)
     verify: bool | str = str(certificate) if trust == "the bundle" else False
     hook = CodeArtifactHook(aws_conn_id=None, region_name=REGION, verify=verify)
@@ -148,5 +148,5 @@ def test_verify_holds_for_all_that_is_asked(trust: str, certificate: Path, tls_a
         "GET /v1/repository/endpoint",
         "POST /v1/authorization-token",
         f"GET /pypi/{REPOSITORY}/simple/{PROBE}/",
-        "HEAD /bucket/dags/codeartifact.txt",  # what stands there now, for the metric of the verdict
+        "HEAD /bucket/dags/codeartifact.txt",  # the current line, for the metric of the verdict
     ]

@@ -66,7 +66,7 @@ def test_the_verdict_of_the_page_is_counted_after_each_refresh(metrics: list[str
     name = "airflow.codeartifact.index_url.verdicts."
     counted = [metric.removeprefix(name) for metric in metrics if metric.startswith(name)]
     assert counted[:2] == ["alive:1|c", "alive:1|c"]
-    assert set(counted[2:]) == {"unknown:1|c"}  # S3 is broken, so nobody can say
+    assert set(counted[2:]) == {"unknown:1|c"}  # S3 fails, so the state is unknown
 
 
 def test_the_remaining_lifetime_is_sent_after_each_refresh_that_succeeds(metrics: list[str]) -> None:

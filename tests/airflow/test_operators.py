@@ -59,7 +59,7 @@ def test_it_publishes_a_line_and_returns_its_facts_without_the_token(aws: Aws, b
 def test_a_line_that_is_fresh_costs_one_head_and_no_token(
     aws: Aws, bucket: str, configured: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version_id = aws.put_line(bucket, life=timedelta(hours=11.6))
+    version_id = aws.put_line(bucket, lifetime=timedelta(hours=11.6))
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", canned_aws.url)
     result = refresh()
     assert (result["state"], result["version_id"]) == ("fresh", version_id)
@@ -70,7 +70,7 @@ def test_a_line_that_is_fresh_costs_one_head_and_no_token(
 
 @pytest.mark.usefixtures("configured")
 def test_min_remaining_hours_decides_when_a_line_is_stale(aws: Aws, bucket: str) -> None:
-    aws.put_line(bucket, life=timedelta(hours=5))
+    aws.put_line(bucket, lifetime=timedelta(hours=5))
     assert refresh(min_remaining_hours=4)["state"] == "fresh"
     assert refresh(min_remaining_hours="5.5")["state"] == "published"
 
@@ -205,7 +205,7 @@ def test_a_missing_bucket_names_the_setting_to_check() -> None:
 
 
 @pytest.mark.usefixtures("configured")
-def test_without_credentials_one_sentence_says_how_to_give_some(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_one_sentence_names_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -217,7 +217,7 @@ def test_without_credentials_one_sentence_says_how_to_give_some(monkeypatch: pyt
 def test_a_failed_refresh_leaves_the_old_line_and_no_secret_in_its_error(
     aws: Aws, bucket: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version_id = aws.put_line(bucket, life=timedelta(minutes=5))
+    version_id = aws.put_line(bucket, lifetime=timedelta(minutes=5))
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", canned_aws.url)
     canned_aws.gives_token("canary-token", verdict=401)
     with pytest.raises(TokenRejectedError, match="allow codeartifact:ReadFromRepository") as caught:

@@ -70,7 +70,7 @@ def airflow_knows(home: AirflowHome, **changes: object) -> None:
 def server(home: AirflowHome, aws: Aws) -> Iterator[WebServer]:
     """Serve a line that the Lambda has refreshed after the DAG."""
     time.sleep(1)  # facts are kept to the second
-    aws.put_line(BUCKET, life=timedelta(hours=11.5))
+    aws.put_line(BUCKET, lifetime=timedelta(hours=11.5))
     with served(home, aws.environ | section(f"s3://{BUCKET}/dags/codeartifact.txt")) as server:
         yield server
 
@@ -195,7 +195,7 @@ class ThroughMwaa:
         (UNDER_WAY, {"last_run_state": None, "next_run_at": None}),
     ],
 )
-def test_make_status_learns_the_same_through_mwaa(
+def test_make_status_gets_the_same_through_mwaa(
     changes: dict[str, object], expected: dict[str, object], home: AirflowHome, viewer: Browser
 ) -> None:
     airflow_knows(home, **changes)
@@ -298,5 +298,5 @@ def test_a_stale_line_is_503_to_monitors_and_a_page_to_people(aws: Aws, viewer: 
     page = viewer.get(FACTS)
     assert page.status_code == 200
     assert "There is no index-url file: pip cannot install with it" in page.text
-    aws.put_line(BUCKET, life=timedelta(hours=11.5))
+    aws.put_line(BUCKET, lifetime=timedelta(hours=11.5))
     viewer.wait_for(JSON, lambda answer: answer.status_code == 200)

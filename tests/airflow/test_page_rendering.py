@@ -105,7 +105,7 @@ def test_a_database_that_does_not_answer_leaves_the_verdict_to_the_line(
         raise ConnectionError
 
     monkeypatch.setattr("airflow.utils.session.create_session", fail)
-    aws.put_line(bucket, life=timedelta(hours=11.5))
+    aws.put_line(bucket, lifetime=timedelta(hours=11.5))
     page, monitors = " ".join(Text(render.facts().body).texts), json.loads(render.status_json().body)
     assert "Airflow's database could not be read (ConnectionError)." in page
     assert "and the state of the DAG is not known here" in page
@@ -156,8 +156,8 @@ def first_run(database: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("configured", "first_run")
-def test_airflow_is_asked_three_short_queries_each_by_an_index(aws: Aws, bucket: str) -> None:
-    aws.put_line(bucket, life=timedelta(hours=11.5))
+def test_the_database_gets_three_short_queries_that_use_an_index(aws: Aws, bucket: str) -> None:
+    aws.put_line(bucket, lifetime=timedelta(hours=11.5))
     asked: list[tuple[str, Any]] = []
 
     def keep(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
@@ -210,8 +210,8 @@ def test_an_objects_metadata_is_escaped(aws: Aws, bucket: str, configured: str) 
 
 
 @pytest.mark.usefixtures("configured")
-def test_the_page_holds_together_without_its_script(aws: Aws, bucket: str) -> None:
-    aws.put_line(bucket, life=timedelta(hours=11.5))
+def test_the_page_works_without_its_script(aws: Aws, bucket: str) -> None:
+    aws.put_line(bucket, lifetime=timedelta(hours=11.5))
     page = render.page(home="../").body
     assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in page
     assert '<html lang="en">' in page
@@ -236,7 +236,7 @@ class Landmarks(HTMLParser):
 
 @pytest.mark.usefixtures("configured")
 def test_no_two_landmarks_share_a_name(aws: Aws, bucket: str) -> None:
-    aws.put_line(bucket, life=timedelta(hours=11.5))
+    aws.put_line(bucket, lifetime=timedelta(hours=11.5))
     names = Landmarks(render.facts().body).names
     assert len(names) == len(set(names)) == 2
 

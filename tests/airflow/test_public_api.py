@@ -71,7 +71,7 @@ def test_the_operators_result_has_the_promised_keys(aws: Aws, bucket: str) -> No
 
 @pytest.mark.usefixtures("configured")
 def test_the_json_has_the_promised_keys(aws: Aws, bucket: str) -> None:
-    aws.put_line(bucket, life=timedelta(hours=11))
+    aws.put_line(bucket, lifetime=timedelta(hours=11))
     told = json.loads(render.status_json().body)
     (target,) = told["targets"]
     assert set(told) == set(PUBLIC["JSON of the status page"])

@@ -50,17 +50,17 @@ async def first_event(trigger: Any) -> Any:
 
 @pytest.mark.usefixtures("configured")
 @pytest.mark.parametrize(
-    ("life", "enough", "found"),
+    ("lifetime", "enough", "found"),
     [(HOUR, {}, "fresh"), (timedelta(minutes=29), {}, "stale"), (HOUR, {"min_remaining": 2 * HOUR}, "stale")],
 )
 def test_a_line_is_fresh_when_enough_is_left(
-    life: timedelta,
+    lifetime: timedelta,
     enough: dict[str, timedelta],
     found: str,
     aws: Aws,
     bucket: str,
 ) -> None:
-    aws.put_line(bucket, life=life)
+    aws.put_line(bucket, lifetime=lifetime)
     assert sensor(**enough).poke({}) is (found == "fresh")
 
 
@@ -72,7 +72,7 @@ def test_no_line_is_not_fresh() -> None:
 
 @pytest.mark.usefixtures("configured")
 def test_a_line_of_another_repository_is_not_fresh(aws: Aws, bucket: str) -> None:
-    aws.put_line(bucket, life=HOUR)
+    aws.put_line(bucket, lifetime=HOUR)
     assert sensor(repository="elsewhere").poke({}) is False
 
 
@@ -103,13 +103,13 @@ def test_without_deferring_it_waits_in_the_worker(aws: Aws, bucket: str) -> None
     task = sensor(poke_interval=0.1, timeout=0.5, soft_fail=False)
     with pytest.raises(Exception, match=r"(?i)time"):
         task.execute({})
-    aws.put_line(bucket, life=HOUR)
+    aws.put_line(bucket, lifetime=HOUR)
     assert sensor(poke_interval=0.1).execute({}) is None
 
 
 @pytest.mark.usefixtures("configured")
 def test_deferrable_it_does_not_defer_for_a_fresh_line(aws: Aws, bucket: str) -> None:
-    aws.put_line(bucket, life=HOUR)
+    aws.put_line(bucket, lifetime=HOUR)
     assert sensor(deferrable=True).execute({}) is None
 
 
@@ -123,7 +123,7 @@ def test_deferrable_it_waits_in_the_triggerer_and_goes_on_when_the_line_is_refre
         event = asyncio.create_task(first_event(trigger))
         await asyncio.sleep(0.5)
         assert not event.done()
-        aws.put_line(bucket, life=HOUR)
+        aws.put_line(bucket, lifetime=HOUR)
         return await event
 
     event = asyncio.run(refreshed_meanwhile())

@@ -50,7 +50,7 @@ def test_an_owner_keeps_its_leading_zeros(monkeypatch: pytest.MonkeyPatch) -> No
     assert target_settings()["domain_owner"] == "001234567890"
 
 
-def test_a_percent_sign_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_percent_sign_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CODEARTIFACT__DESTINATION", "file:///with%20space/codeartifact.txt")
     assert target_settings()["destination"] == "file:///with%20space/codeartifact.txt"
 

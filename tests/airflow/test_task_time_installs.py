@@ -59,13 +59,13 @@ def outcome(mortal_aws: MortalAws, airflow_home: Callable[[], AirflowHome]) -> O
     environ: dict[str, str | None] = dict(mortal_aws.environ | section(line.as_uri()))
     environ["PIP_CONFIG_FILE"] = "/dev/null"
     environ["AIRFLOW__STANDARD__VENV_INSTALL_METHOD"] = "pip"
-    mortal_aws.tokens_live(LIFE_SECONDS)
+    mortal_aws.set_token_lifetime(LIFE_SECONDS)
     first_outputs = home.commands((environ, ["dags", "reserialize"]), (environ, ["dags", "test", REFRESH]))
     assert line.exists(), first_outputs
     first = line.read_text()
     ((known,),) = home.query("SELECT max(id) FROM dag_run")  # other tests' too: the database is a copy of theirs
     time.sleep(LIFE_SECONDS)
-    mortal_aws.tokens_live(43_200)
+    mortal_aws.set_token_lifetime(43_200)
     outputs = home.commands(
         (environ, ["dags", "test", WITHOUT_SENSOR]),
         (environ, ["dags", "test", REFRESH]),

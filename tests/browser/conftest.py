@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-# The browser asks nobody but this machine, and runs as root where the tests do.
+# The browser calls only this machine, and runs as root where the tests do.
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 

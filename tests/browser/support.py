@@ -26,7 +26,7 @@ _PATIENCE_MILLISECONDS = 60_000
 
 @dataclass(frozen=True)
 class Look:
-    """Say how somebody looks at the page.
+    """A window in which the page is viewed.
 
     :param width: of the window, in pixels.
     :param scheme: light or dark.
@@ -85,7 +85,7 @@ class People:
 
 
 def find_by_navigation(page: Page, url: str) -> Page | FrameLocator:
-    """Find the status page as Airflow's version offers it; give what holds it."""
+    """Open the status page as this Airflow version offers it; return the frame that contains it."""
     if VERSION.startswith("2."):
         page.get_by_role("link", name="Browse").click()
         page.get_by_role("link", name=NAME).click()
@@ -102,7 +102,7 @@ def find_by_navigation(page: Page, url: str) -> Page | FrameLocator:
 
 
 def wait_for_verdict(page: Page, verdict: str, seconds: float) -> None:
-    """Reload until the page says so; an answer of S3 is kept for five seconds."""
+    """Reload until the page shows the verdict; it uses a response of S3 for five seconds."""
     deadline = time.monotonic() + seconds
     while True:
         page.reload()
@@ -115,7 +115,7 @@ def wait_for_verdict(page: Page, verdict: str, seconds: float) -> None:
 
 
 def picture(page: Page, name: str, look: Look) -> None:
-    """Take a screenshot, where pictures are wanted."""
+    """Take a screenshot, if a folder for pictures is set."""
     if folder := os.environ.get("SCREENSHOTS"):
         path = Path(folder) / f"status-page-{name}-{look.width}-{look.scheme}.png"
         page.screenshot(path=path, full_page=True, animations="disabled")

@@ -63,17 +63,17 @@ def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deplo
 
 
 def _remember_two_days(deployment: Deployment) -> None:
-    """Give the file a past: the DAG hourly, then a night in which the Lambda and a startup script had to step in."""
+    """Publish old versions: by the DAG hourly, then a night in which the Lambda and a startup script step in."""
     hours_ago = [(hours, "dag") for hours in range(45, 30, -1)]
     hours_ago += [(28, "lambda"), (25, "lambda"), (12, "startup")]  # the token of 25 hours ago died 13 hours ago
     hours_ago += [(hours, "dag") for hours in range(10, 0, -1)]
-    # A run of the DAG that finds one of the dead lines refreshes it, as it should; then there is none to be found.
+    # A run of the DAG that finds one of the expired lines refreshes it, as it should; then no expired line is left.
     while not _put_lines(deployment, hours_ago):
         pass
 
 
 def _put_lines(deployment: Deployment, hours_ago: list[tuple[int, str]]) -> bool:
-    """Put these lines instead of what is there; tell whether nobody else has put one meanwhile."""
+    """Replace all versions by these lines; return whether no other line was published meanwhile."""
     s3, now = deployment.client("s3"), datetime.now(UTC)
     file = {"Bucket": deployment.bucket, "Key": INDEX_URL_KEY}
     standing = s3.head_object(**file)["Metadata"]
@@ -106,7 +106,7 @@ def _read_the_json(page: Page, url: str) -> None:
 
 
 def _take_pictures(people: People, name: str) -> None:
-    """Look at the page in every size and colour: nothing is wider than the window, and no script complains."""
+    """Check the page in every size and colour: nothing is wider than the window, and no script reports an error."""
     for look in LOOKS:
         page = people.person(look)
         complaints: list[str] = []
@@ -121,7 +121,7 @@ def _take_pictures(people: People, name: str) -> None:
 
 
 def _stop_the_refreshers(deployment: Deployment) -> None:
-    """Let the Lambda's last line be one that soon dies; the DAG is paused already."""
+    """Replace the Lambda's last line by one that soon expires; the DAG is paused already."""
     codeartifact = deployment.server.codeartifact
     codeartifact.token_life_limit = _LIFE
     deployment.client("s3").delete_object(Bucket=deployment.bucket, Key=INDEX_URL_KEY)

@@ -39,7 +39,7 @@ def run(program: str, *arguments: str, **environ: str) -> tuple[int, str]:
 
 @contextmanager
 def airflow(status: int, content: dict[str, Any]) -> Iterator[str]:
-    """Serve one answer below the address of the JSON, to those who have the token."""
+    """Serve one response below the address of the JSON, to callers with the token."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tests.requirements.test_startup_faults import Scene
 
-LIVE, DEAD, NOTHING = "a valid line", "the expired line", "nothing"
+VALID, EXPIRED, NOTHING = "a valid line", "the expired line", "nothing"
 
 
 @dataclass(frozen=True)
@@ -33,87 +33,87 @@ class ContainerRow:
     before_pip: Callable[[Scene], object] = lambda _: None
 
 
-_FOR_ALL = "index-url refreshed, lives until"
-_IN_THIS_ONE = "index-url refreshed in this container only, lives until"
+_FOR_ALL = "index-url refreshed, valid until"
+_IN_THIS_ONE = "index-url refreshed in this container only, valid until"
 
 IN_A_CONTAINER = [
-    ContainerRow("DAG and Lambda have failed for hours", lambda _: None, LIVE, LIVE, _FOR_ALL),
-    ContainerRow("dags/ is not synced yet", lambda on: on.not_synced(), LIVE, LIVE, _FOR_ALL),
-    ContainerRow("S3 cannot be reached", lambda on: on.without("S3"), LIVE, DEAD, _IN_THIS_ONE),
+    ContainerRow("DAG and Lambda have failed for hours", lambda _: None, VALID, VALID, _FOR_ALL),
+    ContainerRow("dags/ is not synced yet", lambda on: on.not_synced(), VALID, VALID, _FOR_ALL),
+    ContainerRow("S3 cannot be reached", lambda on: on.without("S3"), VALID, EXPIRED, _IN_THIS_ONE),
     ContainerRow(
         "S3 cannot be reached, and a sync brings its expired line back before pip",
         lambda on: on.without("S3"),
-        LIVE,
-        DEAD,
+        VALID,
+        EXPIRED,
         _IN_THIS_ONE,
         lambda on: on.sync(),
     ),
     ContainerRow(
         "S3 cannot be reached, and a sync deletes the file before pip",
         lambda on: on.without("S3"),
-        LIVE,
-        DEAD,
+        VALID,
+        EXPIRED,
         _IN_THIS_ONE,
         lambda on: on.container.file.unlink(),
     ),
     ContainerRow(
         "A sync that read S3's expired line before the refresh writes it before pip",
         lambda _: None,
-        LIVE,
-        LIVE,
+        VALID,
+        VALID,
         _FOR_ALL,
         lambda on: on.sync(),
     ),
-    ContainerRow("The plugins are not unpacked yet", lambda on: on.without_plugins(), LIVE, DEAD, _IN_THIS_ONE),
+    ContainerRow("The plugins are not unpacked yet", lambda on: on.without_plugins(), VALID, EXPIRED, _IN_THIS_ONE),
     ContainerRow(
         "The plugins are not unpacked yet, and a sync brings S3's expired line back before pip",
         lambda on: on.without_plugins(),
-        LIVE,
-        DEAD,
+        VALID,
+        EXPIRED,
         _IN_THIS_ONE,
         lambda on: on.sync(),
     ),
     ContainerRow(
         "CodeArtifact cannot be reached",
         lambda on: on.without("CODEARTIFACT"),
-        DEAD,
-        DEAD,
+        EXPIRED,
+        EXPIRED,
         "index-url not refreshed, the line that is there is kept: Could not ",
     ),
     ContainerRow(
         "The repository answers 404 to every token",
         lambda on: on.hide_from_bad_tokens(),
-        DEAD,
-        DEAD,
+        EXPIRED,
+        EXPIRED,
         "it answers 404 to a wrong token as well, which proves nothing",
     ),
     ContainerRow(
         "dags/ belongs to root, and the user has sudo",
-        lambda on: on.of_another("works"),
-        LIVE,
-        LIVE,
+        lambda on: on.owned_by_another_user("works"),
+        VALID,
+        VALID,
         "written with sudo",
     ),
     ContainerRow(
         "dags/ belongs to root, the user has sudo, S3 cannot be reached, a sync restores its expired line before pip",
-        lambda on: on.of_another("works", without="S3"),
-        LIVE,
-        DEAD,
+        lambda on: on.owned_by_another_user("works", without="S3"),
+        VALID,
+        EXPIRED,
         "written with sudo",
         lambda on: on.sync(),
     ),
     ContainerRow(
         "dags/ belongs to root, and sudo needs a password",
-        lambda on: on.of_another("needs a password"),
-        DEAD,
-        LIVE,
+        lambda on: on.owned_by_another_user("needs a password"),
+        EXPIRED,
+        VALID,
         "index-url alive in S3, but not in this container: ",
     ),
     ContainerRow(
         "dags/ belongs to root, there is no sudo, and S3 cannot be reached",
-        lambda on: on.of_another("none", without="S3"),
-        DEAD,
-        DEAD,
+        lambda on: on.owned_by_another_user("none", without="S3"),
+        EXPIRED,
+        EXPIRED,
         "index-url not refreshed: ",
     ),
 ]

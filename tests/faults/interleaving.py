@@ -39,7 +39,7 @@ MIN_REMAINING: dict[Refresher, timedelta] = {
 
 @dataclass
 class Bucket:
-    """Hold the object and its versions since it last was deleted or written by hand."""
+    """The object and its versions since it was last deleted or written by hand."""
 
     now: datetime = START
     standing: StoredFile | None = None

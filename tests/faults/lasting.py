@@ -83,7 +83,7 @@ class _Lambda:
 
 
 def rings(row: Row, scene: Scene, clock: Clock) -> str:
-    """Let a row's fault last, and return the alarms that report it, as the page writes them.
+    """Run the function for hours with a row's fault, and return the alarms that report it, as the page writes them.
 
     :param row: the fault.
     :param scene: a scene into which nothing has been injected yet.

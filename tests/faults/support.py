@@ -97,7 +97,7 @@ class Row:
 
 @dataclass
 class Scene:
-    """A stale line stands (2 h left), and the Lambda is about to refresh it.
+    """A stale line (2 h left) that the Lambda is about to refresh.
 
     :param skew: how far this machine's clock is ahead.
     """
@@ -141,17 +141,17 @@ class Scene:
         self._lasting.append((step, faults))
 
     def always(self, step: str, fault: Fault) -> None:
-        """Let every try of a step meet the fault."""
+        """Cause the fault at every try of a step."""
         self.at(step, *[fault] * 15)
 
     def meet_the_faults_again(self) -> None:
-        """Let the next refresh meet the same faults as the first one."""
+        """Cause the same faults at the next refresh as at the first one."""
         self.aws.drop_faults()
         for step, faults in self._lasting:
             self.aws.at(step, *faults)
 
     def look(self) -> list[bytes]:
-        """Give the contents of all versions, newest first."""
+        """Return the contents of all versions, newest first."""
         return self.bucket.versions() if self._bucket_exists() else []
 
     def expect(self, holds: Holds, before: list[bytes]) -> None:
@@ -197,7 +197,7 @@ class Scene:
         self.bucket.write_line(self.aws.state.now() + lives, NEWER_LINE + str(self.aws.state.now() + lives).encode())
 
     def others_publish(self, *hours: float) -> None:
-        """Let lines that live so long come in between, one at each attempt to publish."""
+        """Publish another line with this lifetime before each attempt to publish."""
         for lives in hours:
             self.at("put", after(functools.partial(self.other_publishes, lives * HOUR)))
 
@@ -208,7 +208,7 @@ class Scene:
         self.aws.state.token_life_limit = life
 
     def hide_from_bad_tokens(self, *, but_has: str = "") -> None:
-        """Answer 404 to bad tokens.
+        """Return 404 for bad tokens.
 
         :param but_has: a package that the repository has.
         """
@@ -219,14 +219,14 @@ class Scene:
     def clock_is(self, ahead: timedelta, standing: timedelta = STALE - START) -> None:
         """Set the clock here wrong.
 
-        :param standing: the true remaining lifetime of the line that stands.
+        :param standing: the true remaining lifetime of the current line.
         """
         self.skew, self.standing = ahead, START + standing
         self.bucket.write_line(self.standing)
 
     @property
     def other_endpoint(self) -> str:
-        """Give the same repository by another name."""
+        """Return the same repository by another name."""
         return f"{self.aws.url.replace('127.0.0.1', 'localhost')}/{DOMAIN}-{OWNER}.{REGION}/pypi/{REPOSITORY}/"
 
     def set_target(self, **settings: str) -> None:
@@ -250,7 +250,7 @@ class Scene:
         self._connect(boto3.Session(region_name=REGION), CLIENT_CONFIG)
 
     def hangs(self, step: str, *, taking_effect: bool = False) -> None:
-        """Let every try of a step go without an answer until the client has had enough."""
+        """Leave every try of a step without an answer until the client gives up."""
 
         def hang(forward: Forward) -> Response:
             response = forward() if taking_effect else Response(status=500)
@@ -269,18 +269,18 @@ class Scene:
 
 
 def says(status: int, code: str, message: str) -> Fault:
-    """Answer with an error in AWS's own words."""
+    """Respond with an error in AWS's own words."""
     xml = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return lambda _: Response(xml, status, mimetype="application/xml")
 
 
 def endpoint_is(url: str) -> Fault:
-    """Tell another endpoint of the repository."""
+    """Return another endpoint of the repository."""
     return lambda _: Response(json.dumps({"repositoryEndpoint": url}), mimetype="application/json")
 
 
 class _Half(Response):
-    """Answer with the first half of a body."""
+    """Send the first half of a body only."""
 
     reset = False
 
@@ -313,7 +313,7 @@ def reset(forward: Forward) -> Response:
 
 
 def lose(*, then: Fault) -> Fault:
-    """Do what was asked and answer as if it had failed."""
+    """Carry out the request, but respond as if it had failed."""
 
     def fault(forward: Forward) -> Response:
         forward()

@@ -1,7 +1,7 @@
 """Many refreshers at once, in every order of their calls that chance comes upon.
 
 The invariant, for one repository: **the expiry in the file never decreases; of the refreshers that saw the same line
-exactly one replaces it; and whenever a refresher ends without an error, what stands there is alive, with the remaining
+exactly one replaces it; and whenever a refresher ends without an error, the current line is valid, with the remaining
 lifetime that this refresher looks after.** Clocks are at most 15 minutes off, since S3 refuses others, and a run takes
 5 minutes at most, since then Lambda and Airflow end it.
 """
@@ -103,7 +103,7 @@ class Refreshers(RuleBasedStateMachine):
         assert len({facts.token_fingerprint for facts in self.bucket.versions}) == len(expiries)
 
     def settle(self, run: Run) -> None:
-        """Check what stands there when a refresher has ended without an error."""
+        """Check the current line when a refresher has ended without an error."""
         assert run.failed_as_it_may, repr(run.error)
         if not run.result:
             return

@@ -51,7 +51,7 @@ def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
 
 @pytest.fixture(scope="session")
 def environ(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give the AWS CLI nothing of this machine but its PATH, on which this interpreter's tools come first."""
+    """Return an environment for the AWS CLI with PATH only, on which this interpreter's tools come first."""
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path_factory.mktemp("home")),

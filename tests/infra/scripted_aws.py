@@ -92,7 +92,7 @@ class Environment(CloudFormationModel):
         del self.known[self.name]
 
     def change(self, properties: dict[str, Any]) -> None:
-        """Take new properties, and let the containers' pip write."""
+        """Set new properties, and write the log lines of the containers' pip."""
         self.properties = properties
         order = SCRIPT["mwaa"].get(self.name, {})
         self._statuses = list(order.get("statuses", ["AVAILABLE"]))
@@ -107,7 +107,7 @@ class Environment(CloudFormationModel):
             self._logs.put_log_events(group, stream, events)
 
     def describe(self) -> dict[str, Any]:
-        """Answer GetEnvironment; the status is the next one of the order each time."""
+        """Respond to GetEnvironment, each time with the next status of the order."""
         status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
         error = {"Error": {"ErrorCode": "INCORRECT_CONFIGURATION", "ErrorMessage": self._refusal}}
         update = {"Status": "FAILED", **error} if self._refusal else {"Status": "SUCCESS"}
@@ -115,7 +115,7 @@ class Environment(CloudFormationModel):
 
 
 def _with_early_validation(create: Any) -> Any:
-    """Let a change set fail that makes a bucket whose name is taken."""
+    """Fail a change set that creates a bucket whose name is taken."""
 
     def create_change_set(backend: CloudFormationBackend, *args: Any, **kwargs: Any) -> tuple[str, str]:
         change_set_id, stack_id = create(backend, *args, **kwargs)
@@ -143,7 +143,7 @@ def _all_buckets() -> set[str]:
 
 
 def _describe_events(form: Any) -> Response:
-    """Answer with what failed in a change set, which is to be named by its ARN."""
+    """Respond with the failed events of a change set, which must be named by its ARN."""
     asked = form.get("ChangeSetName", "")
     if not asked.startswith("arn:"):
         return _error("ValidationError", "One of ChangeSetName, OperationId or StackName must be specified", "query")
@@ -190,7 +190,7 @@ def _answer(request: Request) -> Response | None:
 
 
 def scripted(moto: WSGIApplication) -> WSGIApplication:
-    """Put the orders before moto."""
+    """Handle the orders before moto."""
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
@@ -207,11 +207,11 @@ class _Quiet(MotoRequestHandler):
     """Log no request."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def serve(port: int) -> None:
-    """Serve moto's AWS with what is scripted."""
+    """Serve moto's AWS with the scripted responses."""
     replaced: Any = CloudFormationBackend
     replaced.create_change_set = _with_early_validation(replaced.create_change_set)
     # A mail subscription waits for its owner (SNS API: ListSubscriptionsByTopic); moto's serializer looks here first.

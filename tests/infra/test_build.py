@@ -1,4 +1,4 @@
-"""The zips hold what they should and are the same whatever the machine."""
+"""The contents of the zips, which are the same on every machine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def names(archive: Path) -> list[str]:
         return reader.namelist()
 
 
-def test_times_modes_and_leftovers_do_not_change_a_byte(tmp_path: Path) -> None:
+def test_times_modes_and_caches_do_not_change_a_byte(tmp_path: Path) -> None:
     one = project(tmp_path / "one", FILES, mode=0o644, mtime=1_000_000_000)
     other_order = dict(reversed((FILES | LEFTOVERS).items()))
     other = project(tmp_path / "other", other_order, mode=0o600, mtime=1_700_000_000)
@@ -53,7 +53,7 @@ def test_times_modes_and_leftovers_do_not_change_a_byte(tmp_path: Path) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
-def test_the_plugins_zip_holds_the_plugins_folder_with_its_airflowignore(tmp_path: Path) -> None:
+def test_the_plugins_zip_contains_the_plugins_folder_with_its_airflowignore(tmp_path: Path) -> None:
     assert names(project(tmp_path, FILES | LEFTOVERS, mode=0o644, mtime=0) / "plugins.zip") == [
         ".airflowignore",
         "mwaa_codeartifact/__init__.py",
@@ -64,7 +64,7 @@ def test_the_plugins_zip_holds_the_plugins_folder_with_its_airflowignore(tmp_pat
     ]
 
 
-def test_the_refresher_zip_holds_handler_and_core_and_nothing_of_airflow(tmp_path: Path) -> None:
+def test_the_refresher_zip_contains_handler_and_core_and_nothing_of_airflow(tmp_path: Path) -> None:
     assert names(project(tmp_path, FILES | LEFTOVERS, mode=0o644, mtime=0) / "refresher.zip") == [
         "infra/refresher/handler.py",
         "mwaa_codeartifact/__init__.py",
@@ -73,12 +73,12 @@ def test_the_refresher_zip_holds_handler_and_core_and_nothing_of_airflow(tmp_pat
     ]
 
 
-def test_lambda_may_read_every_file_though_nobody_else_could_here(tmp_path: Path) -> None:
+def test_every_file_in_the_zip_is_readable_for_all(tmp_path: Path) -> None:
     with zipfile.ZipFile(project(tmp_path, FILES, mode=0o600, mtime=0) / "refresher.zip") as reader:
         assert {member.external_attr >> 16 for member in reader.infolist()} == {0o100644}
 
 
-def test_the_refresher_has_its_handler_where_its_template_names_it(tmp_path: Path) -> None:
+def test_the_handler_is_where_the_template_names_it(tmp_path: Path) -> None:
     for folder in ("plugins", "infra/refresher"):
         target = tmp_path / folder
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ OWN = "{}.{}".format(*sys.version_info[:2])
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have a project that installs nothing for Airflow 3.3.1, whose image has this test's own Python."""
+    """Build a project that installs nothing for Airflow 3.3.1, whose image has this test's own Python."""
     requirements = tmp_path / "requirements"
     requirements.mkdir()
     for name in ("airflow.in", "airflow-test.in", "constraints-3.3.1.txt", "lambda-runtime.txt"):
@@ -62,7 +62,7 @@ def test_both_environments_are_made_once_and_then_left_alone(root: Path, capsys:
 
 
 @pytest.mark.parametrize("gone", ["version", pytest.param("interpreter", marks=pytest.mark.long)])
-def test_an_environment_of_another_python_or_of_none_is_made_anew(root: Path, gone: str) -> None:
+def test_an_environment_of_another_python_or_of_none_is_made_again(root: Path, gone: str) -> None:
     setup.main("airflow", "3.3.1")
     image = root / ".local" / "image-3.3.1"
     if gone == "version":

@@ -1,7 +1,8 @@
-"""A folder in which the startup script may not write, and a sudo that lets it, as on MWAA, or not.
+"""A container whose dags/ the startup script may not write to, with or without a sudo that allows it.
 
 Where the tests run as root, the script runs as root too, but without a root's capabilities, and the folder belongs to
-another user: the kernel refuses it as it refuses `airflow`. What this sudo is told, a process with all rights does.
+another user: the kernel refuses to write there, as it does for MWAA's user `airflow`. A process with all rights runs
+the commands of this sudo.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra import ROOT
-from tests.requirements.support import LikeAContainer
+from tests.requirements.support import SimpleContainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
     from tests.requirements.support import Aws
 
-NOBODY = 65534
+OTHER_USER = 65534
 _WITHOUT_RIGHTS = (shutil.which("setpriv") or "", "--bounding-set=-all", "--inh-caps=-all")
-# Hands command and standard input to a process that has all rights: `sudo -n COMMAND`.
+# `sudo -n COMMAND`: sends the command and standard input to a process that has all rights.
 _SUDO = """#!{python}
 import json, socket, sys
 assert sys.argv[1] == "-n"
@@ -51,19 +52,19 @@ class _Root(StreamRequestHandler):
 
 
 @contextmanager
-def container_of_another(aws: Aws, root: Path, sudo: str) -> Iterator[LikeAContainer]:
-    """Give a container whose dags/ belongs to another user.
+def container_of_another_user(aws: Aws, root: Path, sudo: str) -> Iterator[SimpleContainer]:
+    """Build a container whose dags/ belongs to another user.
 
     :param sudo: "works", "needs a password", "hangs" or "none".
     """
     if os.geteuid() or not _WITHOUT_RIGHTS[0]:
         pytest.skip("only root can give a folder away")
-    container = LikeAContainer(root / "of-another", aws, user=_WITHOUT_RIGHTS)
+    container = SimpleContainer(root / "of-another", aws, user=_WITHOUT_RIGHTS)
     container.provide("sleep")
     (container.airflow_home / "plugins").symlink_to(ROOT / "plugins")
     (container.airflow_home / "dags").mkdir()
     for folder in (container.airflow_home, container.airflow_home / "dags"):
-        os.chown(folder, NOBODY, NOBODY)
+        os.chown(folder, OTHER_USER, OTHER_USER)
     with ThreadingUnixStreamServer(str(root / "root"), _Root) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

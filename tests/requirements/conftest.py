@@ -15,7 +15,7 @@ import requests
 from infra import ROOT
 from infra.local.server import REGION, Server
 from tests.infra.local.codeartifact.support import OWNER, wheel
-from tests.requirements.support import Aws, LikeAContainer, connections_to
+from tests.requirements.support import Aws, SimpleContainer, connections_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def everyones_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """Serve AWS with a bucket, and with a repository that holds the package `mine` and knows no other."""
+def shared_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Serve AWS with a bucket, and with a repository that contains the package `mine` only."""
     with Server(tmp_path_factory.mktemp("local") / "aws", 0, 0, lambda _speaker, _line: None) as server:
         aws = Aws(server, connections_to(server), bucket=f"startup-{uuid.uuid4().hex}", key="dags/codeartifact.txt")
         aws.s3.create_bucket(Bucket=aws.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -42,31 +42,31 @@ def everyones_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 
 @pytest.fixture
-def aws(everyones_aws: Aws, tmp_path: Path) -> Aws:
-    """Give a test an index-url file of its own."""
-    return replace(everyones_aws, key=f"{tmp_path.name}/codeartifact.txt")
+def aws(shared_aws: Aws, tmp_path: Path) -> Aws:
+    """Return AWS with an index-url file for one test."""
+    return replace(shared_aws, key=f"{tmp_path.name}/codeartifact.txt")
 
 
 @pytest.fixture(scope="module")
-def dead_line(everyones_aws: Aws) -> Line:
-    """Mint a line that is dead by now, as a refresher wrote it."""
-    line = everyones_aws.new_line(life=timedelta(seconds=2))
+def expired_line(shared_aws: Aws) -> Line:
+    """Return a line that a refresher wrote and that has expired."""
+    line = shared_aws.new_line(lifetime=timedelta(seconds=2))
     wait = datetime.fromisoformat(line.metadata["token-expires-at"]) - datetime.now(UTC)
     time.sleep(max(wait.total_seconds(), 0) + 1)
     return line
 
 
 @pytest.fixture
-def container(aws: Aws, tmp_path: Path) -> LikeAContainer:
-    """Give a folder like a container's: dags/ not synced yet, plugins unpacked, neither the AWS CLI nor much else."""
-    container = LikeAContainer(tmp_path / "container", aws)
+def container(aws: Aws, tmp_path: Path) -> SimpleContainer:
+    """Build a container: dags/ is not synced yet, the plugins are unpacked, and there is no AWS CLI."""
+    container = SimpleContainer(tmp_path / "container", aws)
     (container.airflow_home / "plugins").symlink_to(ROOT / "plugins")
     return container
 
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """Listen and never answer."""
+    """Listen on a port and never answer."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -76,7 +76,7 @@ def silent() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def trickling() -> Iterator[socket.socket]:
-    """Answer with a byte a second, without end: no read ever takes too long, and nothing ever comes of it."""
+    """Answer with one byte a second, without end: no read times out, and no response is ever complete."""
     done = threading.Event()
     threads = []
 
@@ -104,7 +104,7 @@ def trickling() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def down() -> Iterator[str]:
-    """Give the URL of a port on which nothing listens."""
+    """Return the URL of a port on which no process listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"

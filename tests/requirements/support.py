@@ -1,4 +1,4 @@
-"""A folder in which the startup script finds what it finds in a container, and AWS seen from there."""
+"""A folder with the files of a container, in which the startup script runs, and the AWS that it calls."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from mwaa_codeartifact.core.target import Target
 from tests.infra.local.codeartifact.support import OWNER
 
 SCRIPT = ROOT / "requirements" / "startup.sh"
-# As MWAA runs it, and on top of that under `set -e`, which a command before it may have left on.
+# As MWAA runs it, and also under `set -e`, which an earlier command may have left on.
 _SOURCE = 'set -e; source "$1"; env -0 > "$2"'
 
 
 @dataclass(frozen=True)
 class Line:
-    """An index-url file: what stands in it and beside it."""
+    """An index-url file: its content and its metadata."""
 
     body: bytes
     metadata: dict[str, str]
@@ -58,10 +58,10 @@ class Aws:
         names = {"domain": "data", "domain_owner": OWNER, "repository": "python", "region": REGION}
         return {**names, "destination": destination}
 
-    def new_line(self, life: timedelta = timedelta(hours=12)) -> Line:
-        """Publish a line in place of whatever is there, as the Lambda does."""
+    def new_line(self, lifetime: timedelta = timedelta(hours=12)) -> Line:
+        """Publish a new line as the Lambda does, after deleting the current one."""
         self.s3.delete_object(Bucket=self.bucket, Key=self.key)
-        self.server.codeartifact.token_life_limit = life
+        self.server.codeartifact.token_life_limit = lifetime
         target = Target.from_settings(self.settings)
         refresh(target, refresher="lambda", min_remaining=timedelta(0), connections=self.connections)
         self.server.codeartifact.token_life_limit = None
@@ -93,8 +93,8 @@ def connections_to(server: Server) -> BotoConnections:
 
 
 @dataclass
-class LikeAContainer:
-    """Run the startup script with bash where it finds no more of a container than it may rely on.
+class SimpleContainer:
+    """A container with only what the startup script may rely on; bash runs the script in it.
 
     :param user: the command by which a program runs as another user.
     """
@@ -131,14 +131,14 @@ class LikeAContainer:
         return self.airflow_home / "dags" / "codeartifact.txt"
 
     def sync(self, line: Line) -> None:
-        """Put the line in place in one step, as `aws s3 sync` does: s3transfer downloads it, then renames."""
+        """Write the line in one step, as `aws s3 sync` does: s3transfer downloads the file, then renames it."""
         self.file.parent.mkdir(exist_ok=True)
         downloaded = self.root / "downloaded"
         downloaded.write_bytes(line.body)
         downloaded.replace(self.file)
 
     def start(self) -> str:
-        """Run the script; check what must hold whatever happens; return its one line without the name in front."""
+        """Run the script, check what must hold at every start, and return its one line without "startup: "."""
         saved = self.root / "saved"
         command = [*self.user, "/bin/bash", "-c", _SOURCE, "bash", str(SCRIPT), str(saved)]
         started = time.monotonic()
@@ -150,14 +150,14 @@ class LikeAContainer:
         exported = dict(variable.split("=", 1) for variable in saved.read_text().split("\0") if variable)
         shells_own = {"_", "PWD", "OLDPWD", "SHLVL"}
         assert {name: value for name, value in exported.items() if name not in shells_own} == self.environ
-        said = ended.stdout + ended.stderr
-        assert not [token for token in self.aws.minted if token in said + saved.read_text()]
-        assert said.startswith("startup: ")
-        assert said.count("\n") == 1, said
-        return said.removeprefix("startup: ").rstrip()
+        output = ended.stdout + ended.stderr
+        assert not [token for token in self.aws.minted if token in output + saved.read_text()]
+        assert output.startswith("startup: ")
+        assert output.count("\n") == 1, output
+        return output.removeprefix("startup: ").rstrip()
 
     def guards(self) -> list[Path]:
-        """Return the /proc folders of the processes that the script has left behind."""
+        """Return the /proc folders of the guard processes that still run."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -165,15 +165,15 @@ class LikeAContainer:
                     found.append(process)
         return found
 
-    def works(self) -> bool:
-        """Tell whether the repository answers to the line."""
+    def line_is_accepted(self) -> bool:
+        """Return whether the repository accepts the line's token."""
         (url,) = [line.split()[1] for line in self.file.read_text().splitlines() if line.startswith("--index-url ")]
         login = "aws", str(urlsplit(url).password)
         status = requests.get(url.replace(f"{login[0]}:{login[1]}@", "") + "mine/", auth=login, timeout=10).status_code
         return {200: True, 401: False}[status]
 
-    def pip(self) -> bool:
-        """Tell whether pip gets the package through the file."""
+    def pip_succeeds(self) -> bool:
+        """Return whether pip can download the package with the file."""
         command = [sys.executable, "-m", "pip", "download", "--dest", str(self.root / "downloads")]
         environ = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}
         environ |= {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}

@@ -1,4 +1,4 @@
-"""The program in the startup script: where it comes from, and that it judges and writes lines as the core does."""
+"""The program in the startup script: its sources, and that it reads and writes lines as the core does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.requirements.support import LikeAContainer
+    from tests.requirements.support import SimpleContainer
 
 ID = "eu-west-1/123456789012/data/python"
 HEAD, TAIL = "#!/bin/bash\n    IFS= read -r -d '' program <<'PYTHON' || true\n", "PYTHON\necho my own commands\n"
@@ -31,7 +31,7 @@ def line(remaining: timedelta, repository: str = ID) -> bytes:
     return new_file("https://example.com/pypi/python", Token("a/b", now + remaining), repository, now).render()
 
 
-def test_the_committed_script_holds_exactly_the_program_of_the_sources() -> None:
+def test_the_committed_script_contains_exactly_the_program_of_the_sources() -> None:
     _, _, rest = SCRIPT.read_text().partition("<<'PYTHON' || true\n")
     program, _, _ = rest.partition("\nPYTHON\n")
     assert program + "\n" == startup_program(ROOT / "plugins"), "run `make build`"
@@ -46,7 +46,15 @@ def test_the_build_replaces_the_program_and_nothing_else(tmp_path: Path) -> None
     assert script.read_text() == HEAD + startup_program(ROOT / "plugins") + TAIL
 
 
-def test_the_program_imports_neither_the_plugins_nor_airflow_to_guard_a_line(tmp_path: Path) -> None:
+def test_a_script_without_the_program_stays_as_it_is(tmp_path: Path) -> None:
+    script = tmp_path / "requirements" / "startup.sh"
+    script.parent.mkdir()
+    script.write_text("echo my own commands\n")
+    write_startup_script(tmp_path)
+    assert script.read_text() == "echo my own commands\n"
+
+
+def test_the_guard_imports_neither_the_plugins_nor_airflow(tmp_path: Path) -> None:
     program = startup_program(ROOT / "plugins") + "\nprint(*sys.modules)\n"
     command = [sys.executable, "-I", "-c", program, str(tmp_path / "missing" / "codeartifact.txt")]
     loaded = subprocess.run(command, input=line(timedelta(hours=1)), capture_output=True, check=True).stdout.decode()
@@ -71,7 +79,7 @@ def test_a_line_is_fresh_if_it_serves_the_repository_and_outlives_pip(
     assert is_fresh(body(), ID) is fresh
 
 
-def test_without_plugins_it_writes_all_facts_of_a_line(container: LikeAContainer) -> None:
+def test_without_plugins_it_writes_all_facts_of_a_line(container: SimpleContainer) -> None:
     (container.airflow_home / "plugins").unlink()
     container.start()
     facts = LineFacts.from_body(container.file.read_text())
@@ -82,12 +90,12 @@ def test_without_plugins_it_writes_all_facts_of_a_line(container: LikeAContainer
     assert facts.repository.split("/") == [
         settings[name] for name in ("region", "domain_owner", "domain", "repository")
     ]
-    assert container.works()
+    assert container.line_is_accepted()
 
 
-def test_without_plugins_a_line_of_another_repository_is_replaced(container: LikeAContainer) -> None:
+def test_without_plugins_a_line_of_another_repository_is_replaced(container: SimpleContainer) -> None:
     (container.airflow_home / "plugins").unlink()
     container.file.parent.mkdir()
     container.file.write_bytes(line(timedelta(hours=11), ID.replace("python", "other")))
     assert container.start().startswith("index-url refreshed in this container only, ")
-    assert container.works()
+    assert container.line_is_accepted()

@@ -1,4 +1,4 @@
-"""Faults before pip, row by row (see tests/faults/container.py), and what a guard is and is not."""
+"""Faults before pip, one test for each row of tests/faults/container.py, and the guard process."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.container import DEAD, IN_A_CONTAINER, LIVE, ContainerRow
-from tests.requirements.another import NOBODY, container_of_another
+from tests.faults.container import EXPIRED, IN_A_CONTAINER, VALID, ContainerRow
+from tests.requirements.another import OTHER_USER, container_of_another_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.requirements.support import Aws, LikeAContainer, Line
+    from tests.requirements.support import Aws, Line, SimpleContainer
 
 
 @dataclass
 class Scene:
-    """A dead line stands in S3 and in the container."""
+    """A container and a bucket that both have the expired line."""
 
     aws: Aws
-    container: LikeAContainer
-    dead_line: Line
+    container: SimpleContainer
+    expired_line: Line
     down: str
     opened: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
-        self.aws.put(self.dead_line)
+        self.aws.put(self.expired_line)
         self.sync()
 
     def sync(self) -> None:
-        """Bring the dead line into the container, as MWAA does every 30 seconds."""
-        self.container.sync(self.dead_line)
+        """Copy the expired line into the container, as MWAA does every 30 seconds."""
+        self.container.sync(self.expired_line)
 
     def not_synced(self) -> None:
         shutil.rmtree(self.container.file.parent)
@@ -54,48 +54,48 @@ class Scene:
     def recover(self) -> None:
         self.aws.server.codeartifact.hides_from_bad_tokens = False
 
-    def of_another(self, sudo: str, *, without: str = "") -> None:
-        self.container = self.opened.enter_context(container_of_another(self.aws, self.container.root, sudo))
+    def owned_by_another_user(self, sudo: str, *, without: str = "") -> None:
+        self.container = self.opened.enter_context(container_of_another_user(self.aws, self.container.root, sudo))
         self.sync()
         if without:
             self.without(without)
 
 
 @pytest.fixture
-def scene(aws: Aws, container: LikeAContainer, dead_line: Line, down: str) -> Iterator[Scene]:
-    scene = Scene(aws, container, dead_line, down)
+def scene(aws: Aws, container: SimpleContainer, expired_line: Line, down: str) -> Iterator[Scene]:
+    scene = Scene(aws, container, expired_line, down)
     with scene.opened:
         yield scene
         folder = scene.container.file.parent
         folder.rename(folder.with_name("gone"))
-        _eventually(lambda: not scene.container.guards())  # it ends with the folder
+        _wait_until(lambda: not scene.container.guards())  # a guard ends when its folder is gone
 
 
-def _eventually(holds: Callable[[], bool]) -> None:
+def _wait_until(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + 20
-    while not holds():
+    while not condition():
         assert time.monotonic() < until
         time.sleep(0.02)
 
 
 @pytest.mark.parametrize("row", IN_A_CONTAINER, ids=lambda row: row.name)
-def test_before_pip_the_container_holds(scene: Scene, row: ContainerRow) -> None:
+def test_before_pip_the_container_has_the_line_of_the_row(scene: Scene, row: ContainerRow) -> None:
     row.inject(scene)
-    said = scene.container.start()
+    output = scene.container.start()
     scene.recover()
-    assert row.sees in said
+    assert row.sees in output
     row.before_pip(scene)
-    time.sleep(0.3)  # MWAA gives its guard 4 s
-    assert scene.container.works() is (row.container == LIVE)
+    time.sleep(0.3)  # the guard needs less; MWAA starts pip about 4 s after the script
+    assert scene.container.line_is_accepted() is (row.container == VALID)
     if row.before_pip is not ContainerRow.before_pip:
-        assert scene.container.pip() is (row.container == LIVE)
-    assert (scene.aws.line == scene.dead_line) is (row.s3 == DEAD)
+        assert scene.container.pip_succeeds() is (row.container == VALID)
+    assert (scene.aws.line == scene.expired_line) is (row.s3 == EXPIRED)
     left_behind = [path.name for path in scene.container.file.parent.iterdir()]
     assert left_behind == ["codeartifact.txt"]
-    assert bool(scene.container.guards()) is (row.container == LIVE)
+    assert bool(scene.container.guards()) is (row.container == VALID)
 
 
-def test_a_guard_holds_no_token_where_others_can_read_it_and_is_small(scene: Scene) -> None:
+def test_a_guard_is_small_and_shows_no_token_in_proc(scene: Scene) -> None:
     scene.without("S3")
     scene.container.start()
     (guard,) = scene.container.guards()
@@ -105,7 +105,7 @@ def test_a_guard_holds_no_token_where_others_can_read_it_and_is_small(scene: Sce
     assert int(kilobytes) < 30_000
 
 
-def test_a_guard_waits_for_nobody_and_nobody_for_it(scene: Scene) -> None:
+def test_a_guard_is_detached_from_the_script(scene: Scene) -> None:
     scene.without("S3")
     scene.container.start()
     (guard,) = scene.container.guards()
@@ -115,16 +115,16 @@ def test_a_guard_waits_for_nobody_and_nobody_for_it(scene: Scene) -> None:
     assert own_session == group
 
 
-def test_a_guard_leaves_a_live_line_alone_and_ends(scene: Scene) -> None:
+def test_a_guard_keeps_another_fresh_line_and_ends(scene: Scene) -> None:
     scene.without("S3")
     scene.container.start()
-    live = scene.aws.new_line()
-    scene.container.sync(live)
-    _eventually(lambda: not scene.container.guards())
-    assert scene.container.file.read_bytes() == live.body
+    fresh = scene.aws.new_line()
+    scene.container.sync(fresh)
+    _wait_until(lambda: not scene.container.guards())
+    assert scene.container.file.read_bytes() == fresh.body
 
 
-def test_where_nothing_was_refreshed_there_is_no_guard(scene: Scene) -> None:
+def test_without_a_refresh_there_is_no_guard(scene: Scene) -> None:
     scene.container.sync(scene.aws.new_line())
     assert scene.container.start().startswith("index-url alive")
     scene.container.file.unlink()
@@ -132,53 +132,53 @@ def test_where_nothing_was_refreshed_there_is_no_guard(scene: Scene) -> None:
     assert scene.container.guards() == []
 
 
-def test_the_remedy_is_named_where_dags_belongs_to_root(scene: Scene) -> None:
-    scene.of_another("needs a password")
-    said = scene.container.start()
+def test_the_fix_is_named_if_dags_belongs_to_root(scene: Scene) -> None:
+    scene.owned_by_another_user("needs a password")
+    output = scene.container.start()
     folder = re.escape(str(scene.container.file.parent))
     assert re.fullmatch(
         rf"index-url alive in S3, but not in this container: \[Errno 13\] Permission denied: '{folder}/\S+', and sudo "
         rf"fails \(sudo: a password is required\): let this user write to {folder}, or let `sleep 60` follow in "
         r"startup\.sh: the sync brings the line of S3 within 30 seconds",
-        said,
+        output,
     )
 
 
-def test_where_s3_is_out_of_reach_too_both_are_named(scene: Scene) -> None:
-    scene.of_another("none", without="S3")
-    said = scene.container.start()
-    assert said.startswith("index-url not refreshed: [Errno 13] Permission denied: ")
-    assert "and sudo fails (FileNotFoundError): let this user write to " in said
-    assert "; Could not see how fresh the index-url is (s3://" in said
+def test_both_causes_are_named_if_s3_cannot_be_reached_either(scene: Scene) -> None:
+    scene.owned_by_another_user("none", without="S3")
+    output = scene.container.start()
+    assert output.startswith("index-url not refreshed: [Errno 13] Permission denied: ")
+    assert "and sudo fails (FileNotFoundError): let this user write to " in output
+    assert "; Could not see how fresh the index-url is (s3://" in output
 
 
-def test_a_sudo_that_hangs_is_waited_for_no_longer_than_the_script_lasts(scene: Scene) -> None:
-    scene.of_another("hangs")
+def test_a_hanging_sudo_is_stopped_before_the_script_has_to_end(scene: Scene) -> None:
+    scene.owned_by_another_user("hangs")
     assert "and sudo fails (TimeoutExpired)" in scene.container.start()
 
 
-def test_what_sudo_writes_belongs_to_the_user_alone(scene: Scene) -> None:
-    scene.of_another("works")
+def test_a_file_written_with_sudo_is_private_to_the_user(scene: Scene) -> None:
+    scene.owned_by_another_user("works")
     scene.container.start()
     found = scene.container.file.stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (os.getuid(), os.getgid(), 0o600)
-    assert scene.container.file.parent.stat().st_uid == NOBODY
+    assert scene.container.file.parent.stat().st_uid == OTHER_USER
 
 
-def test_a_folder_that_is_not_there_is_made_with_sudo_so_that_all_can_read_it(scene: Scene) -> None:
-    scene.of_another("works")
+def test_a_missing_folder_is_created_with_sudo_and_readable_for_all(scene: Scene) -> None:
+    scene.owned_by_another_user("works")
     scene.not_synced()
     assert scene.container.start().endswith(", written with sudo")
     assert scene.container.file.parent.stat().st_mode & 0o777 == 0o755
-    assert scene.container.works()
+    assert scene.container.line_is_accepted()
 
 
-def test_a_file_that_the_user_may_not_read_counts_as_none(scene: Scene) -> None:
-    scene.of_another("works")
-    live = scene.aws.new_line()
-    scene.container.sync(live)
+def test_a_file_that_the_user_may_not_read_is_replaced(scene: Scene) -> None:
+    scene.owned_by_another_user("works")
+    fresh = scene.aws.new_line()
+    scene.container.sync(fresh)
     scene.container.file.chmod(0o600)
-    os.chown(scene.container.file, NOBODY, NOBODY)
+    os.chown(scene.container.file, OTHER_USER, OTHER_USER)
     assert scene.container.start().startswith("index-url fetched, ")
     assert scene.container.file.stat().st_uid == os.getuid()
-    assert scene.container.file.read_bytes() == live.body
+    assert scene.container.file.read_bytes() == fresh.body

@@ -1,7 +1,7 @@
 """The index-url file, which pip, people and all refreshers read.
 
 Body: a comment line with the facts, then ``--index-url https://aws:TOKEN@HOST/pypi/REPOSITORY/simple/``. The same facts
-are in the S3 object's metadata, so nobody has to read the secret to know its expiry.
+are in the S3 object's metadata, so the expiry can be read without the secret.
 """
 
 from __future__ import annotations

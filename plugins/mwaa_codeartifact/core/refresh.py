@@ -69,7 +69,7 @@ def refresh(
     conceal: Callable[[str], object] = lambda _: None,
     tokens: TokenProvider | None = None,
 ) -> RefreshResult:
-    """Make sure that the target's destination has a line with enough remaining lifetime.
+    """Refresh the line at the target's destination if too little of its lifetime remains.
 
     :param target: the target.
     :param refresher: the caller.

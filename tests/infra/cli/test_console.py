@@ -1,4 +1,4 @@
-"""Nobody watches a silent screen."""
+"""The console prints a heartbeat while a step takes long."""
 
 from __future__ import annotations
 

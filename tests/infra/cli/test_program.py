@@ -39,7 +39,7 @@ def test_a_known_error_is_told_without_a_trace_and_has_its_status(
     assert capsys.readouterr().err == f"{error}\n" * 2
 
 
-def test_what_nobody_expects_keeps_its_trace() -> None:
+def test_an_unexpected_error_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 // 0)
 

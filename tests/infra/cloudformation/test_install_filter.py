@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def terms() -> list[str]:
-    """Return the phrases of which a line has to hold one.
+    """Return the phrases, one of which a line must contain.
 
-    A pattern of terms with a question mark only, as others beside them would make CloudWatch ignore them; of at most
-    1,024 characters (CloudWatch Logs user guide: Filter pattern syntax; API: PutMetricFilter).
+    The pattern has at most 1,024 characters, and only terms with a question mark, because CloudWatch ignores those next
+    to other terms (CloudWatch Logs user guide: Filter pattern syntax; API: PutMetricFilter).
     """
     (pattern,) = {each["FilterPattern"] for each in Stack("mwaa", **GIVEN).of("AWS::Logs::MetricFilter").values()}
     assert re.fullmatch(r'\?"[^"]+"( \?"[^"]+")*', pattern)
@@ -41,7 +41,7 @@ def counted(terms: list[str], lines: list[str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def index() -> Iterator[str]:
-    """Serve an index to which nobody has the right password."""
+    """Serve an index that rejects every password."""
 
     class Refusing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -122,8 +122,8 @@ def test_an_installation_that_fails_is_counted(shelf: Path, index: str, terms: l
     assert counted(terms, lines), lines
 
 
-def test_a_dead_token_is_counted_by_its_own_line(shelf: Path, index: str, terms: list[str]) -> None:
-    _, lines = pip(shelf, f"--index-url http://aws:dead@{index}/simple/\nnothere")
+def test_an_expired_token_is_counted_by_its_own_line(shelf: Path, index: str, terms: list[str]) -> None:
+    _, lines = pip(shelf, f"--index-url http://aws:expired@{index}/simple/\nnothere")
     assert [line for line in counted(terms, lines) if line.startswith("[INFO] - WARNING: 401 Error")]
 
 

@@ -93,6 +93,6 @@ def test_the_environment_admits_only_its_own_members(network: Stack) -> None:
     assert ingress["IpProtocol"] == "-1"
 
 
-def test_the_endpoints_admit_nobody_but_the_environment(network: Stack) -> None:
+def test_the_endpoints_admit_only_the_environment(network: Stack) -> None:
     (ingress,) = network.resources["EndpointSecurityGroup"]["Properties"]["SecurityGroupIngress"]
     assert not {"CidrIp", "CidrIpv6"} & set(ingress)

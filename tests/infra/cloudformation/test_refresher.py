@@ -83,11 +83,11 @@ def test_the_lambda_steps_in_where_the_policy_says(variables: dict[str, str]) ->
 
 @pytest.mark.parametrize("parameter", ["DomainName", "DomainOwner", "RepositoryName", "BucketName"])
 def test_another_target_is_the_functions_and_is_bootstrapped(parameter: str) -> None:
-    def told(stack: Stack) -> tuple[set[str], set[str]]:
+    def metrics(stack: Stack) -> tuple[set[str], set[str]]:
         function, bootstrap = (stack.resources[name]["Properties"] for name in ("Refresher", "Bootstrap"))
         return set(function["Environment"]["Variables"].values()), set(map(str, bootstrap.values()))
 
-    before, after = told(Stack("refresher", **GIVEN)), told(Stack("refresher", **GIVEN | {parameter: "changed"}))
+    before, after = metrics(Stack("refresher", **GIVEN)), metrics(Stack("refresher", **GIVEN | {parameter: "changed"}))
     for old, new in zip(before, after, strict=True):
         assert [value for value in new - old if "changed" in value]
 
@@ -148,71 +148,73 @@ def test_an_email_address_is_optional(refresher: Stack) -> None:
 
 # ---- When the alarms speak ----
 
-# How many periods besides EvaluationPeriods CloudWatch looks at is its own affair.
+# CloudWatch may read more periods than EvaluationPeriods; how many is not documented.
 either_way = pytest.mark.parametrize("more_periods", [0, 2])
 
 
-def life(minutes: int, dead_dag: range = range(0), dead_lambda: range = range(0)) -> dict[str, list[tuple[int, float]]]:
-    """Return what the Lambda tells CloudWatch after the bootstrap: it runs each half hour, the DAG each hour."""
+def metrics_of(
+    minutes: int, dag_down: range = range(0), lambda_down: range = range(0)
+) -> dict[str, list[tuple[int, float]]]:
+    """Return the Lambda's metrics after the bootstrap: it runs each half hour, the DAG each hour."""
     expires = 12 * HOUR
-    told: dict[str, list[tuple[int, float]]] = {"RemainingLifetime": [(2, 12 * 3600.0)], "Fallbacks": [(2, 0.0)]}
+    metrics: dict[str, list[tuple[int, float]]] = {"RemainingLifetime": [(2, 12 * 3600.0)], "Fallbacks": [(2, 0.0)]}
     for now in range(1, minutes):
-        if now % 60 == 0 and now not in dead_dag and expires - now < DAG_MIN_REMAINING / MINUTE:
+        if now % 60 == 0 and now not in dag_down and expires - now < DAG_MIN_REMAINING / MINUTE:
             expires = now + 12 * HOUR
-        if now % 30 == 7 and now not in dead_lambda:
+        if now % 30 == 7 and now not in lambda_down:
             steps_in = expires - now < LAMBDA_MIN_REMAINING / MINUTE
             expires = now + 12 * HOUR if steps_in else expires
-            told["RemainingLifetime"].append((now + 2, (expires - now) * 60.0))  # CloudWatch knows it 2 minutes later
-            told["Fallbacks"].append((now + 2, float(steps_in)))
-    return told
+            metrics["RemainingLifetime"].append(
+                (now + 2, (expires - now) * 60.0)
+            )  # it reaches CloudWatch 2 minutes later
+            metrics["Fallbacks"].append((now + 2, float(steps_in)))
+    return metrics
 
 
-def said(refresher: Stack, alarm: str, told: dict[str, list[tuple[int, float]]], minutes: int, more: int) -> Any:
+def actions(refresher: Stack, alarm: str, metrics: dict[str, list[tuple[int, float]]], minutes: int, more: int) -> Any:
     properties = refresher.resources[alarm]["Properties"]
-    return messages(properties, told[properties["MetricName"]], minutes, more)
+    return messages(properties, metrics[properties["MetricName"]], minutes, more)
 
 
 @either_way
-def test_nothing_but_good_news_while_all_is_well(refresher: Stack, more_periods: int) -> None:
-    told = life(2 * 24 * HOUR)
+def test_there_is_no_alarm_while_dag_and_lambda_run(refresher: Stack, more_periods: int) -> None:
+    metrics = metrics_of(2 * 24 * HOUR)
     for alarm in ("RemainingLifetimeLow", "FallbackUsed"):
-        assert {state for _, state in said(refresher, alarm, told, 2 * 24 * HOUR, more_periods)} == {"OK"}
+        assert {state for _, state in actions(refresher, alarm, metrics, 2 * 24 * HOUR, more_periods)} == {"OK"}
 
 
 @either_way
-def test_the_fallback_alarm_speaks_once_while_the_dag_is_dead_and_once_when_it_is_back(
+def test_the_fallback_alarm_acts_once_while_the_dag_is_down_and_once_when_it_is_back(
     refresher: Stack, more_periods: int
 ) -> None:
-    dead = range(10 * HOUR, 58 * HOUR)
+    down = range(10 * HOUR, 58 * HOUR)
     missed_tick = range(30 * HOUR, 31 * HOUR)
-    told = life(80 * HOUR, dead, missed_tick)
-    _, (alarm, first), (ok, second) = said(refresher, "FallbackUsed", told, 80 * HOUR, more_periods)
+    metrics = metrics_of(80 * HOUR, down, missed_tick)
+    _, (alarm, first), (ok, second) = actions(refresher, "FallbackUsed", metrics, 80 * HOUR, more_periods)
     assert (first, second) == ("ALARM", "OK")
-    assert dead.start < alarm < dead.start + 4 * HOUR
-    assert dead.stop <= ok < dead.stop + 6 * HOUR
+    assert down.start < alarm < down.start + 4 * HOUR
+    assert down.stop <= ok < down.stop + 6 * HOUR
 
 
 @either_way
-@pytest.mark.parametrize("word_after", [2, 90])
-def test_no_alarm_before_the_first_word(refresher: Stack, word_after: int, more_periods: int) -> None:
+@pytest.mark.parametrize("first_minute", [2, 90])
+def test_there_is_no_alarm_before_the_first_value(refresher: Stack, first_minute: int, more_periods: int) -> None:
     properties = refresher.resources["RemainingLifetimeLow"]["Properties"]
-    datapoints = [(minute, 42_000.0) for minute in range(word_after, 6 * HOUR, 30)]
-    assert messages(properties, datapoints, 6 * HOUR, more_periods) == [(word_after, "OK")]
+    datapoints = [(minute, 42_000.0) for minute in range(first_minute, 6 * HOUR, 30)]
+    assert messages(properties, datapoints, 6 * HOUR, more_periods) == [(first_minute, "OK")]
 
 
 @either_way
-def test_a_refresher_that_falls_silent_is_told_long_before_the_line_is_dead(
-    refresher: Stack, more_periods: int
-) -> None:
-    told = life(30 * HOUR, dead_dag=range(20 * HOUR, 99 * HOUR), dead_lambda=range(20 * HOUR, 99 * HOUR))
-    *_, (minute, _) = said(refresher, "RemainingLifetimeLow", told, 30 * HOUR, more_periods)
+def test_a_refresher_that_stops_is_reported_long_before_the_line_expires(refresher: Stack, more_periods: int) -> None:
+    metrics = metrics_of(30 * HOUR, dag_down=range(20 * HOUR, 99 * HOUR), lambda_down=range(20 * HOUR, 99 * HOUR))
+    *_, (minute, _) = actions(refresher, "RemainingLifetimeLow", metrics, 30 * HOUR, more_periods)
     assert 20 * HOUR < minute < 24 * HOUR
-    assert len(said(refresher, "RemainingLifetimeLow", told, 30 * HOUR, more_periods)) == 2  # OK, then this
+    assert len(actions(refresher, "RemainingLifetimeLow", metrics, 30 * HOUR, more_periods)) == 2  # OK, then this
 
 
 @either_way
 def test_a_line_that_gets_no_younger_is_an_alarm_at_6_hours(refresher: Stack, more_periods: int) -> None:
-    told = {"RemainingLifetime": [(minute, (12 * HOUR - minute) * 60.0) for minute in range(2, 12 * HOUR, 30)]}
-    (_, first), (minute, second) = said(refresher, "RemainingLifetimeLow", told, 12 * HOUR, more_periods)
+    metrics = {"RemainingLifetime": [(minute, (12 * HOUR - minute) * 60.0) for minute in range(2, 12 * HOUR, 30)]}
+    (_, first), (minute, second) = actions(refresher, "RemainingLifetimeLow", metrics, 12 * HOUR, more_periods)
     assert (first, second) == ("OK", "ALARM")
     assert timedelta(hours=6) <= timedelta(minutes=minute) < timedelta(hours=6.6)

@@ -52,13 +52,13 @@ def test_without_in_house_names_codeartifacts_default_holds() -> None:
 
 
 @pytest.mark.parametrize("in_house", ["", "mwaa-*", "other"])
-def test_nobody_brings_in_the_name_by_which_a_token_is_tried(in_house: str) -> None:
+def test_no_package_can_have_the_name_by_which_a_token_is_verified(in_house: str) -> None:
     groups = domain_with(in_house)
     assert not [way for way in OriginType if groups.allow(PROBE, way)]
 
 
 def test_names_keep_their_resources_whatever_their_order() -> None:
-    """Or an update would make a group anew under another resource's name, and meet the old one."""
+    """Otherwise an update would create a group under another resource's name while the old one exists."""
 
     def patterns(in_house: str) -> dict[str, str]:
         groups = repository(InHousePackages=in_house).of("AWS::CodeArtifact::PackageGroup")

@@ -42,7 +42,7 @@ class Environment:
             logs.create_log_group(logGroupName=f"airflow-{self.name}-{component}")
 
     def begin(self) -> None:
-        """Begin an update: what was there before is old."""
+        """Start an update: all existing streams are older than it."""
         time.sleep(0.01)
         self.since = int(time.time() * 1000)
 

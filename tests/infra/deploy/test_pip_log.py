@@ -32,7 +32,7 @@ from tests.infra.deploy import pip_output as pip
         "already satisfied",
         "MWAA's own warnings",
         "the resolver complains",
-        "dead token",
+        "expired token",
         "no such version",
         "no index-url file",
         "failed build",
@@ -61,7 +61,7 @@ def test_the_verdict_is_what_pip_said_itself(
         (pip.CONFLICT, "exclude each other"),
         (pip.UNKNOWN_OPTION, "pip says: pip: error: no such option: --foo"),
     ],
-    ids=["dead token", "no file", "unknown package", "conflict", "anything else"],
+    ids=["expired token", "no file", "unknown package", "conflict", "anything else"],
 )
 def test_a_bad_end_is_told_in_words_that_do_not_mislead(output: str, cause: str) -> None:
     assert cause in judge(output.splitlines()).cause

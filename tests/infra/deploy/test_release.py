@@ -183,7 +183,7 @@ def test_a_deployment_whose_pip_failed_fails_and_so_does_its_repetition(project:
         project.deploy()
 
 
-def test_a_deployment_without_a_verdict_fails_and_its_repetition_looks_anew(
+def test_a_deployment_without_a_verdict_fails_and_its_repetition_reads_the_logs_again(
     project: Project, session: Any, endpoint: str
 ) -> None:
     project.next(pip={**ALL_GOOD, "WebServer": "Collecting humanize"})

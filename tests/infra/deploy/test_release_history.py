@@ -62,7 +62,7 @@ def test_a_release_is_the_versions_among_the_parameters() -> None:
         "the first release",
         "the one before",
         "bad ones are skipped",
-        "so is one that nobody knows of",
+        "so is an unknown one",
         "CloudFormation has gone back itself",
         "a second step goes further back",
         "as far as there is something",

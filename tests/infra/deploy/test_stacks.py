@@ -84,7 +84,7 @@ def test_a_deployment_shows_its_events_and_its_repetition_changes_nothing(
     assert said(capsys).splitlines()[1:] == ["events: unchanged"]
 
 
-def test_a_failure_names_the_resource_with_its_reason_and_the_next_try_starts_anew(
+def test_a_failure_names_the_resource_with_its_reason_and_the_next_try_starts_again(
     tmp_path: Path, aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken, good = template(tmp_path, BROKEN), "Resources: {Topic: {Type: AWS::SNS::Topic}}"

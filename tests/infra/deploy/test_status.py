@@ -32,8 +32,8 @@ HOUR = timedelta(hours=1)
 class Mwaa:
     """MWAA with one environment, and its Airflow.
 
-    :param environment: what GetEnvironment says, besides.
-    :param dag: what Airflow says of the refresh DAG, besides; None: Airflow has no such DAG.
+    :param environment: further properties that GetEnvironment returns.
+    :param dag: further properties of the refresh DAG in Airflow; None: Airflow has no such DAG.
     :param run_state: how its last run ended.
     :param may_ask: whether the caller may invoke Airflow's REST API.
     """
@@ -169,7 +169,7 @@ def test_a_failed_update_a_bad_release_and_a_line_that_pip_cannot_use_are_told_a
 
 
 @pytest.mark.long
-def test_before_a_deployment_nobody_knows(runner: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_before_a_deployment_the_verdict_is_unknown(runner: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
         StatusError, match="The index-url is unknown: The repository is not deployed: run `make deploy`"
     ):

@@ -1,4 +1,4 @@
-"""Uploads make no version for nothing and never touch the index-url file; the AWS CLI and S3 (moto) are real."""
+"""Uploads of unchanged files make no version, and none touches the index-url file; real AWS CLI, moto's S3."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra import ROOT
+from infra.build import startup_program
 from infra.cli.aws import Aws, AwsError
 from infra.cli.settings import UPLOADED
-from infra.deploy.upload import put_if_changed, require_versioned, upload, upload_dags
+from infra.deploy.upload import put_if_changed, require_versioned, upload, upload_dags, upload_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +45,7 @@ def test_uploading_dags_leaves_the_index_url_file_and_foreign_files_alone(
     tmp_path: Path, aws: Aws, s3: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = bucket(s3, "dags-only")
-    s3.put_object(Bucket=name, Key="dags/codeartifact.txt", Body=b"the live line")
+    s3.put_object(Bucket=name, Key="dags/codeartifact.txt", Body=b"the valid line")
     s3.put_object(Bucket=name, Key="dags/of_somebody_else.py", Body=b"")
     before = versions(s3, name, "dags/")
     for file, content in {"a.py": "a", "codeartifact.txt": "an old copy", "__pycache__/a.pyc": "x"}.items():
@@ -52,7 +54,7 @@ def test_uploading_dags_leaves_the_index_url_file_and_foreign_files_alone(
 
     assert upload_dags(aws, name, tmp_path / "dags")
 
-    assert s3.get_object(Bucket=name, Key="dags/codeartifact.txt")["Body"].read() == b"the live line"
+    assert s3.get_object(Bucket=name, Key="dags/codeartifact.txt")["Body"].read() == b"the valid line"
     assert set(versions(s3, name, "dags/")) - set(before) == set(versions(s3, name, "dags/a.py"))
     assert len(versions(s3, name, "dags/a.py")) == 1
     assert "left alone in the bucket, not in dags/ here: dags/of_somebody_else.py\n" in capsys.readouterr().out
@@ -75,6 +77,16 @@ def test_the_uploads_give_every_version_that_the_templates_take(tmp_path: Path, 
     assert set(parameters) == UPLOADED
     stored = s3.get_object(Bucket=name, Key="startup.sh", VersionId=parameters["StartupScriptS3ObjectVersion"])
     assert stored["Body"].read() == b"content of requirements/startup.sh"
+
+
+def test_the_uploaded_startup_script_has_the_program_of_the_current_sources(tmp_path: Path, aws: Aws, s3: Any) -> None:
+    name, script = bucket(s3, "startup-script"), tmp_path / "requirements" / "startup.sh"
+    (tmp_path / "plugins").symlink_to(ROOT / "plugins")
+    script.parent.mkdir()
+    script.write_text("before <<'PYTHON' || true\nan older program\nPYTHON\nafter\n")
+    upload_parts(aws, name, ("startup.sh",), tmp_path / "requirements.txt", tmp_path)
+    expected = f"before <<'PYTHON' || true\n{startup_program(ROOT / 'plugins')}PYTHON\nafter\n"
+    assert s3.get_object(Bucket=name, Key="startup.sh")["Body"].read().decode() == expected
 
 
 def test_the_index_url_file_cannot_be_uploaded_at_all(tmp_path: Path, aws: Aws) -> None:

@@ -326,7 +326,7 @@ def test_a_newer_version_that_pip_would_build_is_named(shelf: Shelf, checked: Ch
     )
 
 
-def test_a_newer_version_that_nobody_may_take_is_of_no_matter(shelf: Shelf, checked: Checked) -> None:
+def test_a_newer_version_that_no_line_allows_does_not_matter(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0")
     shelf.source("tiny", "2.1")
     shelf.source("tiny", "1.1rc1")

@@ -35,7 +35,7 @@ def test_a_hash_that_no_fitting_wheel_has_is_named_with_the_right_one(shelf: She
     assert problem.sentence.endswith(f": write `--hash={digest}`.")
 
 
-def test_a_package_without_a_hash_beside_one_with_is_noted(shelf: Shelf, checked: Checked) -> None:
+def test_a_package_without_a_hash_next_to_one_with_a_hash_is_noted(shelf: Shelf, checked: Checked) -> None:
     digest = sha256(shelf.wheel("tiny", "1.0", "helper"))
     shelf.wheel("helper", "1.0")
     report = checked(f"tiny==1.0 --hash={digest}")

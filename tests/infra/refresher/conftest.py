@@ -49,5 +49,5 @@ def function(refresher_zip: Path, aws: Aws, bucket: Bucket, tmp_path: Path) -> F
 
 @pytest.fixture
 def cfn() -> Iterator[CloudFormation]:
-    with cloudformation() as taker:
-        yield taker
+    with cloudformation() as receiver:
+        yield receiver

@@ -1,4 +1,4 @@
-"""The handler as deployed, with seconds for minutes."""
+"""The handler as deployed, with its waits cut to a twentieth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function as deployed, in its own process, and a server for its responses to CloudFormation."""
+"""The function as deployed, in its own process, and a server that receives its responses to CloudFormation."""
 
 from __future__ import annotations
 
@@ -129,16 +129,16 @@ class CloudFormation:
 @contextmanager
 def cloudformation() -> Iterator[CloudFormation]:
     """Receive responses over HTTP."""
-    taker = CloudFormation()
+    receiver = CloudFormation()
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
-            taker.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            taker.content_types.append(self.headers["Content-Type"])
-            self.send_response(taker.statuses.pop(0) if taker.statuses else 200)
+            receiver.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            receiver.content_types.append(self.headers["Content-Type"])
+            self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
-            taker.answered.set()
+            receiver.answered.set()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -146,7 +146,7 @@ def cloudformation() -> Iterator[CloudFormation]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        taker.url = f"http://127.0.0.1:{server.server_port}/answer?signature=abc"
-        yield taker
+        receiver.url = f"http://127.0.0.1:{server.server_port}/answer?signature=abc"
+        yield receiver
         server.shutdown()
         thread.join()

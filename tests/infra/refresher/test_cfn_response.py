@@ -1,4 +1,4 @@
-"""The response to CloudFormation, whatever the function does: the deployed module with the test's own acts."""
+"""The response to CloudFormation in every case: the deployed module with a handler of each test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.infra.refresher.support import LOG_STREAM
 if TYPE_CHECKING:
     from tests.infra.refresher.support import CloudFormation, Function, Invocation
 
-ANSWER_LIMIT = 4_096  # bytes, CloudFormation user guide: custom resource response objects
+RESPONSE_LIMIT = 4_096  # bytes, CloudFormation user guide: custom resource response objects
 
 
 def _act(function: Function, cfn: CloudFormation, body: str, timeout: float = 120) -> Invocation:
@@ -29,7 +29,7 @@ def test_the_result_of_the_act_is_sent_as_success(function: Function, cfn: Cloud
     assert cfn.answer["Data"] == {"Name": "value"}
 
 
-def test_any_exception_is_answered_with_its_message_and_where_the_log_is(
+def test_the_response_to_any_exception_has_its_message_and_the_log_stream(
     function: Function, cfn: CloudFormation
 ) -> None:
     invocation = _act(function, cfn, "raise ZeroDivisionError('divided by nothing')")
@@ -39,37 +39,35 @@ def test_any_exception_is_answered_with_its_message_and_where_the_log_is(
 
 
 @pytest.mark.parametrize("text", ['"', "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{SNAKE}"], ids=ascii)
-def test_no_message_is_so_long_that_the_answer_exceeds_its_limit(
-    function: Function, cfn: CloudFormation, text: str
-) -> None:
+def test_a_long_message_is_cut_to_the_limit_of_a_response(function: Function, cfn: CloudFormation, text: str) -> None:
     _act(function, cfn, f"raise ValueError('{text}' * 5_000)")
-    assert len(cfn.bodies[0]) <= ANSWER_LIMIT
+    assert len(cfn.bodies[0]) <= RESPONSE_LIMIT
     assert cfn.answer["Status"] == "FAILED"
     assert cfn.answer["Reason"].endswith(f"See {LOG_STREAM}")
 
 
-def test_an_act_that_ends_after_the_answer_is_not_answered_again(function: Function, cfn: CloudFormation) -> None:
+def test_an_act_that_ends_after_the_response_causes_no_second_one(function: Function, cfn: CloudFormation) -> None:
     invocation = _act(function, cfn, "time.sleep(1); return 'the id', {}", timeout=10.2)
     assert cfn.answer["Status"] == "FAILED"
     assert cfn.answer["Reason"] == f"The function's time is up. See {LOG_STREAM}"
     assert invocation.status == 0
 
 
-def test_a_function_with_less_time_than_the_reserve_still_answers(function: Function, cfn: CloudFormation) -> None:
+def test_a_function_with_less_time_than_the_reserve_still_responds(function: Function, cfn: CloudFormation) -> None:
     _act(function, cfn, "time.sleep(1); return 'the id', {}", timeout=3)
     assert cfn.answer["Status"] == "FAILED"
 
 
-def test_an_answer_that_s3_could_not_take_is_sent_again(function: Function, cfn: CloudFormation) -> None:
+def test_a_response_that_s3_refused_is_sent_again(function: Function, cfn: CloudFormation) -> None:
     cfn.statuses = [503]
     _act(function, cfn, "return 'the id', {}")
     assert len(cfn.bodies) == 2
     assert cfn.bodies[0] == cfn.bodies[1]
 
 
-def test_an_answer_that_cannot_be_sent_fails_the_invocation(function: Function, cfn: CloudFormation) -> None:
-    with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        cfn.url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}/answer"
+def test_a_response_that_cannot_be_sent_fails_the_invocation(function: Function, cfn: CloudFormation) -> None:
+    with socket.socket() as no_listener:
+        no_listener.bind(("127.0.0.1", 0))
+        cfn.url = f"http://127.0.0.1:{no_listener.getsockname()[1]}/answer"
         assert _act(function, cfn, "return 'the id', {}").status == 1
     assert cfn.bodies == []

@@ -37,7 +37,7 @@ def _in(**delta: float) -> datetime:
 # Custom resource
 
 
-def test_a_create_publishes_and_answers_with_the_destination(
+def test_a_create_publishes_and_responds_with_the_destination(
     function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
 ) -> None:
     invocation = function(cfn.request("Create"))
@@ -55,14 +55,14 @@ def test_a_create_publishes_and_answers_with_the_destination(
     assert bucket.metadata()["refreshed-by"] == "lambda"
 
 
-def test_the_answer_has_no_content_type_because_its_url_is_signed_without(
+def test_the_response_has_no_content_type_because_its_url_is_signed_without(
     function: Function, cfn: CloudFormation
 ) -> None:
     function(cfn.request("Create"))
     assert cfn.content_types == [""]
 
 
-def test_a_create_on_a_fresh_line_answers_without_writing(
+def test_a_create_on_a_fresh_line_succeeds_without_writing(
     function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=11))
@@ -71,7 +71,7 @@ def test_a_create_on_a_fresh_line_answers_without_writing(
     assert aws.steps == ["head"]
 
 
-def test_an_update_brings_a_missing_file_back(
+def test_an_update_publishes_a_missing_file_again(
     function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
 ) -> None:
     function(cfn.request("Update", PhysicalResourceId=bucket.uri, OldResourceProperties={}))
@@ -80,14 +80,14 @@ def test_an_update_brings_a_missing_file_back(
     assert aws.steps == WHOLE_PROTOCOL
 
 
-def test_an_update_to_another_target_names_the_new_file(
+def test_an_update_to_another_target_returns_the_new_file(
     function: Function, cfn: CloudFormation, bucket: Bucket
 ) -> None:
     function(cfn.request("Update", PhysicalResourceId="s3://old/dags/codeartifact.txt", OldResourceProperties={}))
     assert cfn.answer["PhysicalResourceId"] == bucket.uri
 
 
-def test_a_delete_succeeds_and_asks_nothing_of_aws(
+def test_a_delete_succeeds_without_an_aws_call(
     function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=1))
@@ -103,7 +103,7 @@ def test_a_delete_succeeds_without_settings_and_after_a_failed_create(function: 
     assert (cfn.answer["Status"], cfn.answer["PhysicalResourceId"]) == ("SUCCESS", LOG_STREAM)
 
 
-def test_a_failed_create_answers_with_the_reason_and_loses_nothing(
+def test_a_failed_create_responds_with_the_reason_and_keeps_the_line(
     function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=1))
@@ -124,7 +124,7 @@ def test_a_failed_create_answers_with_the_reason_and_loses_nothing(
 
 @pytest.fixture
 def impatient(function: Function) -> Callable[..., Invocation]:
-    """Return the function with seconds for minutes: it tries for 6 seconds."""
+    """Return the function with shorter waits: it tries for 6 seconds."""
     shutil.copy(Path(impatient_handler.__file__), function.folder / "impatient.py")
     return partial(function, handler="impatient.handler")
 
@@ -141,7 +141,7 @@ def _for_the_first(seconds: float, fault: Fault) -> Fault:
 
 
 @pytest.mark.parametrize("row", AT_THE_BOOTSTRAP, ids=lambda row: row.name)
-def test_a_create_is_patient_with_faults_that_pass(
+def test_a_create_tries_again_until_a_temporary_fault_has_passed(
     impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws, bucket: Bucket, row: BootstrapRow
 ) -> None:
     aws.at(row.step, *[_for_the_first(1.5, row.fault)] * 99)
@@ -168,7 +168,7 @@ def test_a_failed_create_contains_its_last_error_and_how_long_it_tried(
     assert "[WARNING] Could not mint a token" in invocation.log
 
 
-def test_a_create_waits_no_longer_than_it_has_to_answer(
+def test_a_create_stops_trying_in_time_for_the_response(
     impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws
 ) -> None:
     aws.at("mint", *[DENIED] * 99)
@@ -177,7 +177,7 @@ def test_a_create_waits_no_longer_than_it_has_to_answer(
 
 
 @pytest.mark.parametrize("step", ["head", "mint", "verify"])
-def test_neither_an_update_nor_a_tick_waits(
+def test_updates_and_ticks_try_once(
     function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket, step: str
 ) -> None:
     fault = {"head": answer(403), "mint": DENIED, "verify": answer(401)}[step]
@@ -204,7 +204,7 @@ def test_a_failed_update_keeps_the_resource_so_that_nothing_is_deleted(
     assert bucket.versions() == [OTHER_LINE]
 
 
-def test_shortly_before_its_time_is_up_it_answers_that_it_failed(
+def test_it_responds_with_a_failure_shortly_before_its_time_is_up(
     function: Function, cfn: CloudFormation, aws: Aws
 ) -> None:
     # The response is due 10 seconds before the timeout; CodeArtifact hangs until then.

@@ -101,7 +101,7 @@ class Bucket:
 
 
 def make_bucket(s3: S3Client, *, versioned: bool = True) -> Bucket:
-    """Make a bucket of a name of its own; versioned, as the template makes it."""
+    """Create a bucket with a unique name; versioned, as the template makes it."""
     name = f"bucket-{uuid.uuid4().hex}"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     if versioned:
@@ -123,7 +123,7 @@ def no_settings_of_this_machine() -> Iterator[None]:
 
 @contextmanager
 def s3_client(session: boto3.Session, app: WSGIApplication) -> Iterator[S3Client]:
-    """Serve S3 past the recorded endpoint and give the test's own way there."""
+    """Serve S3 without the recorded endpoint, and return a client of it."""
     with serve(app) as url:
         with no_settings_of_this_machine():
             client = session.client("s3", endpoint_url=url)

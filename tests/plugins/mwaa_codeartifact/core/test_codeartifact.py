@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXPIRY = START + timedelta(hours=12)
 
 
-def test_a_token_is_asked_for_with_domain_owner_and_12_hours(connections: BotoConnections, target: Target) -> None:
+def test_a_token_is_requested_with_domain_owner_and_12_hours(connections: BotoConnections, target: Target) -> None:
     response = {"authorizationToken": "canary", "expiration": EXPIRY}
     request = {"domain": DOMAIN, "domainOwner": OWNER, "durationSeconds": 43_200}
     with Stubber(connections.codeartifact(target.repository.domain)) as stub:
@@ -43,7 +43,7 @@ def test_the_expiry_is_read_with_its_time_zone(connections: BotoConnections, tar
     assert token == Token(aws.state.minted[0], EXPIRY)
 
 
-def test_the_endpoint_is_asked_for_in_the_pypi_format(connections: BotoConnections, target: Target) -> None:
+def test_the_endpoint_is_requested_in_the_pypi_format(connections: BotoConnections, target: Target) -> None:
     response = {"repositoryEndpoint": "https://dualstack.example/pypi/python/"}
     request = {"domain": DOMAIN, "domainOwner": OWNER, "repository": REPOSITORY, "format": "pypi"}
     with Stubber(connections.codeartifact(target.repository.domain)) as stub:
@@ -66,7 +66,7 @@ def _minted(aws: Aws, domain: str = DOMAIN) -> Token:
     return Token(*aws.state.mint(domain))
 
 
-def test_the_repository_is_asked_as_pip_asks_it(connections: BotoConnections, aws: Aws, endpoint: str) -> None:
+def test_the_repository_gets_the_request_that_pip_sends(connections: BotoConnections, aws: Aws, endpoint: str) -> None:
     token = _minted(aws)
     verify(connections.http_get, endpoint, token)
     request = aws.only("verify")

@@ -30,7 +30,7 @@ def _page(aws: Aws) -> str:
 
 
 @pytest.mark.parametrize("status", [200, 401, 404])
-def test_a_get_gives_the_status_of_its_one_request(aws: Aws, status: int) -> None:
+def test_a_get_returns_the_status_of_its_one_request(aws: Aws, status: int) -> None:
     aws.at("verify", answer(status))
     assert http_get(_page(aws), TOKEN) == status
     assert aws.only("verify").headers["Authorization"] == f"Basic {base64.b64encode(b'aws:canary').decode()}"
@@ -43,7 +43,7 @@ def test_a_redirect_is_not_followed(aws: Aws, status: int) -> None:
     assert aws.steps == ["verify"]
 
 
-def test_a_503_is_asked_again(aws: Aws) -> None:
+def test_a_request_is_repeated_after_a_503(aws: Aws) -> None:
     aws.at("verify", answer(503), answer(404))
     assert http_get(_page(aws), TOKEN) == 404
     assert aws.steps == ["verify"] * 2

@@ -127,9 +127,9 @@ def test_a_missing_bucket_names_the_setting_to_check(
     )
 
 
-def test_without_credentials_it_says_where_they_come_from(target: Target, aws: Aws, clock: Clock) -> None:
-    nobody = boto3.Session(region_name=REGION)
-    with closing(BotoConnections(partial(nobody.client, endpoint_url=aws.url))) as connections:
+def test_the_error_without_credentials_names_their_sources(target: Target, aws: Aws, clock: Clock) -> None:
+    session = boto3.Session(region_name=REGION)
+    with closing(BotoConnections(partial(session.client, endpoint_url=aws.url))) as connections:
         error = _failure(target, connections, clock)
     assert str(error) == (
         f"Could not see how fresh the index-url is ({target.destination}): no AWS credentials were found: "

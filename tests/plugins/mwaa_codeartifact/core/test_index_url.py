@@ -32,7 +32,7 @@ def test_a_fingerprint_is_the_first_12_hex_digits_of_the_sha256() -> None:
     assert Token("abc", START).fingerprint == "ba7816bf8f01"
 
 
-def test_the_line_holds_the_endpoint_as_codeartifact_gave_it_and_the_token() -> None:
+def test_the_line_contains_the_endpoint_from_codeartifact_and_the_token() -> None:
     body = _render(Token("canary", START))
     assert body.splitlines()[1] == f"--index-url {ENDPOINT.replace('https://', 'https://aws:canary@')}simple/"
     assert body.endswith("/simple/\n")
@@ -53,11 +53,11 @@ def test_the_comment_contains_refresher_time_and_expiry() -> None:
     )
 
 
-def test_the_comment_gives_the_facts_back() -> None:
+def test_the_facts_are_read_back_from_the_comment() -> None:
     assert LineFacts.from_body(_render(Token("canary", START))) == FACTS
 
 
-def test_metadata_gives_the_facts_back() -> None:
+def test_the_facts_are_read_back_from_metadata() -> None:
     assert LineFacts.from_metadata(FACTS.to_metadata()) == FACTS
 
 
@@ -78,7 +78,7 @@ def test_without_any_one_of_its_keys_metadata_has_no_facts(name: str) -> None:
 
 
 @pytest.mark.parametrize("moment", ["tomorrow", "2030-13-01T00:00:00Z", "2030-01-01T00:00:00", "1893456000"])
-def test_a_moment_that_is_none_or_has_no_time_zone_gives_no_facts(moment: str) -> None:
+def test_a_malformed_time_or_one_without_time_zone_yields_no_facts(moment: str) -> None:
     assert LineFacts.from_metadata(line_metadata(START, token_expires_at=moment)) is None
 
 

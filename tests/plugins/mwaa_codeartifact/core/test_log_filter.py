@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.plugins.mwaa_codeartifact.core.support import Aws
 
 
-def test_the_answer_that_holds_a_token_is_not_logged(
+def test_a_response_with_a_token_is_not_logged(
     aws: Aws, connections: BotoConnections, target: Target, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -24,13 +24,13 @@ def test_the_answer_that_holds_a_token_is_not_logged(
     assert_no_token(aws.state, caplog.text)
 
 
-def test_an_answer_that_holds_none_is(connections: BotoConnections, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_response_without_a_token_is_logged(connections: BotoConnections, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     connections.codeartifact(TARGET_REPOSITORY.domain).list_domains()
     assert '"domains":[{' in caplog.text
 
 
-def test_asking_twice_adds_one_filter() -> None:
+def test_two_calls_add_one_filter() -> None:
     keep_token_out()
     filters = list(logging.getLogger("botocore.parsers").filters)
     keep_token_out()

@@ -65,7 +65,7 @@ def run(target: Target, connections: BotoConnections, clock: Clock) -> Run:
 # Fresh
 
 
-def test_a_fresh_line_is_left_alone_after_one_head(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_fresh_line_is_kept_after_one_head(run: Run, aws: Aws, bucket: Bucket) -> None:
     bucket.write_line(START + 8 * HOUR)
     result = run(8)
     assert (result.state, result.facts.refreshed_by, result.facts.token_expires_at) == (
@@ -264,7 +264,7 @@ def test_a_stale_line_that_outlives_a_short_token_is_never_replaced(run: Run, aw
     assert "put" not in aws.steps
 
 
-def test_a_file_deleted_between_head_and_put_is_published_anew(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_file_deleted_between_head_and_put_is_published_again(run: Run, aws: Aws, bucket: Bucket) -> None:
     bucket.write_line(STALE)
     aws.at("put", after(lambda: bucket.s3.delete_object(Bucket=bucket.name, Key=KEY)))
     assert run().state == "published"
@@ -295,7 +295,7 @@ def test_an_own_write_whose_answer_was_lost_counts_as_published(run: Run, aws: A
     assert result.version_id == bucket.s3.head_object(Bucket=bucket.name, Key=KEY)["VersionId"]
 
 
-def test_of_many_refreshers_at_once_exactly_one_publishes(run: Run, bucket: Bucket) -> None:
+def test_exactly_one_of_many_concurrent_refreshers_publishes(run: Run, bucket: Bucket) -> None:
     with ThreadPoolExecutor(6) as pool:
         results = [future.result() for future in [pool.submit(run, 12) for _ in range(6)]]
     assert sorted(result.state for result in results) == ["published", *["superseded"] * 5]
@@ -363,7 +363,7 @@ def _late(forward: Callable[[], Response], clock: Clock) -> Response:
     return response
 
 
-def test_a_shorter_token_life_than_asked_for_is_warned_of(run: Run, aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_with_a_shorter_lifetime_causes_a_warning(run: Run, aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
     aws.state.token_life_limit = HOUR
     assert run().state == "published"
     assert "The token is valid for only 1:00:00 although 12 hours were requested" in caplog.messages
@@ -393,7 +393,7 @@ def test_a_hand_written_file_that_no_version_would_keep_is_refused_untouched(
     assert aws.steps == ["head"]
 
 
-def test_the_refusal_names_a_way_that_works_for_a_file_older_than_the_versioning(
+def test_the_error_for_a_file_older_than_versioning_names_a_fix_that_works(
     run: Run, target: Target, unversioned_bucket: Bucket
 ) -> None:
     # S3 calls the version of such a file "null"; turning on versioning does not change that.

@@ -42,7 +42,7 @@ def _environment_name(setting: str) -> str:
         ("destination", "file:///opt/air%20flow/codeartifact.txt"),
     ],
 )
-def test_a_good_setting_is_taken_as_it_is(setting: str, value: str) -> None:
+def test_a_valid_setting_is_kept_unchanged(setting: str, value: str) -> None:
     target = Target.from_settings(GOOD | {setting: value})
     domain = target.repository.domain
     values = (domain.name, domain.owner, target.repository.name, domain.region, target.destination)

@@ -60,7 +60,7 @@ def test_each_domain_has_its_own_token(aws: Aws, tokens: TokenProvider) -> None:
 @pytest.mark.parametrize(
     ("step", "requests"), [("mint", ["endpoint", "mint"]), ("endpoint", ["endpoint"] * 3)], ids=["mint", "endpoint"]
 )
-def test_a_broken_domain_is_asked_once_for_all_its_repositories(
+def test_a_failing_domain_gets_one_request_for_all_its_repositories(
     aws: Aws, tokens: TokenProvider, step: str, requests: list[str]
 ) -> None:
     if step == "mint":

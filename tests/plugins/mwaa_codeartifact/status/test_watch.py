@@ -70,7 +70,7 @@ def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_read
     assert len({head.query["versionId"] for head in heads}) == 2
 
 
-def test_a_version_is_asked_for_once(aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections) -> None:
+def test_a_version_is_requested_once(aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections) -> None:
     watch = Watch(target, connections.s3, seconds=0)
     publish(bucket, -1)
     watch.status()
@@ -90,7 +90,7 @@ def test_a_hundred_readers_at_once_cost_one_round_of_calls(aws: Aws, bucket: Buc
     assert aws.steps == ["head", "get", "head"]
 
 
-def test_an_answer_holds_for_five_seconds(
+def test_a_response_is_used_for_five_seconds(
     aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections
 ) -> None:
     monotonic = Monotonic()
@@ -112,9 +112,7 @@ def test_a_new_state_of_the_dag_counts_at_once(aws: Aws, bucket: Bucket, watch: 
     assert aws.steps == ["head", "get", "head"]
 
 
-def test_an_s3_that_is_broken_makes_it_unknown_in_one_sentence_and_is_left_alone_for_a_while(
-    aws: Aws, watch: Watch
-) -> None:
+def test_a_failing_s3_makes_it_unknown_and_gets_no_request_for_a_while(aws: Aws, watch: Watch) -> None:
     aws.at("head", *[answer(403)] * 3)
     found = [watch.status() for _ in range(3)]
     state = documented_states()["destination not reached"]
@@ -190,7 +188,7 @@ def test_a_file_on_disk_shows_the_current_line(
     assert aws.seen == []
 
 
-def test_a_status_holds_no_token(aws: Aws, clock: Clock, target: Target, connections: BotoConnections) -> None:
+def test_a_status_contains_no_token(aws: Aws, clock: Clock, target: Target, connections: BotoConnections) -> None:
     refresh(target, refresher="dag", min_remaining=HOUR, connections=connections, now=clock)
     status = Watch(target, connections.s3, now=clock).status()
     assert status.verdict == "alive"

@@ -89,7 +89,7 @@ def _umask(mask: int) -> Iterator[None]:
 # The protocol
 
 
-def test_the_first_line_is_published_and_no_s3_is_asked(
+def test_the_first_line_is_published_without_s3(
     file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
 ) -> None:
     result = _refresh(file_target, connections, clock)
@@ -98,7 +98,7 @@ def test_the_first_line_is_published_and_no_s3_is_asked(
     assert f"aws:{aws.state.minted[0]}@" in path.read_text()
 
 
-def test_a_fresh_file_is_left_alone_and_nothing_is_minted(
+def test_a_fresh_file_is_kept_and_nothing_is_minted(
     file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
 ) -> None:
     published = _refresh(file_target, connections, clock)
@@ -125,7 +125,7 @@ def test_a_longer_lived_file_supersedes_ours(
     assert path.read_bytes() == _line(START + 2 * HOUR).render()
 
 
-def test_of_many_refreshers_at_once_exactly_one_publishes(
+def test_exactly_one_of_many_concurrent_refreshers_publishes(
     file_target: Target, connections: BotoConnections, clock: Clock
 ) -> None:
     with ThreadPoolExecutor(6) as pool:
@@ -158,9 +158,9 @@ def test_the_files_next_to_it_contain_no_secret(
     file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, folder: Path, path: Path
 ) -> None:
     _refresh(file_target, connections, clock)
-    beside = [file for file in folder.iterdir() if file != path]
-    assert [file.name for file in beside] == [".codeartifact.txt.lock"]
-    assert_no_token(aws.state, beside[0].read_text())
+    others = [file for file in folder.iterdir() if file != path]
+    assert [file.name for file in others] == [".codeartifact.txt.lock"]
+    assert_no_token(aws.state, others[0].read_text())
 
 
 # Whole
@@ -219,7 +219,7 @@ def test_a_writer_waits_for_the_lock(destination: FileDestination, path: Path) -
     assert path.read_bytes() == _line(START).render()
 
 
-def test_of_many_first_writers_one_wins_and_the_others_get_a_conflict(destination: FileDestination, path: Path) -> None:
+def test_one_of_many_first_writers_wins_and_the_others_get_a_conflict(destination: FileDestination, path: Path) -> None:
     def write(number: int) -> str:
         line = _line(START + number * HOUR)
         try:

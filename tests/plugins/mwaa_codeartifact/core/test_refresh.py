@@ -25,6 +25,7 @@ from tests.plugins.mwaa_codeartifact.core.support import (
     KEY,
     OTHER_LINE,
     OWNER,
+    REGION,
     REPOSITORY,
     REPOSITORY_ID,
     STALE,
@@ -476,4 +477,4 @@ def test_only_the_mint_the_verification_and_the_file_carry_the_token(run: Run, a
         assert request.step in {"verify", "control"} or "Basic" not in request.headers.get("Authorization", "")
         if request.step != "put":
             assert_no_token(aws.state, request.body.decode())
-    assert f"{DOMAIN}-{OWNER}/pypi/{REPOSITORY}/simple/" in aws.only("verify").path
+    assert f"{DOMAIN}-{OWNER}.{REGION}/pypi/{REPOSITORY}/simple/" in aws.only("verify").path

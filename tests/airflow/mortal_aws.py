@@ -58,8 +58,11 @@ def served(root: Path, settings: dict[str, str]) -> Iterator[MortalAws]:
             assert reached, "AWS has not started: see its error output"
             yield MortalAws(json.loads(reached), process.stdin, process.stdout)
         finally:
-            process.stdin.close()
-            process.wait(20)
+            process.stdin.close()  # it stops serving and ends
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.terminate()
 
 
 def serve(folder: str, domain: str, owner: str, repository: str, region: str) -> None:

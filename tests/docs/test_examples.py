@@ -36,7 +36,7 @@ def test_every_example_is_shown_by_a_page() -> None:
     shown = {file for _, file, _ in INCLUDED}
     examples = {
         file.relative_to(ROOT).as_posix()
-        for folder in ("adopt", "dags")
+        for folder in ("adopt", "dags", "outside-mwaa")
         for file in (ROOT / "examples" / folder).glob("*.*")
     }
     assert examples - shown == set()

@@ -1,0 +1,1 @@
+pip install -r "$INDEX_URL_FILE" -r requirements.txt

@@ -18,7 +18,7 @@ from tests.airflow.support import ROOT
 from tests.docs.public_interfaces import public_interfaces
 
 if TYPE_CHECKING:
-    from tests.airflow.support import Aws
+    from tests.airflow.support import ServedAws
 
 PUBLIC = public_interfaces()
 
@@ -63,14 +63,14 @@ def test_the_plugin_has_its_name() -> None:
 
 
 @pytest.mark.usefixtures("configured")
-def test_the_operators_result_has_the_promised_keys(aws: Aws, bucket: str) -> None:
+def test_the_operators_result_has_the_promised_keys(aws: ServedAws, bucket: str) -> None:
     result = CodeArtifactRefreshIndexUrlOperator(task_id="refresh", aws_conn_id=None).execute({})
     assert set(result) == set(PUBLIC["operator: its result (XCom)"])
     assert set(aws.versions(bucket)[-1].metadata) == set(PUBLIC["metadata of the index-url file, and its comment line"])
 
 
 @pytest.mark.usefixtures("configured")
-def test_the_json_has_the_promised_keys(aws: Aws, bucket: str) -> None:
+def test_the_json_has_the_promised_keys(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, life=timedelta(hours=11))
     told = json.loads(render.status_json().body)
     (target,) = told["targets"]

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from mwaa_codeartifact.core.refresh import RefreshResult
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Fault, Forward
+    from tests.plugins.mwaa_codeartifact.core.support import Fault, Forward, RecordedAws
 
 HOUR = timedelta(hours=1)
 IN_12_HOURS = START + 12 * HOUR
@@ -102,7 +102,7 @@ class Scene:
     :param skew: how far this machine's clock is ahead.
     """
 
-    aws: Aws
+    aws: RecordedAws
     bucket: Bucket
     target: Target
     connections: BotoConnections

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.requirements.support import Aws
+    from tests.requirements.support import LocalAws
 
 NOBODY = 65534
 _WITHOUT_RIGHTS = (shutil.which("setpriv") or "", "--bounding-set=-all", "--inh-caps=-all")
@@ -51,7 +51,7 @@ class _Root(StreamRequestHandler):
 
 
 @contextmanager
-def container_of_another(aws: Aws, root: Path, sudo: str) -> Iterator[LikeAContainer]:
+def container_of_another(aws: LocalAws, root: Path, sudo: str) -> Iterator[LikeAContainer]:
     """Give a container whose dags/ belongs to another user.
 
     :param sudo: "works", "needs a password", "hangs" or "none".

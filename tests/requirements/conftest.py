@@ -15,7 +15,7 @@ import requests
 from infra import ROOT
 from infra.local.server import REGION, Server
 from tests.infra.local.codeartifact.support import OWNER, wheel
-from tests.requirements.support import Aws, LikeAContainer, connections_to
+from tests.requirements.support import LikeAContainer, LocalAws, connections_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def everyones_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def everyones_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """Serve AWS with a bucket, and with a repository that holds the package `mine` and knows no other."""
     with Server(tmp_path_factory.mktemp("local") / "aws", 0, 0, lambda _speaker, _line: None) as server:
-        aws = Aws(server, connections_to(server), bucket=f"startup-{uuid.uuid4().hex}", key="dags/codeartifact.txt")
+        aws = LocalAws(
+            server, connections_to(server), bucket=f"startup-{uuid.uuid4().hex}", key="dags/codeartifact.txt"
+        )
         aws.s3.create_bucket(Bucket=aws.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         aws.s3.put_bucket_versioning(Bucket=aws.bucket, VersioningConfiguration={"Status": "Enabled"})
         server.codeartifact.create_domain("data", OWNER, REGION)
@@ -42,13 +44,13 @@ def everyones_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 
 @pytest.fixture
-def aws(everyones_aws: Aws, tmp_path: Path) -> Aws:
+def aws(everyones_aws: LocalAws, tmp_path: Path) -> LocalAws:
     """Give a test an index-url file of its own."""
     return replace(everyones_aws, key=f"{tmp_path.name}/codeartifact.txt")
 
 
 @pytest.fixture(scope="module")
-def dead_line(everyones_aws: Aws) -> Line:
+def dead_line(everyones_aws: LocalAws) -> Line:
     """Mint a line that is dead by now, as a refresher wrote it."""
     line = everyones_aws.new_line(life=timedelta(seconds=2))
     wait = datetime.fromisoformat(line.metadata["token-expires-at"]) - datetime.now(UTC)
@@ -57,7 +59,7 @@ def dead_line(everyones_aws: Aws) -> Line:
 
 
 @pytest.fixture
-def container(aws: Aws, tmp_path: Path) -> LikeAContainer:
+def container(aws: LocalAws, tmp_path: Path) -> LikeAContainer:
     """Give a folder like a container's: dags/ not synced yet, plugins unpacked, neither the AWS CLI nor much else."""
     container = LikeAContainer(tmp_path / "container", aws)
     (container.airflow_home / "plugins").symlink_to(ROOT / "plugins")

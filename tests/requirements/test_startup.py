@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from tests.requirements.support import Aws
+    from tests.requirements.support import LocalAws
 
 UNTIL = r"lives until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
@@ -56,7 +56,7 @@ def no_plugins(container: LikeAContainer) -> LikeAContainer:
 
 @pytest.mark.parametrize("plugins", [True, False])
 def test_a_live_line_is_left_alone_and_aws_is_not_asked(
-    container: LikeAContainer, aws: Aws, silent: socket.socket, *, plugins: bool
+    container: LikeAContainer, aws: LocalAws, silent: socket.socket, *, plugins: bool
 ) -> None:
     container.sync(aws.new_line())
     before = container.file.stat().st_ino
@@ -68,7 +68,7 @@ def test_a_live_line_is_left_alone_and_aws_is_not_asked(
     assert container.file.stat().st_ino == before
 
 
-def test_a_missing_file_is_fetched_even_where_there_is_no_dags_folder(container: LikeAContainer, aws: Aws) -> None:
+def test_a_missing_file_is_fetched_even_where_there_is_no_dags_folder(container: LikeAContainer, aws: LocalAws) -> None:
     line, minted = aws.new_line(), len(aws.minted)
     assert re.fullmatch(rf"index-url fetched, {UNTIL} \(refreshed by lambda\)", container.start())
     assert container.file.read_bytes() == aws.line.body == line.body
@@ -78,7 +78,7 @@ def test_a_missing_file_is_fetched_even_where_there_is_no_dags_folder(container:
 
 
 def test_a_dead_copy_gives_way_to_what_has_been_refreshed_meanwhile(
-    container: LikeAContainer, aws: Aws, dead_line: Line
+    container: LikeAContainer, aws: LocalAws, dead_line: Line
 ) -> None:
     container.sync(dead_line)
     line = aws.new_line()
@@ -87,7 +87,7 @@ def test_a_dead_copy_gives_way_to_what_has_been_refreshed_meanwhile(
     assert container.works()
 
 
-def test_a_dead_line_is_refreshed_for_everyone(container: LikeAContainer, aws: Aws, dead_line: Line) -> None:
+def test_a_dead_line_is_refreshed_for_everyone(container: LikeAContainer, aws: LocalAws, dead_line: Line) -> None:
     aws.put(dead_line)
     container.sync(dead_line)
     assert not container.pip()
@@ -98,25 +98,27 @@ def test_a_dead_line_is_refreshed_for_everyone(container: LikeAContainer, aws: A
     assert [path.name for path in container.file.parent.iterdir()] == ["codeartifact.txt"]
 
 
-def test_no_line_anywhere_is_refreshed_for_everyone(container: LikeAContainer, aws: Aws) -> None:
+def test_no_line_anywhere_is_refreshed_for_everyone(container: LikeAContainer, aws: LocalAws) -> None:
     assert container.start().startswith("index-url refreshed, ")
     assert aws.line.refresher == "startup"
     assert container.works()
 
 
-def test_a_line_that_dies_before_pip_ends_is_refreshed(container: LikeAContainer, aws: Aws) -> None:
+def test_a_line_that_dies_before_pip_ends_is_refreshed(container: LikeAContainer, aws: LocalAws) -> None:
     container.sync(aws.new_line(timedelta(minutes=5)))
     assert container.start().startswith("index-url refreshed, ")
 
 
-def test_a_line_of_another_repository_is_refreshed(container: LikeAContainer, aws: Aws) -> None:
+def test_a_line_of_another_repository_is_refreshed(container: LikeAContainer, aws: LocalAws) -> None:
     line = aws.new_line()
     container.sync(Line(line.body.replace(b"/data/python\n", b"/data/other\n", 1), {}))
     assert container.start().startswith("index-url fetched, ")
     assert container.file.read_bytes() == line.body
 
 
-def test_three_containers_that_start_at_once_all_get_a_live_line(aws: Aws, dead_line: Line, tmp_path: Path) -> None:
+def test_three_containers_that_start_at_once_all_get_a_live_line(
+    aws: LocalAws, dead_line: Line, tmp_path: Path
+) -> None:
     aws.put(dead_line)
     containers = [LikeAContainer(tmp_path / name, aws) for name in ("scheduler", "worker", "webserver")]
     for container in containers:
@@ -133,7 +135,7 @@ class TestLinesByHand:
     """A line that does not tell its own expiry."""
 
     def test_it_is_left_alone_while_the_repository_answers_to_it(
-        self, container: LikeAContainer, aws: Aws, silent: socket.socket
+        self, container: LikeAContainer, aws: LocalAws, silent: socket.socket
     ) -> None:
         line = by_hand(aws.new_line())
         container.sync(line)
@@ -143,7 +145,7 @@ class TestLinesByHand:
         assert connections(silent) == 0
 
     def test_it_is_refreshed_when_the_repository_rejects_it(
-        self, container: LikeAContainer, aws: Aws, dead_line: Line
+        self, container: LikeAContainer, aws: LocalAws, dead_line: Line
     ) -> None:
         aws.put(by_hand(dead_line))
         container.sync(by_hand(dead_line))
@@ -159,7 +161,7 @@ class TestLinesByHand:
 
 class TestFaults:
     def test_s3_down_makes_a_line_for_this_container_only(
-        self, container: LikeAContainer, aws: Aws, dead_line: Line, down: str
+        self, container: LikeAContainer, aws: LocalAws, dead_line: Line, down: str
     ) -> None:
         aws.put(dead_line)
         container.sync(dead_line)
@@ -179,7 +181,7 @@ class TestFaults:
         assert container.works()
 
     def test_a_role_that_may_not_write_makes_a_line_for_this_container_only(
-        self, container: LikeAContainer, aws: Aws, dead_line: Line
+        self, container: LikeAContainer, aws: LocalAws, dead_line: Line
     ) -> None:
         container.environ["AIRFLOW__CODEARTIFACT__DESTINATION"] = "s3://no-such-bucket/dags/codeartifact.txt"
         container.sync(dead_line)
@@ -188,7 +190,7 @@ class TestFaults:
         assert not aws.has_line
 
     def test_codeartifact_down_keeps_the_old_line_and_says_why(
-        self, container: LikeAContainer, aws: Aws, dead_line: Line, down: str
+        self, container: LikeAContainer, aws: LocalAws, dead_line: Line, down: str
     ) -> None:
         aws.put(dead_line)
         container.sync(dead_line)
@@ -199,7 +201,7 @@ class TestFaults:
         assert container.file.read_bytes() == aws.line.body == dead_line.body
 
     def test_codeartifact_down_leaves_pip_the_last_minutes_of_the_line(
-        self, container: LikeAContainer, aws: Aws, down: str
+        self, container: LikeAContainer, aws: LocalAws, down: str
     ) -> None:
         line = aws.new_line(timedelta(minutes=5))
         container.environ["AWS_ENDPOINT_URL_CODEARTIFACT"] = down
@@ -248,7 +250,7 @@ class TestFaults:
 class TestWithoutPlugins:
     """plugins.zip is not unpacked yet, or there is none."""
 
-    def test_a_missing_file_is_fetched(self, no_plugins: LikeAContainer, aws: Aws) -> None:
+    def test_a_missing_file_is_fetched(self, no_plugins: LikeAContainer, aws: LocalAws) -> None:
         line = aws.new_line()
         assert no_plugins.start() == "index-url fetched (without the plugins)"
         assert no_plugins.file.read_bytes() == line.body
@@ -256,7 +258,7 @@ class TestWithoutPlugins:
 
     @pytest.mark.parametrize("s3_is_down", [True, False])
     def test_a_dead_line_gives_way_in_this_container_only(
-        self, no_plugins: LikeAContainer, aws: Aws, dead_line: Line, down: str, *, s3_is_down: bool
+        self, no_plugins: LikeAContainer, aws: LocalAws, dead_line: Line, down: str, *, s3_is_down: bool
     ) -> None:
         aws.put(dead_line)
         no_plugins.sync(dead_line)
@@ -307,7 +309,7 @@ class TestWithoutPlugins:
 
 @pytest.mark.long
 def test_it_ends_within_20_seconds_whatever_hangs(
-    aws: Aws, dead_line: Line, silent: socket.socket, trickling: socket.socket, tmp_path: Path
+    aws: LocalAws, dead_line: Line, silent: socket.socket, trickling: socket.socket, tmp_path: Path
 ) -> None:
     hanging = url(silent)
     endless = url(trickling).replace("//", "//aws:secret@")

@@ -18,14 +18,14 @@ from tests.requirements.another import NOBODY, container_of_another
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.requirements.support import Aws, LikeAContainer, Line
+    from tests.requirements.support import LikeAContainer, Line, LocalAws
 
 
 @dataclass
 class Scene:
     """A dead line stands in S3 and in the container."""
 
-    aws: Aws
+    aws: LocalAws
     container: LikeAContainer
     dead_line: Line
     down: str
@@ -62,7 +62,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(aws: Aws, container: LikeAContainer, dead_line: Line, down: str) -> Iterator[Scene]:
+def scene(aws: LocalAws, container: LikeAContainer, dead_line: Line, down: str) -> Iterator[Scene]:
     scene = Scene(aws, container, dead_line, down)
     with scene.opened:
         yield scene

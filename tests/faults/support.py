@@ -20,6 +20,7 @@ from botocore.config import Config
 from werkzeug.wrappers import Response
 
 from mwaa_codeartifact.core.connections import CLIENT_CONFIG, BotoConnections
+from mwaa_codeartifact.core.policy import LAMBDA_MIN_REMAINING
 from mwaa_codeartifact.core.refresh import refresh
 from mwaa_codeartifact.core.target import Target
 from tests.plugins.mwaa_codeartifact.core.support import (
@@ -126,7 +127,7 @@ class Scene:
         return refresh(
             self.target,
             refresher="lambda",
-            min_remaining=9 * HOUR,
+            min_remaining=LAMBDA_MIN_REMAINING,
             connections=self.connections,
             now=lambda: START + self.skew,
         )

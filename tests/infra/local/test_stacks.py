@@ -195,7 +195,7 @@ def test_a_stack_tells_the_type_of_each_of_its_resources(server: Server, refresh
     assert None not in types.values()
     assert types["Refresher"] == "AWS::Lambda::Function"
     assert types["Schedule"] == "AWS::Events::Rule"
-    assert types["AlarmTopic"] == "AWS::SNS::Topic"
+    assert types["Alarms"] == "AWS::SNS::Topic"
 
 
 def test_a_role_tells_its_policies_as_they_are_in_the_template(server: Server, refresher: dict[str, str]) -> None:

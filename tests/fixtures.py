@@ -24,9 +24,9 @@ from tests.plugins.mwaa_codeartifact.core.support import (
     REGION,
     REPOSITORY,
     TARGET_REPOSITORY,
-    Aws,
     Bucket,
     Clock,
+    RecordedAws,
     make_bucket,
     no_settings_of_this_machine,
     s3_client,
@@ -88,7 +88,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def recorded_aws(clock: Clock, s3_app: WSGIApplication, tmp_path: Path) -> Iterator[Aws]:
+def recorded_aws(clock: Clock, s3_app: WSGIApplication, tmp_path: Path) -> Iterator[RecordedAws]:
     """Serve the target's repository, the same of another domain, and S3."""
     state = CodeArtifact(now=clock, packages_dir=tmp_path / "packages")
     for domain in (DOMAIN, "other"):
@@ -96,13 +96,13 @@ def recorded_aws(clock: Clock, s3_app: WSGIApplication, tmp_path: Path) -> Itera
         state.create_repository(domain, REPOSITORY)
     # No repository has an external connection: the public index is never asked.
     with Upstream(PipSettings("http://127.0.0.1:9/simple/")) as upstream:
-        aws = Aws(state, upstream, s3_app)
+        aws = RecordedAws(state, upstream, s3_app)
         with serve(aws) as aws.url:
             yield aws
 
 
 @pytest.fixture
-def connections(local_session: boto3.Session, recorded_aws: Aws) -> Iterator[BotoConnections]:
+def connections(local_session: boto3.Session, recorded_aws: RecordedAws) -> Iterator[BotoConnections]:
     with closing(BotoConnections(partial(local_session.client, endpoint_url=recorded_aws.url))) as connections:
         yield connections
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, Aws, CannedAws, section
+from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, CannedAws, ServedAws, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +66,7 @@ def airflow_home(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 
 @pytest.fixture(scope="session")
-def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedAws]:
     """Run AWS in a process of its own, with the interpreter that has moto."""
     del migration  # only started: a test that needs AWS needs the database next
     settings = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
@@ -82,7 +82,7 @@ def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> 
             answer = process.stdout.readline()
             assert answer, "AWS has not started: see its error output"
             reached = json.loads(answer)
-            yield Aws(reached, _s3(reached))
+            yield ServedAws(reached, _s3(reached))
         finally:
             process.stdin.close()  # it stops serving and ends
             try:
@@ -97,7 +97,7 @@ def _s3(reached: dict[str, str]) -> S3Client:
 
 
 @pytest.fixture
-def bucket(aws: Aws) -> str:
+def bucket(aws: ServedAws) -> str:
     """Make a versioned bucket for one test."""
     name = f"test-{uuid.uuid4()}"
     aws.bucket(name)
@@ -105,7 +105,7 @@ def bucket(aws: Aws) -> str:
 
 
 @pytest.fixture
-def configured(aws: Aws, bucket: str, database: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def configured(aws: ServedAws, bucket: str, database: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Set up AWS and the whole ``[codeartifact]`` section in this process; return the destination."""
     assert database.exists()  # Airflow looks connections up there
     destination = f"s3://{bucket}/dags/codeartifact.txt"

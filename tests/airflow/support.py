@@ -114,7 +114,7 @@ class AirflowHome:
 
 
 @dataclass(frozen=True)
-class Aws:
+class ServedAws:
     """The AWS of this run.
 
     :param environ: the environment variables with which a process reaches it.

@@ -17,7 +17,7 @@ from tests.airflow.support import ROOT, CannedAws, section
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.airflow.support import AirflowHome, Aws, Line
+    from tests.airflow.support import AirflowHome, Line, ServedAws
 
 REFRESH = "refresh_codeartifact_index_url"
 # Airflow 3 masks all strings that look like a real token, so the test's secret must look different.
@@ -64,7 +64,7 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def runs(aws: Aws, airflow_home: Callable[[], AirflowHome]) -> Runs:
+def runs(aws: ServedAws, airflow_home: Callable[[], AirflowHome]) -> Runs:
     """Run the DAGs; all in one process, because each start of Airflow takes as long as all the runs."""
     home = airflow_home()
     home = replace(home, dags=home.path / "dags")

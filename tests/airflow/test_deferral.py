@@ -16,12 +16,14 @@ from tests.airflow.support import section
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.airflow.support import AirflowHome, Aws
+    from tests.airflow.support import AirflowHome, ServedAws
 
 pytestmark = pytest.mark.long
 
 
-def test_a_deferred_task_goes_on_when_the_line_is_there(aws: Aws, airflow_home: Callable[[], AirflowHome]) -> None:
+def test_a_deferred_task_goes_on_when_the_line_is_there(
+    aws: ServedAws, airflow_home: Callable[[], AirflowHome]
+) -> None:
     home = airflow_home()
     home = replace(home, dags=home.path / "dags")
     home.dags.mkdir()

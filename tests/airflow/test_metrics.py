@@ -15,7 +15,7 @@ from tests.airflow.support import ROOT, CannedAws, section
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.airflow.support import AirflowHome, Aws
+    from tests.airflow.support import AirflowHome, ServedAws
 
 pytestmark = pytest.mark.long
 
@@ -23,7 +23,7 @@ REFRESH = "refresh_codeartifact_index_url"
 
 
 @pytest.fixture(scope="module")
-def metrics(aws: Aws, airflow_home: Callable[[], AirflowHome]) -> list[str]:
+def metrics(aws: ServedAws, airflow_home: Callable[[], AirflowHome]) -> list[str]:
     """Run the DAG twice, and one that fails; all that was sent of the index-url."""
     home = airflow_home()
     home = replace(home, dags=home.path / "dags")

@@ -20,7 +20,7 @@ from tests.airflow.support import DOMAIN, KEY, OWNER, REGION, REPOSITORY, sectio
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.airflow.support import Aws, CannedAws
+    from tests.airflow.support import CannedAws, ServedAws
 
 DENIED: tuple[int, dict[str, object]] = (403, {"code": "AccessDeniedException", "message": "not authorized"})
 TARGET = {"domain": DOMAIN, "domain_owner": OWNER, "repository": REPOSITORY, "region_name": REGION}
@@ -34,7 +34,9 @@ def refresh(**arguments: Any) -> dict[str, Any]:
     return operator(**arguments).execute({})
 
 
-def test_it_publishes_a_line_and_returns_its_facts_without_the_token(aws: Aws, bucket: str, configured: str) -> None:
+def test_it_publishes_a_line_and_returns_its_facts_without_the_token(
+    aws: ServedAws, bucket: str, configured: str
+) -> None:
     result = refresh()
     (line,) = aws.versions(bucket)
     endpoint = aws.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
@@ -57,7 +59,7 @@ def test_it_publishes_a_line_and_returns_its_facts_without_the_token(aws: Aws, b
 
 
 def test_a_line_that_is_fresh_costs_one_head_and_no_token(
-    aws: Aws, bucket: str, configured: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
+    aws: ServedAws, bucket: str, configured: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version_id = aws.put_line(bucket, lifetime=timedelta(hours=11.6))
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", canned_aws.url)
@@ -69,13 +71,13 @@ def test_a_line_that_is_fresh_costs_one_head_and_no_token(
 
 
 @pytest.mark.usefixtures("configured")
-def test_min_remaining_hours_decides_when_a_line_is_stale(aws: Aws, bucket: str) -> None:
+def test_min_remaining_hours_decides_when_a_line_is_stale(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=timedelta(hours=5))
     assert refresh(min_remaining_hours=4)["state"] == "fresh"
     assert refresh(min_remaining_hours="5.5")["state"] == "published"
 
 
-def test_arguments_win_over_the_section(aws: Aws, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_win_over_the_section(aws: ServedAws, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = section(
         "s3://elsewhere/dags/codeartifact.txt",
         domain="elsewhere",
@@ -215,7 +217,7 @@ def test_without_credentials_one_sentence_names_the_fix(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("configured")
 def test_a_failed_refresh_leaves_the_old_line_and_no_secret_in_its_error(
-    aws: Aws, bucket: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
+    aws: ServedAws, bucket: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version_id = aws.put_line(bucket, lifetime=timedelta(minutes=5))
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", canned_aws.url)
@@ -226,7 +228,7 @@ def test_a_failed_refresh_leaves_the_old_line_and_no_secret_in_its_error(
     assert [(line.version_id, line.body) for line in aws.versions(bucket)] == [(version_id, "--index-url old\n")]
 
 
-def test_airflow_masks_the_token_from_the_moment_it_exists(aws: Aws, bucket: str, configured: str) -> None:
+def test_airflow_masks_the_token_from_the_moment_it_exists(aws: ServedAws, bucket: str, configured: str) -> None:
     assert refresh()["destination"] == configured
     (line,) = aws.versions(bucket)
     masker = sys.modules[mask_secret.__module__]

@@ -23,7 +23,7 @@ import requests
 from infra.local.mwaa.processes import Processes
 from mwaa_codeartifact import __version__
 from tests.airflow.mortal_aws import PACKAGE, VERSION, MortalAws, served
-from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, Aws, section
+from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, ServedAws, section
 from tests.airflow.web_server import MAJOR, READS_COOKIES, Browser
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def test_with_a_bucket(aws: MortalAws, installed: Installed, project: Path) -> N
     keys = aws.environ["AWS_ACCESS_KEY_ID"], aws.environ["AWS_SECRET_ACCESS_KEY"]
     s3 = boto3.Session(*keys, region_name=REGION).client("s3", endpoint_url=aws.environ["AWS_ENDPOINT_URL"])
     bucket = f"outside-{uuid.uuid4()}"
-    destination = Aws(aws.environ, s3).bucket(bucket)
+    destination = ServedAws(aws.environ, s3).bucket(bucket)
     with standalone(installed.home(project / "home"), installed, aws.environ | section(destination)) as airflow:
         check_that_it_works(airflow, destination)
     installed.example("use-bucket.sh", project, BUCKET=bucket, PIP_TARGET=str(project / "target"), **aws.environ)

@@ -24,7 +24,7 @@ from tests.airflow.web_server import MAJOR, READS_COOKIES, Browser, WebServer, p
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.airflow.support import AirflowHome, Aws
+    from tests.airflow.support import AirflowHome, ServedAws
 
 pytestmark = pytest.mark.long
 
@@ -38,7 +38,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-def home(aws: Aws, airflow_home: Callable[[], AirflowHome]) -> AirflowHome:
+def home(aws: ServedAws, airflow_home: Callable[[], AirflowHome]) -> AirflowHome:
     """Prepare an Airflow in which the refresh DAG has run once."""
     home = airflow_home()
     prepare(home, aws.environ | section(aws.bucket(BUCKET)), DAG)
@@ -67,7 +67,7 @@ def airflow_knows(home: AirflowHome, **changes: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(home: AirflowHome, aws: Aws) -> Iterator[WebServer]:
+def server(home: AirflowHome, aws: ServedAws) -> Iterator[WebServer]:
     """Serve a line that the Lambda has refreshed after the DAG."""
     time.sleep(1)  # facts are kept to the second
     aws.put_line(BUCKET, lifetime=timedelta(hours=11.5))
@@ -290,7 +290,7 @@ def test_monitors_get_the_same_as_json(viewer: Browser) -> None:
     ]
 
 
-def test_a_stale_line_is_503_to_monitors_and_a_page_to_people(aws: Aws, viewer: Browser) -> None:
+def test_a_stale_line_is_503_to_monitors_and_a_page_to_people(aws: ServedAws, viewer: Browser) -> None:
     """Last, because it deletes the line for longer than the page uses a response."""
     aws.s3.delete_object(Bucket=BUCKET, Key="dags/codeartifact.txt")
     found = viewer.wait_for(JSON, lambda answer: answer.status_code == 503)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.airflow.support import Aws, CannedAws
+    from tests.airflow.support import CannedAws, ServedAws
 
 NOW = datetime(2030, 1, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -99,7 +99,7 @@ def test_a_database_without_the_dag_is_shown() -> None:
 
 @pytest.mark.usefixtures("configured")
 def test_a_database_that_does_not_answer_leaves_the_verdict_to_the_line(
-    aws: Aws, bucket: str, monkeypatch: pytest.MonkeyPatch
+    aws: ServedAws, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
         raise ConnectionError
@@ -156,7 +156,7 @@ def first_run(database: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("configured", "first_run")
-def test_the_database_gets_three_short_queries_that_use_an_index(aws: Aws, bucket: str) -> None:
+def test_the_database_gets_three_short_queries_that_use_an_index(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=timedelta(hours=11.5))
     asked: list[tuple[str, Any]] = []
 
@@ -189,7 +189,7 @@ def test_a_hundred_open_pages_cost_two_calls(canned_aws: CannedAws, monkeypatch:
     assert [request.partition(" ")[0] for request in canned_aws.asked()] == ["HEAD", "GET"]
 
 
-def test_an_objects_metadata_is_escaped(aws: Aws, bucket: str, configured: str) -> None:
+def test_an_objects_metadata_is_escaped(aws: ServedAws, bucket: str, configured: str) -> None:
     assert configured
     far = (datetime.now(UTC) + HOUR).isoformat()
     aws.s3.put_object(
@@ -210,7 +210,7 @@ def test_an_objects_metadata_is_escaped(aws: Aws, bucket: str, configured: str) 
 
 
 @pytest.mark.usefixtures("configured")
-def test_the_page_works_without_its_script(aws: Aws, bucket: str) -> None:
+def test_the_page_works_without_its_script(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=timedelta(hours=11.5))
     page = render.page(home="../").body
     assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in page
@@ -235,7 +235,7 @@ class Landmarks(HTMLParser):
 
 
 @pytest.mark.usefixtures("configured")
-def test_no_two_landmarks_share_a_name(aws: Aws, bucket: str) -> None:
+def test_no_two_landmarks_share_a_name(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=timedelta(hours=11.5))
     names = Landmarks(render.facts().body).names
     assert len(names) == len(set(names)) == 2

@@ -18,7 +18,7 @@ from tests.airflow.support import ROOT
 from tests.docs.public_interfaces import public_interfaces
 
 if TYPE_CHECKING:
-    from tests.airflow.support import Aws
+    from tests.airflow.support import ServedAws
 
 PUBLIC = public_interfaces()
 
@@ -32,11 +32,18 @@ def named(interface: str) -> Any:
 @pytest.mark.parametrize("interface", ["operator", "sensor"])
 def test_a_task_takes_the_promised_arguments_by_name_and_needs_none(interface: str) -> None:
     task = named(interface)
-    # Airflow wraps __init__; the signature is that of the wrapped function.
-    parameters = inspect.signature(inspect.unwrap(task.__init__)).parameters
-    own = [name for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY]
-    assert own == PUBLIC[f"{interface}: its arguments"]
-    assert all(parameters[name].default is not inspect.Parameter.empty for name in own)
+    # Airflow wraps __init__; the signature is that of the wrapped function. The base class has most of the arguments.
+    own = [
+        each for each in task.__mro__ if each.__module__.startswith("mwaa_codeartifact.") and "__init__" in vars(each)
+    ]
+    parameters = {
+        name: parameter
+        for each in own
+        for name, parameter in inspect.signature(inspect.unwrap(vars(each)["__init__"])).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    assert set(parameters) == set(PUBLIC[f"{interface}: its arguments"])
+    assert all(parameter.default is not parameter.empty for parameter in parameters.values())
     assert task(task_id="without_any_argument").task_id == "without_any_argument"
 
 
@@ -63,14 +70,14 @@ def test_the_plugin_has_its_name() -> None:
 
 
 @pytest.mark.usefixtures("configured")
-def test_the_operators_result_has_the_promised_keys(aws: Aws, bucket: str) -> None:
+def test_the_operators_result_has_the_promised_keys(aws: ServedAws, bucket: str) -> None:
     result = CodeArtifactRefreshIndexUrlOperator(task_id="refresh", aws_conn_id=None).execute({})
     assert set(result) == set(PUBLIC["operator: its result (XCom)"])
     assert set(aws.versions(bucket)[-1].metadata) == set(PUBLIC["metadata of the index-url file, and its comment line"])
 
 
 @pytest.mark.usefixtures("configured")
-def test_the_json_has_the_promised_keys(aws: Aws, bucket: str) -> None:
+def test_the_json_has_the_promised_keys(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=timedelta(hours=11))
     told = json.loads(render.status_json().body)
     (target,) = told["targets"]

@@ -20,7 +20,7 @@ from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
 from tests.airflow.support import ROOT
 
 if TYPE_CHECKING:
-    from tests.airflow.support import Aws, CannedAws
+    from tests.airflow.support import CannedAws, ServedAws
 
 HOUR = timedelta(hours=1)
 # The exception's module differs by version, its name does not.
@@ -57,7 +57,7 @@ def test_a_line_is_fresh_when_enough_is_left(
     lifetime: timedelta,
     enough: dict[str, timedelta],
     found: str,
-    aws: Aws,
+    aws: ServedAws,
     bucket: str,
 ) -> None:
     aws.put_line(bucket, lifetime=lifetime)
@@ -71,7 +71,7 @@ def test_no_line_is_not_fresh() -> None:
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_line_of_another_repository_is_not_fresh(aws: Aws, bucket: str) -> None:
+def test_a_line_of_another_repository_is_not_fresh(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=HOUR)
     assert sensor(repository="elsewhere").poke({}) is False
 
@@ -99,7 +99,7 @@ def test_a_bad_setting_fails_for_good() -> None:
 
 
 @pytest.mark.usefixtures("configured")
-def test_without_deferring_it_waits_in_the_worker(aws: Aws, bucket: str) -> None:
+def test_without_deferring_it_waits_in_the_worker(aws: ServedAws, bucket: str) -> None:
     task = sensor(poke_interval=0.1, timeout=0.5, soft_fail=False)
     with pytest.raises(Exception, match=r"(?i)time"):
         task.execute({})
@@ -108,13 +108,15 @@ def test_without_deferring_it_waits_in_the_worker(aws: Aws, bucket: str) -> None
 
 
 @pytest.mark.usefixtures("configured")
-def test_deferrable_it_does_not_defer_for_a_fresh_line(aws: Aws, bucket: str) -> None:
+def test_deferrable_it_does_not_defer_for_a_fresh_line(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=HOUR)
     assert sensor(deferrable=True).execute({}) is None
 
 
 @pytest.mark.usefixtures("configured")
-def test_deferrable_it_waits_in_the_triggerer_and_goes_on_when_the_line_is_refreshed(aws: Aws, bucket: str) -> None:
+def test_deferrable_it_waits_in_the_triggerer_and_goes_on_when_the_line_is_refreshed(
+    aws: ServedAws, bucket: str
+) -> None:
     task = sensor(deferrable=True, poke_interval=0.2, timeout=60)
     trigger, waiting = deferred(task)
     assert (waiting.method_name, waiting.timeout) == ("execute_complete", timedelta(seconds=60))

@@ -16,7 +16,7 @@ class BootstrapRow:
     """A fault that a step of a custom resource's Create meets at first.
 
     :param name: the fault.
-    :param step: the step, see Aws.at.
+    :param step: the step, see RecordedAws.at.
     :param fault: the answer.
     :param sees: the part of the function's log that identifies it; the stack only takes longer.
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.target import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
+    from tests.plugins.mwaa_codeartifact.core.support import Bucket, RecordedAws
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _no_settings_of_this_machine(no_aws_settings: None) -> None:
 
 @pytest.fixture
 def scene(
-    recorded_aws: Aws,
+    recorded_aws: RecordedAws,
     bucket: Bucket,
     target: Target,
     connections: BotoConnections,

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from mwaa_codeartifact.core.destinations import ConflictError, StoredFile
 from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError
 from mwaa_codeartifact.core.index_url import LineFacts
+from mwaa_codeartifact.core.policy import DAG_MIN_REMAINING, LAMBDA_MIN_REMAINING
 from mwaa_codeartifact.core.refresh import refresh
 from mwaa_codeartifact.core.target import Domain, Repository, Target
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, START
@@ -31,8 +32,8 @@ TARGET = Target(
     destination="s3://bucket/codeartifact.txt",
 )
 MIN_REMAINING: dict[Refresher, timedelta] = {
-    "dag": timedelta(hours=11.5),
-    "lambda": timedelta(hours=9),
+    "dag": DAG_MIN_REMAINING,
+    "lambda": LAMBDA_MIN_REMAINING,
     "startup": timedelta(0),
 }
 

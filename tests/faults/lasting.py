@@ -90,7 +90,7 @@ def rings(row: Row, scene: Scene, clock: Clock) -> str:
     :param clock: CodeArtifact's and the Lambda's.
     """
     alarms = AlarmClock(scene.patch)
-    scene.short_seconds = 0.1
+    scene.short_seconds = 0.05
     scene.bucket.write_line(STANDING)
     function = _Lambda(scene, clock, alarms)
     try:

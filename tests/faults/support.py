@@ -20,6 +20,7 @@ from botocore.config import Config
 from werkzeug.wrappers import Response
 
 from mwaa_codeartifact.core.connections import CLIENT_CONFIG, BotoConnections
+from mwaa_codeartifact.core.policy import LAMBDA_MIN_REMAINING
 from mwaa_codeartifact.core.refresh import refresh
 from mwaa_codeartifact.core.target import Target
 from tests.plugins.mwaa_codeartifact.core.support import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from mwaa_codeartifact.core.refresh import RefreshResult
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Fault, Forward
+    from tests.plugins.mwaa_codeartifact.core.support import Fault, Forward, RecordedAws
 
 HOUR = timedelta(hours=1)
 IN_12_HOURS = START + 12 * HOUR
@@ -102,7 +103,7 @@ class Scene:
     :param skew: how far this machine's clock is ahead.
     """
 
-    aws: Aws
+    aws: RecordedAws
     bucket: Bucket
     target: Target
     connections: BotoConnections
@@ -126,7 +127,7 @@ class Scene:
         return refresh(
             self.target,
             refresher="lambda",
-            min_remaining=9 * HOUR,
+            min_remaining=LAMBDA_MIN_REMAINING,
             connections=self.connections,
             now=lambda: START + self.skew,
         )

@@ -1,10 +1,9 @@
-"""Every known fault: the content of the index-url file afterwards, what a person sees, and the alarms that ring."""
+"""Every known fault: the content of the index-url file afterwards, and what a person sees."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,14 +13,13 @@ from mwaa_codeartifact.core.errors import CodeArtifactError
 from tests.faults.__main__ import PAGE, page
 from tests.faults.alarms import FUNCTION
 from tests.faults.durations import TRIES, longest_refresh
-from tests.faults.lasting import rings
 from tests.faults.rows import ROWS
 from tests.faults.support import endpoint_is
 from tests.plugins.mwaa_codeartifact.core.support import answer, assert_no_token, hang_up, rendered
 
 if TYPE_CHECKING:
     from tests.faults.support import Row, Scene
-    from tests.plugins.mwaa_codeartifact.core.support import Clock, Fault
+    from tests.plugins.mwaa_codeartifact.core.support import Fault
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -39,12 +37,6 @@ def test_after_a_fault_the_file_holds(scene: Scene, row: Row, caplog: pytest.Log
     assert row.sees in (str(error) if error else told)
     if scene.aws.state.minted:
         assert_no_token(scene.aws.state, rendered(error) if error else "", caplog.text)
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_while_a_fault_lasts_these_alarms_ring_and_no_others(scene: Scene, clock: Clock, row: Row) -> None:
-    scene.patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    assert rings(row, scene, clock) == row.alarm.value
 
 
 def test_the_page_says_what_the_rows_say() -> None:

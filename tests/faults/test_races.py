@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.refresh import Refresher
     from mwaa_codeartifact.core.target import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Clock
     from tests.plugins.mwaa_codeartifact.core.support import Bucket as S3Bucket
+    from tests.plugins.mwaa_codeartifact.core.support import Clock, RecordedAws
 
 # The same examples at every run.
 EXAMPLES = settings(derandomize=True, database=None, deadline=None, max_examples=150)
@@ -168,14 +168,14 @@ def _assert_one_version_a_round(bucket: S3Bucket, states: list[str]) -> None:
     assert set(states) <= {"published", "superseded", "fresh"}
 
 
-def _disturb(aws: Aws) -> None:
+def _disturb(aws: RecordedAws) -> None:
     """Lose the answer to one write, and refuse another for no reason."""
     lost = lose(then=answer(503, "ServiceUnavailable"))
     aws.at("put", answer(409, "ConditionalRequestConflict"), lost)
 
 
 def test_threads_publish_one_version_a_round(
-    recorded_aws: Aws, bucket: S3Bucket, target: Target, connections: BotoConnections, clock: Clock
+    recorded_aws: RecordedAws, bucket: S3Bucket, target: Target, connections: BotoConnections, clock: Clock
 ) -> None:
     def run(_: int) -> str:
         return refresh(
@@ -191,7 +191,7 @@ def test_threads_publish_one_version_a_round(
 
 
 def test_processes_publish_one_version_a_round(
-    recorded_aws: Aws, bucket: S3Bucket, target: Target, clock: Clock
+    recorded_aws: RecordedAws, bucket: S3Bucket, target: Target, clock: Clock
 ) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, states = context.Barrier(REFRESHERS + 1), context.Queue()

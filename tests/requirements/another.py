@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.requirements.support import Aws
+    from tests.requirements.support import LocalAws
 
 OTHER_USER = 65534
 _WITHOUT_RIGHTS = (shutil.which("setpriv") or "", "--bounding-set=-all", "--inh-caps=-all")
@@ -52,7 +52,7 @@ class _Root(StreamRequestHandler):
 
 
 @contextmanager
-def container_of_another_user(aws: Aws, root: Path, sudo: str) -> Iterator[SimpleContainer]:
+def container_of_another_user(aws: LocalAws, root: Path, sudo: str) -> Iterator[SimpleContainer]:
     """Build a container whose dags/ belongs to another user.
 
     :param sudo: "works", "needs a password", "hangs" or "none".

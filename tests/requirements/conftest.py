@@ -15,7 +15,7 @@ import requests
 from infra import ROOT
 from infra.local.server import REGION, Server
 from tests.infra.local.codeartifact.support import OWNER, wheel
-from tests.requirements.support import Aws, SimpleContainer, connections_to
+from tests.requirements.support import LocalAws, SimpleContainer, connections_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def shared_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def shared_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """Serve AWS with a bucket, and with a repository that contains the package `mine` only."""
     with Server(tmp_path_factory.mktemp("local") / "aws", 0, 0, lambda _speaker, _line: None) as server:
-        aws = Aws(server, connections_to(server), bucket=f"startup-{uuid.uuid4().hex}", key="dags/codeartifact.txt")
+        aws = LocalAws(
+            server, connections_to(server), bucket=f"startup-{uuid.uuid4().hex}", key="dags/codeartifact.txt"
+        )
         aws.s3.create_bucket(Bucket=aws.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         aws.s3.put_bucket_versioning(Bucket=aws.bucket, VersioningConfiguration={"Status": "Enabled"})
         server.codeartifact.create_domain("data")
@@ -42,13 +44,13 @@ def shared_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 
 @pytest.fixture
-def aws(shared_aws: Aws, tmp_path: Path) -> Aws:
+def aws(shared_aws: LocalAws, tmp_path: Path) -> LocalAws:
     """Return AWS with an index-url file for one test."""
     return replace(shared_aws, key=f"{tmp_path.name}/codeartifact.txt")
 
 
 @pytest.fixture(scope="module")
-def expired_line(shared_aws: Aws) -> Line:
+def expired_line(shared_aws: LocalAws) -> Line:
     """Return a line that a refresher wrote and that has expired."""
     line = shared_aws.new_line(lifetime=timedelta(seconds=2))
     wait = datetime.fromisoformat(line.metadata["token-expires-at"]) - datetime.now(UTC)
@@ -57,7 +59,7 @@ def expired_line(shared_aws: Aws) -> Line:
 
 
 @pytest.fixture
-def container(aws: Aws, tmp_path: Path) -> SimpleContainer:
+def container(aws: LocalAws, tmp_path: Path) -> SimpleContainer:
     """Build a container: dags/ is not synced yet, the plugins are unpacked, and there is no AWS CLI."""
     container = SimpleContainer(tmp_path / "container", aws)
     (container.airflow_home / "plugins").symlink_to(ROOT / "plugins")

@@ -42,7 +42,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Aws:
+class LocalAws:
     server: Server
     connections: BotoConnections
     bucket: str
@@ -100,7 +100,7 @@ class SimpleContainer:
     """
 
     root: Path
-    aws: Aws
+    aws: LocalAws
     environ: dict[str, str] = field(default_factory=dict)
     user: tuple[str, ...] = ()
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from tests.requirements.support import Aws
+    from tests.requirements.support import LocalAws
 
 UNTIL = r"valid until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
@@ -56,7 +56,7 @@ def no_plugins(container: SimpleContainer) -> SimpleContainer:
 
 @pytest.mark.parametrize("plugins", [True, False])
 def test_a_fresh_line_is_kept_without_an_aws_call(
-    container: SimpleContainer, aws: Aws, silent: socket.socket, *, plugins: bool
+    container: SimpleContainer, aws: LocalAws, silent: socket.socket, *, plugins: bool
 ) -> None:
     container.sync(aws.new_line())
     before = container.file.stat().st_ino
@@ -68,7 +68,7 @@ def test_a_fresh_line_is_kept_without_an_aws_call(
     assert container.file.stat().st_ino == before
 
 
-def test_a_missing_file_is_fetched_even_without_a_dags_folder(container: SimpleContainer, aws: Aws) -> None:
+def test_a_missing_file_is_fetched_even_without_a_dags_folder(container: SimpleContainer, aws: LocalAws) -> None:
     line, minted = aws.new_line(), len(aws.minted)
     assert re.fullmatch(rf"index-url fetched, {UNTIL} \(refreshed by lambda\)", container.start())
     assert container.file.read_bytes() == aws.line.body == line.body
@@ -78,7 +78,7 @@ def test_a_missing_file_is_fetched_even_without_a_dags_folder(container: SimpleC
 
 
 def test_an_expired_copy_is_replaced_by_the_fresh_line_from_s3(
-    container: SimpleContainer, aws: Aws, expired_line: Line
+    container: SimpleContainer, aws: LocalAws, expired_line: Line
 ) -> None:
     container.sync(expired_line)
     line = aws.new_line()
@@ -88,7 +88,7 @@ def test_an_expired_copy_is_replaced_by_the_fresh_line_from_s3(
 
 
 def test_an_expired_line_is_refreshed_for_all_containers(
-    container: SimpleContainer, aws: Aws, expired_line: Line
+    container: SimpleContainer, aws: LocalAws, expired_line: Line
 ) -> None:
     aws.put(expired_line)
     container.sync(expired_line)
@@ -100,25 +100,27 @@ def test_an_expired_line_is_refreshed_for_all_containers(
     assert [path.name for path in container.file.parent.iterdir()] == ["codeartifact.txt"]
 
 
-def test_a_missing_line_is_published_for_all_containers(container: SimpleContainer, aws: Aws) -> None:
+def test_a_missing_line_is_published_for_all_containers(container: SimpleContainer, aws: LocalAws) -> None:
     assert container.start().startswith("index-url refreshed, ")
     assert aws.line.refresher == "startup"
     assert container.line_is_accepted()
 
 
-def test_a_line_that_expires_before_pip_ends_is_refreshed(container: SimpleContainer, aws: Aws) -> None:
+def test_a_line_that_expires_before_pip_ends_is_refreshed(container: SimpleContainer, aws: LocalAws) -> None:
     container.sync(aws.new_line(timedelta(minutes=5)))
     assert container.start().startswith("index-url refreshed, ")
 
 
-def test_a_line_of_another_repository_is_refreshed(container: SimpleContainer, aws: Aws) -> None:
+def test_a_line_of_another_repository_is_refreshed(container: SimpleContainer, aws: LocalAws) -> None:
     line = aws.new_line()
     container.sync(Line(line.body.replace(b"/data/python\n", b"/data/other\n", 1), {}))
     assert container.start().startswith("index-url fetched, ")
     assert container.file.read_bytes() == line.body
 
 
-def test_three_containers_that_start_at_once_all_get_a_valid_line(aws: Aws, expired_line: Line, tmp_path: Path) -> None:
+def test_three_containers_that_start_at_once_all_get_a_valid_line(
+    aws: LocalAws, expired_line: Line, tmp_path: Path
+) -> None:
     aws.put(expired_line)
     containers = [SimpleContainer(tmp_path / name, aws) for name in ("scheduler", "worker", "webserver")]
     for container in containers:
@@ -135,7 +137,7 @@ class TestLinesWithoutFacts:
     """A line without facts, whose expiry is unknown."""
 
     def test_it_is_kept_while_the_repository_accepts_it(
-        self, container: SimpleContainer, aws: Aws, silent: socket.socket
+        self, container: SimpleContainer, aws: LocalAws, silent: socket.socket
     ) -> None:
         line = without_facts(aws.new_line())
         container.sync(line)
@@ -145,7 +147,7 @@ class TestLinesWithoutFacts:
         assert connections(silent) == 0
 
     def test_it_is_refreshed_if_the_repository_rejects_it(
-        self, container: SimpleContainer, aws: Aws, expired_line: Line
+        self, container: SimpleContainer, aws: LocalAws, expired_line: Line
     ) -> None:
         aws.put(without_facts(expired_line))
         container.sync(without_facts(expired_line))
@@ -161,7 +163,7 @@ class TestLinesWithoutFacts:
 
 class TestFaults:
     def test_without_s3_the_line_is_refreshed_in_this_container_only(
-        self, container: SimpleContainer, aws: Aws, expired_line: Line, down: str
+        self, container: SimpleContainer, aws: LocalAws, expired_line: Line, down: str
     ) -> None:
         aws.put(expired_line)
         container.sync(expired_line)
@@ -183,7 +185,7 @@ class TestFaults:
         assert container.line_is_accepted()
 
     def test_without_the_bucket_the_line_is_refreshed_in_this_container_only(
-        self, container: SimpleContainer, aws: Aws, expired_line: Line
+        self, container: SimpleContainer, aws: LocalAws, expired_line: Line
     ) -> None:
         container.environ["AIRFLOW__CODEARTIFACT__DESTINATION"] = "s3://no-such-bucket/dags/codeartifact.txt"
         container.sync(expired_line)
@@ -192,7 +194,7 @@ class TestFaults:
         assert not aws.has_line
 
     def test_without_codeartifact_the_old_line_is_kept_and_the_cause_is_named(
-        self, container: SimpleContainer, aws: Aws, expired_line: Line, down: str
+        self, container: SimpleContainer, aws: LocalAws, expired_line: Line, down: str
     ) -> None:
         aws.put(expired_line)
         container.sync(expired_line)
@@ -203,7 +205,7 @@ class TestFaults:
         assert container.file.read_bytes() == aws.line.body == expired_line.body
 
     def test_without_codeartifact_pip_can_use_the_last_minutes_of_the_line(
-        self, container: SimpleContainer, aws: Aws, down: str
+        self, container: SimpleContainer, aws: LocalAws, down: str
     ) -> None:
         line = aws.new_line(timedelta(minutes=5))
         container.environ["AWS_ENDPOINT_URL_CODEARTIFACT"] = down
@@ -252,7 +254,7 @@ class TestFaults:
 class TestWithoutPlugins:
     """plugins.zip is not unpacked yet, or does not exist."""
 
-    def test_a_missing_file_is_fetched(self, no_plugins: SimpleContainer, aws: Aws) -> None:
+    def test_a_missing_file_is_fetched(self, no_plugins: SimpleContainer, aws: LocalAws) -> None:
         line = aws.new_line()
         assert no_plugins.start() == "index-url fetched (without the plugins)"
         assert no_plugins.file.read_bytes() == line.body
@@ -260,7 +262,7 @@ class TestWithoutPlugins:
 
     @pytest.mark.parametrize("s3_is_down", [True, False])
     def test_an_expired_line_is_refreshed_in_this_container_only(
-        self, no_plugins: SimpleContainer, aws: Aws, expired_line: Line, down: str, *, s3_is_down: bool
+        self, no_plugins: SimpleContainer, aws: LocalAws, expired_line: Line, down: str, *, s3_is_down: bool
     ) -> None:
         aws.put(expired_line)
         no_plugins.sync(expired_line)
@@ -311,7 +313,7 @@ class TestWithoutPlugins:
 
 @pytest.mark.long
 def test_it_ends_within_20_seconds_whatever_hangs(
-    aws: Aws, expired_line: Line, silent: socket.socket, trickling: socket.socket, tmp_path: Path
+    aws: LocalAws, expired_line: Line, silent: socket.socket, trickling: socket.socket, tmp_path: Path
 ) -> None:
     hanging = url(silent)
     endless = url(trickling).replace("//", "//aws:secret@")

@@ -18,14 +18,14 @@ from tests.requirements.another import OTHER_USER, container_of_another_user
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.requirements.support import Aws, Line, SimpleContainer
+    from tests.requirements.support import Line, LocalAws, SimpleContainer
 
 
 @dataclass
 class Scene:
     """A container and a bucket that both have the expired line."""
 
-    aws: Aws
+    aws: LocalAws
     container: SimpleContainer
     expired_line: Line
     down: str
@@ -62,7 +62,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(aws: Aws, container: SimpleContainer, expired_line: Line, down: str) -> Iterator[Scene]:
+def scene(aws: LocalAws, container: SimpleContainer, expired_line: Line, down: str) -> Iterator[Scene]:
     scene = Scene(aws, container, expired_line, down)
     with scene.opened:
         yield scene

@@ -16,7 +16,7 @@ from tests.requirements.support import SCRIPT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.requirements.support import Aws, Line
+    from tests.requirements.support import Line, LocalAws
 
 REQUIREMENTS = b"--constraint ${AIRFLOW_CONSTRAINTS_FILE}\n-r ${AIRFLOW_HOME}/dags/codeartifact.txt\nmine\n"
 
@@ -28,7 +28,7 @@ class Started(Container):
 
 
 @pytest.fixture(scope="module")
-def configuration(shared_aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+def configuration(shared_aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     """Upload the files of an environment and return its configuration."""
     root = tmp_path_factory.mktemp("build")
     for folder in ("plugins", "infra"):
@@ -54,7 +54,7 @@ def configuration(shared_aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> 
     )
 
 
-def new_container(aws: Aws, configuration: Configuration, root: Path, script: str | None = None) -> Started:
+def new_container(aws: LocalAws, configuration: Configuration, root: Path, script: str | None = None) -> Started:
     if script is not None:
         version = aws.s3.put_object(Bucket=aws.bucket, Key="other.sh", Body=script.encode())["VersionId"]
         other = {"StartupScriptS3Path": "other.sh", "StartupScriptS3ObjectVersion": version}
@@ -72,7 +72,7 @@ def has_the_package(container: Container) -> bool:
 
 
 def test_without_a_startup_script_an_expired_line_means_no_packages(
-    shared_aws: Aws, configuration: Configuration, expired_line: Line, tmp_path: Path
+    shared_aws: LocalAws, configuration: Configuration, expired_line: Line, tmp_path: Path
 ) -> None:
     shared_aws.put(expired_line)
     configuration = Configuration(configuration | {"StartupScriptS3Path": ""})
@@ -82,7 +82,7 @@ def test_without_a_startup_script_an_expired_line_means_no_packages(
 
 
 def test_the_startup_script_refreshes_an_expired_line_before_pip(
-    shared_aws: Aws, configuration: Configuration, expired_line: Line, tmp_path: Path
+    shared_aws: LocalAws, configuration: Configuration, expired_line: Line, tmp_path: Path
 ) -> None:
     shared_aws.put(expired_line)
     container = new_container(shared_aws, configuration, tmp_path)
@@ -99,7 +99,7 @@ def test_the_startup_script_refreshes_an_expired_line_before_pip(
 
 
 def test_exported_variables_reach_pip_and_airflow_unless_they_are_protected(
-    shared_aws: Aws, configuration: Configuration, tmp_path: Path
+    shared_aws: LocalAws, configuration: Configuration, tmp_path: Path
 ) -> None:
     script = "export PIP_RETRIES=9 MWAA__CORE__X=y AIRFLOW_HOME=/other PYTHONPATH=/other AWS_REGION=other\n"
     script += "export AIRFLOW__CODEARTIFACT__DOMAIN=other\nfalse\nexit 3\n"
@@ -112,7 +112,7 @@ def test_exported_variables_reach_pip_and_airflow_unless_they_are_protected(
 
 
 def test_a_script_whose_shell_ends_early_makes_the_container_unhealthy(
-    shared_aws: Aws, configuration: Configuration, tmp_path: Path
+    shared_aws: LocalAws, configuration: Configuration, tmp_path: Path
 ) -> None:
     container = new_container(shared_aws, configuration, tmp_path, "set -e\nfalse\n")
     with pytest.raises(RuntimeError, match="MWAA marks the container unhealthy"):
@@ -120,7 +120,7 @@ def test_a_script_whose_shell_ends_early_makes_the_container_unhealthy(
 
 
 def test_a_script_that_takes_too_long_makes_the_container_unhealthy(
-    shared_aws: Aws, configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared_aws: LocalAws, configuration: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mwaa_facts, "STARTUP_SCRIPT_SECONDS", 1)
     container = new_container(shared_aws, configuration, tmp_path, "sleep 60\nsleep 60\n")
@@ -129,7 +129,7 @@ def test_a_script_that_takes_too_long_makes_the_container_unhealthy(
 
 
 def test_your_own_commands_may_follow(
-    shared_aws: Aws, configuration: Configuration, expired_line: Line, tmp_path: Path
+    shared_aws: LocalAws, configuration: Configuration, expired_line: Line, tmp_path: Path
 ) -> None:
     shared_aws.put(expired_line)
     script = f"set -eu\n{SCRIPT.read_text()}\nexport FOLLOWED=yes\n"

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
+    from tests.plugins.mwaa_codeartifact.core.support import Bucket, RecordedAws
 
 
 @pytest.fixture
-def aws(recorded_aws: Aws) -> Aws:
+def aws(recorded_aws: RecordedAws) -> RecordedAws:
     return recorded_aws
 
 
@@ -40,7 +40,7 @@ def refresher_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def function(refresher_zip: Path, aws: Aws, bucket: Bucket, tmp_path: Path) -> Function:
+def function(refresher_zip: Path, aws: RecordedAws, bucket: Bucket, tmp_path: Path) -> Function:
     folder = tmp_path / "function"
     with zipfile.ZipFile(refresher_zip) as package:
         package.extractall(folder)

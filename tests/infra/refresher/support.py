@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.plugins.mwaa_codeartifact.core.support import Aws
+    from tests.plugins.mwaa_codeartifact.core.support import RecordedAws
 
 LOG_STREAM = "2030/01/01/[$LATEST]0123456789abcdef"
 STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/test-refresher/0123"
@@ -43,7 +43,7 @@ class Function:
     """
 
     folder: Path
-    aws: Aws
+    aws: RecordedAws
     settings: Mapping[str, str]
 
     def __call__(

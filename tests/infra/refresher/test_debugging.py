@@ -13,7 +13,7 @@ from tests.plugins.mwaa_codeartifact.core.support import answer, assert_no_token
 
 if TYPE_CHECKING:
     from tests.infra.refresher.support import CloudFormation, Function
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
+    from tests.plugins.mwaa_codeartifact.core.support import Bucket, RecordedAws
 
 FAULTS = {
     "mint": answer(500, "InternalServerException"),
@@ -28,7 +28,9 @@ def debugged(function: Function) -> Function:
     return function
 
 
-def test_at_debug_botocore_logs_its_requests_but_not_the_token(debugged: Function, aws: Aws, bucket: Bucket) -> None:
+def test_at_debug_botocore_logs_its_requests_but_not_the_token(
+    debugged: Function, aws: RecordedAws, bucket: Bucket
+) -> None:
     invocation = debugged({}, handler="debugging.handler")
     assert invocation.status == 0
     assert "Making request for OperationModel(name=GetAuthorizationToken)" in invocation.log
@@ -36,7 +38,9 @@ def test_at_debug_botocore_logs_its_requests_but_not_the_token(debugged: Functio
 
 
 @pytest.mark.parametrize("step", FAULTS)
-def test_no_local_variable_of_a_failed_refresh_contains_the_token(debugged: Function, aws: Aws, step: str) -> None:
+def test_no_local_variable_of_a_failed_refresh_contains_the_token(
+    debugged: Function, aws: RecordedAws, step: str
+) -> None:
     aws.at("mint", hang_up)
     aws.at(step, *[FAULTS[step]] * 3)
     invocation = debugged({}, handler="debugging.handler")
@@ -45,7 +49,7 @@ def test_no_local_variable_of_a_failed_refresh_contains_the_token(debugged: Func
 
 
 def test_neither_a_response_to_cloudformation_nor_its_log_contains_the_token(
-    debugged: Function, cfn: CloudFormation, aws: Aws
+    debugged: Function, cfn: CloudFormation, aws: RecordedAws
 ) -> None:
     debugged(cfn.request("Create"), handler="debugging.handler")
     aws.at("put", *[FAULTS["put"]] * 3)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.faults.bootstrap import BootstrapRow
     from tests.infra.refresher.support import CloudFormation, Function, Invocation
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Fault, Forward
+    from tests.plugins.mwaa_codeartifact.core.support import Bucket, Fault, Forward, RecordedAws
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 WHOLE_PROTOCOL = ["head", "endpoint", "mint", "verify", "control", "put"]
@@ -38,7 +38,7 @@ def _in(**delta: float) -> datetime:
 
 
 def test_a_create_publishes_and_responds_with_the_destination(
-    function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
+    function: Function, cfn: CloudFormation, aws: RecordedAws, bucket: Bucket
 ) -> None:
     invocation = function(cfn.request("Create"))
     assert (invocation.status, invocation.result) == (0, None)
@@ -63,7 +63,7 @@ def test_the_response_has_no_content_type_because_its_url_is_signed_without(
 
 
 def test_a_create_on_a_fresh_line_succeeds_without_writing(
-    function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
+    function: Function, cfn: CloudFormation, aws: RecordedAws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=11))
     function(cfn.request("Create"))
@@ -72,7 +72,7 @@ def test_a_create_on_a_fresh_line_succeeds_without_writing(
 
 
 def test_an_update_publishes_a_missing_file_again(
-    function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
+    function: Function, cfn: CloudFormation, aws: RecordedAws, bucket: Bucket
 ) -> None:
     function(cfn.request("Update", PhysicalResourceId=bucket.uri, OldResourceProperties={}))
     assert (cfn.answer["Status"], cfn.answer["PhysicalResourceId"]) == ("SUCCESS", bucket.uri)
@@ -88,7 +88,7 @@ def test_an_update_to_another_target_returns_the_new_file(
 
 
 def test_a_delete_succeeds_without_an_aws_call(
-    function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
+    function: Function, cfn: CloudFormation, aws: RecordedAws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=1))
     function(cfn.request("Delete", PhysicalResourceId=bucket.uri))
@@ -104,7 +104,7 @@ def test_a_delete_succeeds_without_settings_and_after_a_failed_create(function: 
 
 
 def test_a_failed_create_responds_with_the_reason_and_keeps_the_line(
-    function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
+    function: Function, cfn: CloudFormation, aws: RecordedAws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=1))
     aws.at("mint", answer(404, "ResourceNotFoundException"))
@@ -142,7 +142,7 @@ def _for_the_first(seconds: float, fault: Fault) -> Fault:
 
 @pytest.mark.parametrize("row", AT_THE_BOOTSTRAP, ids=lambda row: row.name)
 def test_a_create_tries_again_until_a_temporary_fault_has_passed(
-    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws, bucket: Bucket, row: BootstrapRow
+    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: RecordedAws, bucket: Bucket, row: BootstrapRow
 ) -> None:
     aws.at(row.step, *[_for_the_first(1.5, row.fault)] * 99)
     invocation = impatient(cfn.request("Create"))
@@ -153,7 +153,7 @@ def test_a_create_tries_again_until_a_temporary_fault_has_passed(
 
 
 def test_a_failed_create_contains_its_last_error_and_how_long_it_tried(
-    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws
+    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: RecordedAws
 ) -> None:
     aws.at("mint", *[DENIED] * 99)
     invocation = impatient(cfn.request("Create"))
@@ -169,7 +169,7 @@ def test_a_failed_create_contains_its_last_error_and_how_long_it_tried(
 
 
 def test_a_create_stops_trying_in_time_for_the_response(
-    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: Aws
+    impatient: Callable[..., Invocation], cfn: CloudFormation, aws: RecordedAws
 ) -> None:
     aws.at("mint", *[DENIED] * 99)
     impatient(cfn.request("Create"), timeout=11)
@@ -178,7 +178,7 @@ def test_a_create_stops_trying_in_time_for_the_response(
 
 @pytest.mark.parametrize("step", ["head", "mint", "verify"])
 def test_updates_and_ticks_try_once(
-    function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket, step: str
+    function: Function, cfn: CloudFormation, aws: RecordedAws, bucket: Bucket, step: str
 ) -> None:
     fault = {"head": answer(403), "mint": DENIED, "verify": answer(401)}[step]
     aws.at(step, fault, fault, fault)
@@ -194,7 +194,7 @@ def test_updates_and_ticks_try_once(
 
 
 def test_a_failed_update_keeps_the_resource_so_that_nothing_is_deleted(
-    function: Function, cfn: CloudFormation, aws: Aws, bucket: Bucket
+    function: Function, cfn: CloudFormation, aws: RecordedAws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=1))
     aws.at("verify", answer(401))
@@ -205,7 +205,7 @@ def test_a_failed_update_keeps_the_resource_so_that_nothing_is_deleted(
 
 
 def test_it_responds_with_a_failure_shortly_before_its_time_is_up(
-    function: Function, cfn: CloudFormation, aws: Aws
+    function: Function, cfn: CloudFormation, aws: RecordedAws
 ) -> None:
     # The response is due 10 seconds before the timeout; CodeArtifact hangs until then.
     aws.at("mint", after(lambda: cfn.answered.wait(20)))
@@ -214,7 +214,9 @@ def test_it_responds_with_a_failure_shortly_before_its_time_is_up(
     assert cfn.answer["Reason"] == f"The function's time is up. See {LOG_STREAM}"
 
 
-def test_a_missing_setting_is_a_failed_create_that_names_it(function: Function, cfn: CloudFormation, aws: Aws) -> None:
+def test_a_missing_setting_is_a_failed_create_that_names_it(
+    function: Function, cfn: CloudFormation, aws: RecordedAws
+) -> None:
     function(cfn.request("Create"), changes={"CODEARTIFACT_DOMAIN": None})
     assert cfn.answer["Status"] == "FAILED"
     assert "CODEARTIFACT_DOMAIN is not set: give " in cfn.answer["Reason"]
@@ -225,7 +227,7 @@ def test_a_missing_setting_is_a_failed_create_that_names_it(function: Function, 
 
 
 def test_a_tick_publishes_and_returns_the_result_without_the_token(
-    function: Function, aws: Aws, bucket: Bucket
+    function: Function, aws: RecordedAws, bucket: Bucket
 ) -> None:
     invocation = function(TICK)
     assert invocation.status == 0
@@ -249,7 +251,9 @@ def test_a_tick_logs_its_result(function: Function, bucket: Bucket) -> None:
     assert bucket.metadata()["token-fingerprint"] in log
 
 
-def test_a_failed_tick_raises_so_that_aws_retries_and_counts_it(function: Function, aws: Aws, bucket: Bucket) -> None:
+def test_a_failed_tick_raises_so_that_aws_retries_and_counts_it(
+    function: Function, aws: RecordedAws, bucket: Bucket
+) -> None:
     bucket.write_line(_in(hours=1))
     aws.at("put", answer(403, "AccessDenied"))
     invocation = function(TICK)
@@ -262,7 +266,7 @@ def test_a_failed_tick_raises_so_that_aws_retries_and_counts_it(function: Functi
     assert bucket.versions() == [OTHER_LINE]
 
 
-def test_one_sentence_names_the_variables_of_all_missing_settings(function: Function, aws: Aws) -> None:
+def test_one_sentence_names_the_variables_of_all_missing_settings(function: Function, aws: RecordedAws) -> None:
     names = [f"CODEARTIFACT_{name}" for name in ("DOMAIN", "DOMAIN_OWNER", "REPOSITORY", "REGION", "DESTINATION")]
     invocation = function(TICK, changes=dict.fromkeys(names))
     assert (invocation.status, invocation.result["errorType"]) == (1, "ConfigError")
@@ -272,7 +276,7 @@ def test_one_sentence_names_the_variables_of_all_missing_settings(function: Func
     assert aws.seen == []
 
 
-def test_a_missing_minimum_is_one_sentence_that_names_the_variable(function: Function, aws: Aws) -> None:
+def test_a_missing_minimum_is_one_sentence_that_names_the_variable(function: Function, aws: RecordedAws) -> None:
     invocation = function(TICK, changes={"CODEARTIFACT_MIN_REMAINING_HOURS": None})
     assert (invocation.status, invocation.result["errorType"]) == (1, "ConfigError")
     assert "CODEARTIFACT_MIN_REMAINING_HOURS is " in invocation.result["errorMessage"]
@@ -280,14 +284,14 @@ def test_a_missing_minimum_is_one_sentence_that_names_the_variable(function: Fun
     assert aws.seen == []
 
 
-def test_a_missing_environment_name_fails_before_any_aws_call(function: Function, aws: Aws) -> None:
+def test_a_missing_environment_name_fails_before_any_aws_call(function: Function, aws: RecordedAws) -> None:
     invocation = function(TICK, changes={"ENVIRONMENT_NAME": None})
     assert (invocation.status, invocation.result["errorType"]) == (1, "ConfigError")
     assert "ENVIRONMENT_NAME is not set: give " in invocation.result["errorMessage"]
     assert aws.seen == []
 
 
-def test_a_malformed_minimum_is_one_sentence_that_names_the_variable(function: Function, aws: Aws) -> None:
+def test_a_malformed_minimum_is_one_sentence_that_names_the_variable(function: Function, aws: RecordedAws) -> None:
     invocation = function(TICK, changes={"CODEARTIFACT_MIN_REMAINING_HOURS": "soon"})
     assert invocation.result["errorMessage"] == (
         "Could not read the settings (1 problem): "
@@ -335,7 +339,7 @@ def test_a_bootstrap_is_no_fallback(function: Function, cfn: CloudFormation) -> 
 
 
 def test_a_failed_tick_emits_the_remaining_lifetime_of_the_old_line(
-    function: Function, aws: Aws, bucket: Bucket
+    function: Function, aws: RecordedAws, bucket: Bucket
 ) -> None:
     bucket.write_line(_in(hours=1))
     aws.at("verify", answer(401))
@@ -346,6 +350,6 @@ def test_a_failed_tick_emits_the_remaining_lifetime_of_the_old_line(
     assert line["RemainingLifetime"] == pytest.approx(3_600, abs=60)
 
 
-def test_a_failed_tick_without_a_file_emits_no_lifetime(function: Function, aws: Aws) -> None:
+def test_a_failed_tick_without_a_file_emits_no_lifetime(function: Function, aws: RecordedAws) -> None:
     aws.at("verify", answer(401))
     assert function(TICK).metrics == []

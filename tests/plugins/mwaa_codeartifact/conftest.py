@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.plugins.mwaa_codeartifact.core.support import Aws
+    from tests.plugins.mwaa_codeartifact.core.support import RecordedAws
 
 
 @pytest.fixture(autouse=True)
@@ -14,5 +14,5 @@ def _no_settings_of_this_machine(no_aws_settings: None) -> None:
 
 
 @pytest.fixture
-def aws(recorded_aws: Aws) -> Aws:
+def aws(recorded_aws: RecordedAws) -> RecordedAws:
     return recorded_aws

@@ -140,7 +140,7 @@ class Seen:
     body: bytes = field(repr=False)
 
 
-class Aws:
+class RecordedAws:
     """A server for CodeArtifact and S3 that records its requests and responds with the faults of a test."""
 
     def __init__(self, state: CodeArtifact, upstream: Upstream, s3_app: WSGIApplication) -> None:

@@ -18,7 +18,7 @@ from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, 
 if TYPE_CHECKING:
     from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.target import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Clock
+    from tests.plugins.mwaa_codeartifact.core.support import Clock, RecordedAws
 
 EXPIRY = START + timedelta(hours=12)
 
@@ -33,12 +33,12 @@ def test_a_token_is_requested_with_domain_owner_and_12_hours(connections: BotoCo
     assert (token.value, token.expires_at) == ("canary", EXPIRY)
 
 
-def test_the_duration_goes_over_the_wire(connections: BotoConnections, target: Target, aws: Aws) -> None:
+def test_the_duration_goes_over_the_wire(connections: BotoConnections, target: Target, aws: RecordedAws) -> None:
     mint(connections.codeartifact(target.repository.domain), target.repository)
     assert aws.only("mint").query == {"domain": DOMAIN, "domain-owner": OWNER, "duration": "43200"}
 
 
-def test_the_expiry_is_read_with_its_time_zone(connections: BotoConnections, target: Target, aws: Aws) -> None:
+def test_the_expiry_is_read_with_its_time_zone(connections: BotoConnections, target: Target, aws: RecordedAws) -> None:
     token = mint(connections.codeartifact(target.repository.domain), target.repository)
     assert token == Token(aws.state.minted[0], EXPIRY)
 
@@ -56,17 +56,19 @@ def test_the_endpoint_is_requested_in_the_pypi_format(connections: BotoConnectio
 
 
 @pytest.fixture
-def endpoint(connections: BotoConnections, target: Target, aws: Aws) -> str:
+def endpoint(connections: BotoConnections, target: Target, aws: RecordedAws) -> str:
     endpoint = repository_endpoint(connections.codeartifact(target.repository.domain), target.repository)
     aws.seen.clear()
     return endpoint
 
 
-def _minted(aws: Aws, domain: str = DOMAIN) -> Token:
+def _minted(aws: RecordedAws, domain: str = DOMAIN) -> Token:
     return Token(*aws.state.mint(domain))
 
 
-def test_the_repository_gets_the_request_that_pip_sends(connections: BotoConnections, aws: Aws, endpoint: str) -> None:
+def test_the_repository_gets_the_request_that_pip_sends(
+    connections: BotoConnections, aws: RecordedAws, endpoint: str
+) -> None:
     token = _minted(aws)
     verify(connections.http_get, endpoint, token)
     request = aws.only("verify")
@@ -103,7 +105,7 @@ GOOD, REJECTED, NOTHING_PROVED = "good", "TokenRejectedError [401]", "VerifyErro
 )
 def test_a_token_is_good_only_where_a_wrong_one_gets_another_answer(
     connections: BotoConnections,
-    aws: Aws,
+    aws: RecordedAws,
     clock: Clock,
     endpoint: str,
     scene: tuple[str, str, str],
@@ -129,7 +131,7 @@ def _verdict(connections: BotoConnections, endpoint: str, token: Token) -> str:
 
 
 def test_the_error_for_an_inconclusive_verification_contains_the_fix(
-    connections: BotoConnections, aws: Aws, endpoint: str
+    connections: BotoConnections, aws: RecordedAws, endpoint: str
 ) -> None:
     aws.state.hides_from_bad_tokens = True
     with pytest.raises(VerifyError) as caught:
@@ -142,7 +144,7 @@ def test_the_error_for_an_inconclusive_verification_contains_the_fix(
 
 @pytest.mark.parametrize("status", [500, 429])
 def test_a_404_proves_nothing_while_a_wrong_token_gets_no_clear_answer(
-    connections: BotoConnections, aws: Aws, endpoint: str, status: int
+    connections: BotoConnections, aws: RecordedAws, endpoint: str, status: int
 ) -> None:
     aws.at("control", *[answer(status)] * 3)
     with pytest.raises(VerifyError, match=rf"neither accepts nor rejects it: try again \[{status}\]"):
@@ -150,7 +152,7 @@ def test_a_404_proves_nothing_while_a_wrong_token_gets_no_clear_answer(
 
 
 def test_the_wrong_token_is_none_that_was_ever_minted_and_looks_like_one(
-    connections: BotoConnections, aws: Aws, endpoint: str
+    connections: BotoConnections, aws: RecordedAws, endpoint: str
 ) -> None:
     token = _minted(aws)
     verify(connections.http_get, endpoint, token)
@@ -160,14 +162,14 @@ def test_the_wrong_token_is_none_that_was_ever_minted_and_looks_like_one(
     assert wrong not in aws.state.minted
 
 
-def test_the_token_of_another_domain_is_rejected(connections: BotoConnections, aws: Aws, endpoint: str) -> None:
+def test_the_token_of_another_domain_is_rejected(connections: BotoConnections, aws: RecordedAws, endpoint: str) -> None:
     with pytest.raises(TokenRejectedError, match=r"allow codeartifact:ReadFromRepository in the role's policy \[401\]"):
         verify(connections.http_get, endpoint, _minted(aws, "other"))
 
 
 @pytest.mark.parametrize("status", [204, 301, 400, 407, 500, 503])
 def test_an_answer_that_is_neither_yes_nor_no_is_no_proof(
-    connections: BotoConnections, aws: Aws, endpoint: str, status: int
+    connections: BotoConnections, aws: RecordedAws, endpoint: str, status: int
 ) -> None:
     aws.at("verify", *[answer(status)] * 3)
     with pytest.raises(VerifyError, match=rf"neither accepts nor rejects it: try again \[{status}\]") as caught:
@@ -175,7 +177,9 @@ def test_an_answer_that_is_neither_yes_nor_no_is_no_proof(
     assert not isinstance(caught.value, TokenRejectedError)
 
 
-def test_an_error_names_the_url_without_credentials(connections: BotoConnections, aws: Aws, endpoint: str) -> None:
+def test_an_error_names_the_url_without_credentials(
+    connections: BotoConnections, aws: RecordedAws, endpoint: str
+) -> None:
     aws.at("verify", answer(403))
     token = _minted(aws)
     with pytest.raises(TokenRejectedError) as caught:

@@ -20,50 +20,50 @@ if TYPE_CHECKING:
     import boto3
 
     from mwaa_codeartifact.core.target import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws
+    from tests.plugins.mwaa_codeartifact.core.support import RecordedAws
 
 TOKEN = Token("canary", START)
 
 
-def _page(aws: Aws) -> str:
+def _page(aws: RecordedAws) -> str:
     return f"{aws.url}/data-123456789012.eu-west-1/pypi/python/simple/pip/"
 
 
 @pytest.mark.parametrize("status", [200, 401, 404])
-def test_a_get_returns_the_status_of_its_one_request(aws: Aws, status: int) -> None:
+def test_a_get_returns_the_status_of_its_one_request(aws: RecordedAws, status: int) -> None:
     aws.at("verify", answer(status))
     assert http_get(_page(aws), TOKEN) == status
     assert aws.only("verify").headers["Authorization"] == f"Basic {base64.b64encode(b'aws:canary').decode()}"
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_not_followed(aws: Aws, status: int) -> None:
+def test_a_redirect_is_not_followed(aws: RecordedAws, status: int) -> None:
     aws.at("verify", answer(status, Location=f"{aws.url}/elsewhere/pypi/"))
     assert http_get(_page(aws), TOKEN) == status
     assert aws.steps == ["verify"]
 
 
-def test_a_request_is_repeated_after_a_503(aws: Aws) -> None:
+def test_a_request_is_repeated_after_a_503(aws: RecordedAws) -> None:
     aws.at("verify", answer(503), answer(404))
     assert http_get(_page(aws), TOKEN) == 404
     assert aws.steps == ["verify"] * 2
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_after_3_tries_the_status_is_given_as_it_is(aws: Aws, status: int) -> None:
+def test_after_3_tries_the_status_is_given_as_it_is(aws: RecordedAws, status: int) -> None:
     aws.at("verify", *[answer(status)] * 4)
     assert http_get(_page(aws), TOKEN) == status
     assert aws.steps == ["verify"] * 3
 
 
-def test_a_server_cannot_make_it_wait_longer_than_a_refresh_has(aws: Aws) -> None:
+def test_a_server_cannot_make_it_wait_longer_than_a_refresh_has(aws: RecordedAws) -> None:
     aws.at("verify", answer(503, Retry_After="4"), answer(404))
     started = time.monotonic()
     http_get(_page(aws), TOKEN)
     assert time.monotonic() - started < 3
 
 
-def test_a_connection_that_is_closed_is_tried_again(aws: Aws) -> None:
+def test_a_connection_that_is_closed_is_tried_again(aws: RecordedAws) -> None:
     aws.at("verify", hang_up, answer(404))
     assert http_get(_page(aws), TOKEN) == 404
 

@@ -28,7 +28,7 @@ from mwaa_codeartifact.core.target import Target
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, REPOSITORY_ID, answer
 
 if TYPE_CHECKING:
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
+    from tests.plugins.mwaa_codeartifact.core.support import Bucket, Clock, RecordedAws
 
 ONE_TRY = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 
@@ -62,7 +62,7 @@ def test_an_error_contains_attempt_subject_reason_and_code() -> None:
     ],
 )
 def test_access_denied_by_codeartifact_names_the_action_to_allow(
-    target: Target, connections: BotoConnections, clock: Clock, aws: Aws, step: str, attempt: str, action: str
+    target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws, step: str, attempt: str, action: str
 ) -> None:
     aws.at(step, answer(403, "AccessDeniedException"))
     error = _failure(target, connections, clock)
@@ -72,7 +72,7 @@ def test_access_denied_by_codeartifact_names_the_action_to_allow(
 
 
 def test_access_denied_to_the_put_names_the_action_to_allow(
-    target: Target, connections: BotoConnections, clock: Clock, aws: Aws
+    target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws
 ) -> None:
     aws.at("put", answer(403, "AccessDenied"))
     error = _failure(target, connections, clock)
@@ -82,7 +82,7 @@ def test_access_denied_to_the_put_names_the_action_to_allow(
 
 
 def test_the_cause_is_kept_without_its_frames_which_contain_requests(
-    target: Target, connections: BotoConnections, clock: Clock, aws: Aws
+    target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws
 ) -> None:
     aws.at("put", answer(403, "AccessDenied"))
     cause = _failure(target, connections, clock).__cause__
@@ -91,7 +91,7 @@ def test_the_cause_is_kept_without_its_frames_which_contain_requests(
 
 
 def test_access_denied_to_the_head_names_both_actions_that_it_takes(
-    target: Target, connections: BotoConnections, clock: Clock, aws: Aws
+    target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws
 ) -> None:
     # S3 answers 403, not 404, to the HEAD of an absent object if s3:ListBucket is not allowed.
     aws.at("head", answer(403))
@@ -127,7 +127,7 @@ def test_a_missing_bucket_names_the_setting_to_check(
     )
 
 
-def test_the_error_without_credentials_names_their_sources(target: Target, aws: Aws, clock: Clock) -> None:
+def test_the_error_without_credentials_names_their_sources(target: Target, aws: RecordedAws, clock: Clock) -> None:
     session = boto3.Session(region_name=REGION)
     with closing(BotoConnections(partial(session.client, endpoint_url=aws.url))) as connections:
         error = _failure(target, connections, clock)
@@ -140,14 +140,14 @@ def test_the_error_without_credentials_names_their_sources(target: Target, aws: 
 
 @pytest.mark.parametrize(("step", "code"), [("mint", "ExpiredTokenException"), ("put", "ExpiredToken")])
 def test_the_error_for_expired_credentials_names_them(
-    target: Target, connections: BotoConnections, clock: Clock, aws: Aws, step: str, code: str
+    target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws, step: str, code: str
 ) -> None:
     aws.at(step, answer(400, code))
     assert "the AWS credentials have expired: renew them" in str(_failure(target, connections, clock))
 
 
 def test_the_error_for_a_bare_400_to_the_head_names_expired_credentials(
-    target: Target, connections: BotoConnections, clock: Clock, aws: Aws
+    target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws
 ) -> None:
     # A response to a HEAD has no body, so S3 cannot name ExpiredToken. botocore requests the bucket's region in between
     aws.at("head", *[answer(400, x_amz_bucket_region=REGION)] * 2)
@@ -164,7 +164,7 @@ def test_aws_out_of_reach_names_the_vpc_endpoint(
 
 
 def test_a_service_that_is_down_gets_3_requests_and_is_one_line(
-    target: Target, connections: BotoConnections, clock: Clock, aws: Aws, bucket: Bucket
+    target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws, bucket: Bucket
 ) -> None:
     aws.at("mint", *[answer(503, "ServiceUnavailableException")] * 3)
     error = _failure(target, connections, clock)

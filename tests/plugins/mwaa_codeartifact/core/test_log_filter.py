@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.target import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws
+    from tests.plugins.mwaa_codeartifact.core.support import RecordedAws
 
 
 def test_a_response_with_a_token_is_not_logged(
-    aws: Aws, connections: BotoConnections, target: Target, caplog: pytest.LogCaptureFixture
+    aws: RecordedAws, connections: BotoConnections, target: Target, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     mint(connections.codeartifact(target.repository.domain), target.repository)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.refresh import RefreshResult
     from mwaa_codeartifact.core.target import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
+    from tests.plugins.mwaa_codeartifact.core.support import Bucket, Clock, RecordedAws
 
     Run = Callable[..., RefreshResult]
 
@@ -66,7 +66,7 @@ def run(target: Target, connections: BotoConnections, clock: Clock) -> Run:
 # Fresh
 
 
-def test_a_fresh_line_is_kept_after_one_head(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_fresh_line_is_kept_after_one_head(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     bucket.write_line(START + 8 * HOUR)
     result = run(8)
     assert (result.state, result.facts.refreshed_by, result.facts.token_expires_at) == (
@@ -83,7 +83,7 @@ def test_a_line_one_second_short_of_the_minimum_is_refreshed(run: Run, bucket: B
     assert run(8).state == "published"
 
 
-def test_a_minimum_of_0_hours_does_not_replace_a_valid_line(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_minimum_of_0_hours_does_not_replace_a_valid_line(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     bucket.write_line(START + timedelta(seconds=1))
     assert run(0).state == "fresh"
     assert aws.steps == ["head"]
@@ -103,7 +103,7 @@ def test_a_minimum_of_12_hours_refreshes_at_once(run: Run, clock: Clock) -> None
 # Published
 
 
-def test_the_first_line_is_minted_verified_and_published_if_there_is_no_file(run: Run, aws: Aws) -> None:
+def test_the_first_line_is_minted_verified_and_published_if_there_is_no_file(run: Run, aws: RecordedAws) -> None:
     assert run().state == "published"
     assert aws.steps == WHOLE_PROTOCOL
     put = aws.only("put")
@@ -112,7 +112,7 @@ def test_the_first_line_is_minted_verified_and_published_if_there_is_no_file(run
 
 
 def test_a_stale_line_is_replaced_only_if_it_has_not_changed_since_it_was_read(
-    run: Run, aws: Aws, bucket: Bucket
+    run: Run, aws: RecordedAws, bucket: Bucket
 ) -> None:
     etag = bucket.write_line(STALE)
     assert run().state == "published"
@@ -121,7 +121,7 @@ def test_a_stale_line_is_replaced_only_if_it_has_not_changed_since_it_was_read(
     assert "If-None-Match" not in put.headers
 
 
-def test_the_file_is_a_comment_and_the_index_url_byte_for_byte(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_the_file_is_a_comment_and_the_index_url_byte_for_byte(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     run()
     (token,) = aws.state.minted
     fingerprint = hashlib.sha256(token.encode()).hexdigest()[:12]
@@ -134,7 +134,7 @@ def test_the_file_is_a_comment_and_the_index_url_byte_for_byte(run: Run, aws: Aw
     assert aws.only("put").body == bucket.read() == expected.encode()
 
 
-def test_the_metadata_contains_the_same_facts_as_the_comment(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_the_metadata_contains_the_same_facts_as_the_comment(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     run()
     (token,) = aws.state.minted
     assert bucket.metadata() == {
@@ -147,7 +147,7 @@ def test_the_metadata_contains_the_same_facts_as_the_comment(run: Run, aws: Aws,
 
 
 def test_the_result_has_state_expiry_fingerprint_version_and_durations_as_json(
-    run: Run, aws: Aws, bucket: Bucket
+    run: Run, aws: RecordedAws, bucket: Bucket
 ) -> None:
     result = json.loads(json.dumps(run().as_dict()))
     durations = result.pop("durations_seconds")
@@ -167,7 +167,7 @@ def test_the_result_has_state_expiry_fingerprint_version_and_durations_as_json(
     }
 
 
-def test_a_published_line_is_fresh_to_the_next_refresher(run: Run, aws: Aws) -> None:
+def test_a_published_line_is_fresh_to_the_next_refresher(run: Run, aws: RecordedAws) -> None:
     published = run()
     assert replace(run(), state="published", durations_seconds=published.durations_seconds) == published
     assert aws.steps == [*WHOLE_PROTOCOL, "head"]
@@ -181,7 +181,7 @@ def test_a_deleted_file_is_back_after_one_refresh(run: Run, bucket: Bucket) -> N
     assert bucket.read() != body
 
 
-def test_pip_downloads_through_the_published_file(run: Run, aws: Aws, bucket: Bucket, tmp_path: Path) -> None:
+def test_pip_downloads_through_the_published_file(run: Run, aws: RecordedAws, bucket: Bucket, tmp_path: Path) -> None:
     name, content = wheel("tiny", "1.0")
     aws.state.repository(DOMAIN, REPOSITORY).publish("tiny", name, content)
     run()
@@ -239,7 +239,11 @@ def test_a_longer_lived_line_of_another_repository_is_stale(run: Run, bucket: Bu
 @pytest.mark.parametrize("lost_with", [None, answer(409, "ConditionalRequestConflict")], ids=["412", "409"])
 @pytest.mark.parametrize("lives_longer", [timedelta(0), HOUR])
 def test_another_line_that_expires_no_earlier_supersedes_ours(
-    run: Run, aws: Aws, bucket: Bucket, lost_with: Callable[[Callable[[], Response]], Response], lives_longer: timedelta
+    run: Run,
+    aws: RecordedAws,
+    bucket: Bucket,
+    lost_with: Callable[[Callable[[], Response]], Response],
+    lives_longer: timedelta,
 ) -> None:
     aws.at("put", after(lambda: bucket.write_line(IN_12_HOURS + lives_longer), then=lost_with))
     result = run()
@@ -249,7 +253,9 @@ def test_another_line_that_expires_no_earlier_supersedes_ours(
     assert bucket.versions() == [OTHER_LINE]
 
 
-def test_another_line_that_expires_sooner_is_replaced_by_a_second_attempt(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_another_line_that_expires_sooner_is_replaced_by_a_second_attempt(
+    run: Run, aws: RecordedAws, bucket: Bucket
+) -> None:
     etags: list[str] = []
     aws.at("put", after(lambda: etags.append(bucket.write_line(IN_12_HOURS - timedelta(seconds=1)))))
     assert run().state == "published"
@@ -257,7 +263,7 @@ def test_another_line_that_expires_sooner_is_replaced_by_a_second_attempt(run: R
     assert aws.seen[-1].headers["If-Match"] == etags[0]
 
 
-def test_a_stale_line_that_outlives_a_short_token_is_never_replaced(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_stale_line_that_outlives_a_short_token_is_never_replaced(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     bucket.write_line(STALE)
     aws.state.token_life_limit = HOUR
     assert run().state == "superseded"
@@ -265,14 +271,14 @@ def test_a_stale_line_that_outlives_a_short_token_is_never_replaced(run: Run, aw
     assert "put" not in aws.steps
 
 
-def test_a_file_deleted_between_head_and_put_is_published_again(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_file_deleted_between_head_and_put_is_published_again(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     bucket.write_line(STALE)
     aws.at("put", after(lambda: bucket.s3.delete_object(Bucket=bucket.name, Key=KEY)))
     assert run().state == "published"
     assert aws.seen[-1].headers["If-None-Match"] == "*"
 
 
-def test_it_gives_up_after_5_attempts_and_leaves_the_other_line(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_it_gives_up_after_5_attempts_and_leaves_the_other_line(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     bodies = (f"line {number}\n".encode() for number in range(6))
     aws.at("put", *[after(lambda: bucket.write_line(STALE, next(bodies)))] * 6)
     with pytest.raises(DestinationError, match=r"others wrote there during each of 5 attempts") as caught:
@@ -283,7 +289,7 @@ def test_it_gives_up_after_5_attempts_and_leaves_the_other_line(run: Run, aws: A
     assert_no_token(aws.state, rendered(caught.value))
 
 
-def test_an_own_write_whose_answer_was_lost_counts_as_published(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_an_own_write_whose_answer_was_lost_counts_as_published(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     def lose(forward: Callable[[], Response]) -> Response:
         forward()
         return answer(500, "InternalError")(forward)
@@ -306,7 +312,7 @@ def test_exactly_one_of_many_concurrent_refreshers_publishes(run: Run, bucket: B
 # The old line is unchanged
 
 
-def test_a_token_that_the_repository_rejects_is_not_published(run: Run, aws: Aws, bucket: Bucket) -> None:
+def test_a_token_that_the_repository_rejects_is_not_published(run: Run, aws: RecordedAws, bucket: Bucket) -> None:
     bucket.write_line(STALE)
     aws.at("mint", after(lambda: None, then=lambda _: _token_of_another_domain(aws)))
     with pytest.raises(TokenRejectedError, match=r"the repository rejects it: allow .*ReadFromRepository .* \[401\]"):
@@ -315,7 +321,7 @@ def test_a_token_that_the_repository_rejects_is_not_published(run: Run, aws: Aws
     assert bucket.versions() == [OTHER_LINE]
 
 
-def _token_of_another_domain(aws: Aws) -> Response:
+def _token_of_another_domain(aws: RecordedAws) -> Response:
     token, expires_at = aws.state.mint("other")
     body = {"authorizationToken": token, "expiration": expires_at.timestamp()}
     return Response(json.dumps(body), mimetype="application/json")
@@ -326,7 +332,7 @@ def _token_of_another_domain(aws: Aws) -> Response:
     [(401, TokenRejectedError), (403, TokenRejectedError), (302, VerifyError), (400, VerifyError)],
 )
 def test_without_a_yes_of_the_repository_nothing_is_published(
-    run: Run, aws: Aws, bucket: Bucket, status: int, error: type[VerifyError]
+    run: Run, aws: RecordedAws, bucket: Bucket, status: int, error: type[VerifyError]
 ) -> None:
     bucket.write_line(STALE)
     aws.at("verify", answer(status, Location="/elsewhere/"))
@@ -338,7 +344,7 @@ def test_without_a_yes_of_the_repository_nothing_is_published(
 
 
 def test_the_error_for_an_unreachable_repository_names_the_endpoint_to_check(
-    run: Run, aws: Aws, bucket: Bucket, closed_port: int
+    run: Run, aws: RecordedAws, bucket: Bucket, closed_port: int
 ) -> None:
     bucket.write_line(STALE)
     endpoint = json.dumps({"repositoryEndpoint": f"http://127.0.0.1:{closed_port}/pypi/python/"})
@@ -350,7 +356,9 @@ def test_the_error_for_an_unreachable_repository_names_the_endpoint_to_check(
     assert_no_token(aws.state, rendered(caught.value))
 
 
-def test_a_token_that_has_expired_on_arrival_is_not_published(run: Run, aws: Aws, bucket: Bucket, clock: Clock) -> None:
+def test_a_token_that_has_expired_on_arrival_is_not_published(
+    run: Run, aws: RecordedAws, bucket: Bucket, clock: Clock
+) -> None:
     bucket.write_line(STALE)
     aws.at("mint", after(lambda: None, then=lambda forward: _late(forward, clock)))
     with pytest.raises(MintError, match=r"it expired at 2030-01-01T12:00:00Z, .*: check the clock here"):
@@ -364,7 +372,9 @@ def _late(forward: Callable[[], Response], clock: Clock) -> Response:
     return response
 
 
-def test_a_token_with_a_shorter_lifetime_causes_a_warning(run: Run, aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_with_a_shorter_lifetime_causes_a_warning(
+    run: Run, aws: RecordedAws, caplog: pytest.LogCaptureFixture
+) -> None:
     aws.state.token_life_limit = HOUR
     assert run().state == "published"
     assert "The token is valid for only 1:00:00 although 12 hours were requested" in caplog.messages
@@ -383,7 +393,7 @@ def test_a_hand_written_file_is_replaced_where_its_version_is_kept(
 
 
 def test_a_hand_written_file_that_no_version_would_keep_is_refused_untouched(
-    run: Run, aws: Aws, target: Target, unversioned_bucket: Bucket
+    run: Run, aws: RecordedAws, target: Target, unversioned_bucket: Bucket
 ) -> None:
     bucket = unversioned_bucket
     bucket.write(BY_HAND)
@@ -409,7 +419,7 @@ def test_the_error_for_a_file_older_than_versioning_names_a_fix_that_works(
 
 
 def test_a_hand_written_file_that_appears_before_the_put_is_refused_untouched(
-    run: Run, aws: Aws, target: Target, unversioned_bucket: Bucket
+    run: Run, aws: RecordedAws, target: Target, unversioned_bucket: Bucket
 ) -> None:
     bucket = unversioned_bucket
     aws.at("put", after(lambda: bucket.write(BY_HAND)))
@@ -430,7 +440,7 @@ def test_a_refreshers_line_is_replaced_without_versions_too(
 # The secret
 
 
-def test_the_token_is_concealed_before_it_is_used(run: Run, aws: Aws) -> None:
+def test_the_token_is_concealed_before_it_is_used(run: Run, aws: RecordedAws) -> None:
     told: list[tuple[str, list[str]]] = []
     run(conceal=lambda secret: told.append((secret, aws.steps)))
     assert told == [(aws.state.minted[0], ["head", "endpoint", "mint"])]
@@ -438,7 +448,7 @@ def test_the_token_is_concealed_before_it_is_used(run: Run, aws: Aws) -> None:
 
 @pytest.mark.parametrize("state", ["published", "superseded"])
 def test_the_token_is_in_no_result_and_no_log(
-    run: Run, aws: Aws, bucket: Bucket, caplog: pytest.LogCaptureFixture, state: str
+    run: Run, aws: RecordedAws, bucket: Bucket, caplog: pytest.LogCaptureFixture, state: str
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="mwaa_codeartifact")
     if state == "superseded":
@@ -454,7 +464,7 @@ def test_the_token_is_in_no_result_and_no_log(
     [("verify", 401, ""), ("verify", 400, ""), ("put", 403, "AccessDenied"), ("put", 400, "InvalidRequest")],
 )
 def test_the_token_is_in_no_exception_nor_its_chain(
-    run: Run, aws: Aws, caplog: pytest.LogCaptureFixture, step: str, status: int, code: str
+    run: Run, aws: RecordedAws, caplog: pytest.LogCaptureFixture, step: str, status: int, code: str
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="mwaa_codeartifact")
     aws.at(step, answer(status, code))
@@ -463,14 +473,14 @@ def test_the_token_is_in_no_exception_nor_its_chain(
     assert_no_token(aws.state, rendered(caught.value), vars(caught.value), caplog.text)
 
 
-def test_the_token_is_in_no_exception_when_s3_hangs_up(run: Run, aws: Aws) -> None:
+def test_the_token_is_in_no_exception_when_s3_hangs_up(run: Run, aws: RecordedAws) -> None:
     aws.at("put", *[hang_up] * 3)
     with pytest.raises(DestinationError) as caught:
         run()
     assert_no_token(aws.state, rendered(caught.value))
 
 
-def test_only_the_mint_the_verification_and_the_file_carry_the_token(run: Run, aws: Aws) -> None:
+def test_only_the_mint_the_verification_and_the_file_carry_the_token(run: Run, aws: RecordedAws) -> None:
     run()
     for request in aws.seen:
         assert_no_token(aws.state, request.path, request.query)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.target import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket, Clock
+    from tests.plugins.mwaa_codeartifact.core.support import Bucket, Clock, RecordedAws
 
 HOUR = timedelta(hours=1)
 
@@ -52,7 +52,7 @@ def watch(target: Target, connections: BotoConnections) -> Watch:
 
 
 def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_reads_the_body(
-    aws: Aws, bucket: Bucket, watch: Watch
+    aws: RecordedAws, bucket: Bucket, watch: Watch
 ) -> None:
     publish(bucket, -1.5, refreshed_by="lambda")
     publish(bucket, -0.5)
@@ -70,7 +70,9 @@ def test_a_status_takes_a_head_a_list_and_a_head_for_each_version_and_never_read
     assert len({head.query["versionId"] for head in heads}) == 2
 
 
-def test_a_version_is_requested_once(aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections) -> None:
+def test_a_version_is_requested_once(
+    aws: RecordedAws, bucket: Bucket, target: Target, connections: BotoConnections
+) -> None:
     watch = Watch(target, connections.s3, seconds=0)
     publish(bucket, -1)
     watch.status()
@@ -82,7 +84,7 @@ def test_a_version_is_requested_once(aws: Aws, bucket: Bucket, target: Target, c
     assert aws.steps == ["head", "get", "head"]
 
 
-def test_a_hundred_readers_at_once_cost_one_round_of_calls(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+def test_a_hundred_readers_at_once_cost_one_round_of_calls(aws: RecordedAws, bucket: Bucket, watch: Watch) -> None:
     publish(bucket, 0)
     with ThreadPoolExecutor(100) as people:
         found = list(people.map(lambda _: watch.status(), range(100)))
@@ -91,7 +93,7 @@ def test_a_hundred_readers_at_once_cost_one_round_of_calls(aws: Aws, bucket: Buc
 
 
 def test_a_response_is_used_for_five_seconds(
-    aws: Aws, bucket: Bucket, target: Target, connections: BotoConnections
+    aws: RecordedAws, bucket: Bucket, target: Target, connections: BotoConnections
 ) -> None:
     monotonic = Monotonic()
     watch = Watch(target, connections.s3, monotonic=monotonic)
@@ -104,7 +106,7 @@ def test_a_response_is_used_for_five_seconds(
     assert aws.steps.count("get") == 2
 
 
-def test_a_new_state_of_the_dag_counts_at_once(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+def test_a_new_state_of_the_dag_counts_at_once(aws: RecordedAws, bucket: Bucket, watch: Watch) -> None:
     publish(bucket, 0)
     next_run_at = datetime.now(UTC) + HOUR
     found = [watch.status(DagState(is_paused=paused, next_run_at=next_run_at)) for paused in (False, True, False)]
@@ -112,7 +114,7 @@ def test_a_new_state_of_the_dag_counts_at_once(aws: Aws, bucket: Bucket, watch: 
     assert aws.steps == ["head", "get", "head"]
 
 
-def test_a_failing_s3_makes_it_unknown_and_gets_no_request_for_a_while(aws: Aws, watch: Watch) -> None:
+def test_a_failing_s3_makes_it_unknown_and_gets_no_request_for_a_while(aws: RecordedAws, watch: Watch) -> None:
     aws.at("head", *[answer(403)] * 3)
     found = [watch.status() for _ in range(3)]
     state = documented_states()["destination not reached"]
@@ -124,7 +126,7 @@ def test_a_failing_s3_makes_it_unknown_and_gets_no_request_for_a_while(aws: Aws,
 
 
 def test_without_permission_to_list_versions_there_is_a_verdict_and_the_timeline_gives_the_reason(
-    aws: Aws, bucket: Bucket, watch: Watch
+    aws: RecordedAws, bucket: Bucket, watch: Watch
 ) -> None:
     publish(bucket, 0)
     aws.at("get", answer(403, "AccessDenied"))
@@ -134,14 +136,14 @@ def test_without_permission_to_list_versions_there_is_a_verdict_and_the_timeline
     assert [span.kind for span in status.timeline] == ["no record", "line"]
 
 
-def test_a_version_that_expires_while_it_is_listed_is_no_record(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+def test_a_version_that_expires_while_it_is_listed_is_no_record(aws: RecordedAws, bucket: Bucket, watch: Watch) -> None:
     publish(bucket, -1)
     aws.at("head", lambda forward: forward(), answer(404))
     status = watch.status()
     assert (status.verdict, [span.kind for span in status.timeline]) == ("alive", ["no record"])
 
 
-def test_a_file_written_by_hand_is_stale_and_not_read(aws: Aws, bucket: Bucket, watch: Watch) -> None:
+def test_a_file_written_by_hand_is_stale_and_not_read(aws: RecordedAws, bucket: Bucket, watch: Watch) -> None:
     bucket.write(BY_HAND)
     status = watch.status()
     assert status.verdict == "stale"
@@ -173,7 +175,7 @@ def test_a_bucket_without_versions_shows_the_current_line(
 
 
 def test_a_file_on_disk_shows_the_current_line(
-    tmp_path: Path, aws: Aws, target: Target, connections: BotoConnections
+    tmp_path: Path, aws: RecordedAws, target: Target, connections: BotoConnections
 ) -> None:
     path = tmp_path / "codeartifact.txt"
     watch = Watch(replace(target, destination=path.as_uri()), connections.s3, seconds=0)
@@ -188,7 +190,9 @@ def test_a_file_on_disk_shows_the_current_line(
     assert aws.seen == []
 
 
-def test_a_status_contains_no_token(aws: Aws, clock: Clock, target: Target, connections: BotoConnections) -> None:
+def test_a_status_contains_no_token(
+    aws: RecordedAws, clock: Clock, target: Target, connections: BotoConnections
+) -> None:
     refresh(target, refresher="dag", min_remaining=HOUR, connections=connections, now=clock)
     status = Watch(target, connections.s3, now=clock).status()
     assert status.verdict == "alive"

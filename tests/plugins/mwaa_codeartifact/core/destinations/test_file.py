@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mwaa_codeartifact.core.connections import BotoConnections
     from mwaa_codeartifact.core.refresh import RefreshResult
     from mwaa_codeartifact.core.target import Target
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Clock
+    from tests.plugins.mwaa_codeartifact.core.support import Clock, RecordedAws
 
 HOUR = timedelta(hours=1)
 
@@ -90,7 +90,7 @@ def _umask(mask: int) -> Iterator[None]:
 
 
 def test_the_first_line_is_published_without_s3(
-    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws, path: Path
 ) -> None:
     result = _refresh(file_target, connections, clock)
     assert (result.state, result.destination, result.version_id) == ("published", path.as_uri(), None)
@@ -99,7 +99,7 @@ def test_the_first_line_is_published_without_s3(
 
 
 def test_a_fresh_file_is_kept_and_nothing_is_minted(
-    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws, path: Path
 ) -> None:
     published = _refresh(file_target, connections, clock)
     seen, written_at = len(aws.seen), path.stat().st_mtime_ns
@@ -109,7 +109,7 @@ def test_a_fresh_file_is_kept_and_nothing_is_minted(
 
 
 def test_a_stale_file_is_replaced(
-    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws, path: Path
 ) -> None:
     path.write_bytes(_line(START + 2 * HOUR).render())
     assert _refresh(file_target, connections, clock).state == "published"
@@ -117,7 +117,7 @@ def test_a_stale_file_is_replaced(
 
 
 def test_a_longer_lived_file_supersedes_ours(
-    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws, path: Path
 ) -> None:
     path.write_bytes(_line(START + 2 * HOUR).render())
     aws.state.token_life_limit = HOUR
@@ -155,7 +155,7 @@ def test_a_file_that_others_could_read_is_replaced_by_one_that_they_cannot(
 
 
 def test_the_files_next_to_it_contain_no_secret(
-    file_target: Target, connections: BotoConnections, clock: Clock, aws: Aws, folder: Path, path: Path
+    file_target: Target, connections: BotoConnections, clock: Clock, aws: RecordedAws, folder: Path, path: Path
 ) -> None:
     _refresh(file_target, connections, clock)
     others = [file for file in folder.iterdir() if file != path]

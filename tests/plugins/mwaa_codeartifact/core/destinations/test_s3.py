@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from mwaa_codeartifact.core.connections import BotoConnections
-    from tests.plugins.mwaa_codeartifact.core.support import Aws, Bucket
+    from tests.plugins.mwaa_codeartifact.core.support import Bucket, RecordedAws
 
 METADATA = line_metadata(START)
 FACTS = LineFacts(
@@ -62,7 +62,7 @@ def test_a_head_without_an_object_returns_none(destination: S3Destination) -> No
     assert destination.head() is None
 
 
-def test_a_head_reads_no_secret(destination: S3Destination, bucket: Bucket, aws: Aws) -> None:
+def test_a_head_reads_no_secret(destination: S3Destination, bucket: Bucket, aws: RecordedAws) -> None:
     bucket.write_line(START)
     destination.head()
     assert aws.steps == ["head"]
@@ -85,7 +85,7 @@ def test_a_hand_written_file_has_no_facts_and_can_be_recovered_from_its_version(
 
 @pytest.mark.parametrize("header", [{}, {"x_amz_version_id": "null"}], ids=["unversioned", "suspended"])
 def test_without_versions_nothing_can_be_recovered(
-    destination: S3Destination, aws: Aws, header: dict[str, str]
+    destination: S3Destination, aws: RecordedAws, header: dict[str, str]
 ) -> None:
     aws.at("head", answer(200, ETag='"etag"', **header))
     stored = destination.head()
@@ -116,7 +116,7 @@ def test_a_put_names_bytes_type_metadata_and_condition(
         stub.assert_no_pending_responses()
 
 
-def test_bytes_type_and_metadata_go_over_the_wire(destination: S3Destination, aws: Aws) -> None:
+def test_bytes_type_and_metadata_go_over_the_wire(destination: S3Destination, aws: RecordedAws) -> None:
     destination.put(FILE, replacing=None)
     put = aws.only("put")
     assert put.body == FILE.render()
@@ -126,7 +126,7 @@ def test_bytes_type_and_metadata_go_over_the_wire(destination: S3Destination, aw
 
 
 def test_a_first_put_is_a_conflict_if_there_is_an_object_by_now(
-    destination: S3Destination, bucket: Bucket, aws: Aws
+    destination: S3Destination, bucket: Bucket, aws: RecordedAws
 ) -> None:
     aws.at("put", after(lambda: bucket.write(BY_HAND)))
     with pytest.raises(ConflictError):
@@ -147,7 +147,7 @@ def test_a_put_over_an_object_that_was_deleted_is_a_conflict(destination: S3Dest
     assert destination.head() is None
 
 
-def test_a_race_that_s3_decides_with_409_is_a_conflict(destination: S3Destination, aws: Aws) -> None:
+def test_a_race_that_s3_decides_with_409_is_a_conflict(destination: S3Destination, aws: RecordedAws) -> None:
     aws.at("put", answer(409, "ConditionalRequestConflict"))
     with pytest.raises(ConflictError) as caught:
         destination.put(FILE, replacing=None)
@@ -172,7 +172,7 @@ class _OldLoader(Loader):
 
 
 @pytest.fixture
-def old_s3(aws: Aws) -> Iterator[S3Client]:
+def old_s3(aws: RecordedAws) -> Iterator[S3Client]:
     session = botocore.session.get_session()
     session.register_component("data_loader", _OldLoader())
     session.set_credentials("local", "local")
@@ -183,7 +183,7 @@ def old_s3(aws: Aws) -> Iterator[S3Client]:
         yield client
 
 
-def test_an_old_botocore_sends_if_match_too(old_s3: S3Client, bucket: Bucket, aws: Aws) -> None:
+def test_an_old_botocore_sends_if_match_too(old_s3: S3Client, bucket: Bucket, aws: RecordedAws) -> None:
     etag = bucket.write_line(START)
     S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_stored(etag))
     assert aws.only("put").headers["If-Match"] == etag
@@ -197,20 +197,24 @@ def test_an_old_botocore_never_replaces_content_that_was_not_read(old_s3: S3Clie
     assert bucket.read() == BY_HAND
 
 
-def test_an_old_botocore_sends_if_match_in_a_retry_too(old_s3: S3Client, bucket: Bucket, aws: Aws) -> None:
+def test_an_old_botocore_sends_if_match_in_a_retry_too(old_s3: S3Client, bucket: Bucket, aws: RecordedAws) -> None:
     etag = bucket.write_line(START)
     aws.at("put", answer(500, "InternalError"))
     S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_stored(etag))
     assert [request.headers["If-Match"] for request in aws.seen] == [etag, etag]
 
 
-def test_an_old_botocore_sends_no_if_match_with_a_first_publish(old_s3: S3Client, bucket: Bucket, aws: Aws) -> None:
+def test_an_old_botocore_sends_no_if_match_with_a_first_publish(
+    old_s3: S3Client, bucket: Bucket, aws: RecordedAws
+) -> None:
     S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=None)
     put = aws.only("put")
     assert (put.headers["If-None-Match"], put.headers.get("If-Match")) == ("*", None)
 
 
-def test_a_client_of_an_old_botocore_may_serve_several_destinations(old_s3: S3Client, bucket: Bucket, aws: Aws) -> None:
+def test_a_client_of_an_old_botocore_may_serve_several_destinations(
+    old_s3: S3Client, bucket: Bucket, aws: RecordedAws
+) -> None:
     etag = bucket.write_line(START)
     S3Destination(old_s3, bucket.name, "another key")
     S3Destination(old_s3, bucket.name, KEY).put(FILE, replacing=_stored(etag))

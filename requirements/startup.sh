@@ -16,20 +16,13 @@ from __future__ import annotations
 
 
 # From plugins/mwaa_codeartifact/core/policy.py
-"""The thresholds of the project, and the rules of freshness that use them.
+"""The thresholds of the project, each with its reason.
 
 Everything else imports these. Only the template infra/cloudformation/refresher.yaml has a copy, which a test compares.
 """
 
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mwaa_codeartifact.core.index_url import LineFacts
-    from mwaa_codeartifact.core.target import Repository
 
 # The longest lifetime that CodeArtifact grants (API reference, GetAuthorizationToken, durationSeconds).
 TOKEN_LIFETIME = timedelta(hours=12)
@@ -65,29 +58,6 @@ DAG_WITHOUT_SUCCESS = 2 * DAG_INTERVAL
 DAG_MAY_BE_LATE = timedelta(minutes=10)
 
 
-def usable_lifetime(facts: LineFacts | None, repository: Repository, now: datetime) -> timedelta:
-    """Return for how long pip can use a line: zero if it has expired, serves another repository or does not exist.
-
-    :param facts: of the line, or None.
-    :param repository: the repository that the line should serve.
-    :param now: UTC.
-    """
-    if facts is None or not facts.serves(repository):
-        return timedelta(0)
-    return max(facts.remaining(now), timedelta(0))
-
-
-def is_fresh(facts: LineFacts | None, repository: Repository, *, min_remaining: timedelta, now: datetime) -> bool:
-    """Return whether pip can use a line for long enough.
-
-    :param facts: of the line, or None.
-    :param repository: the repository that the line should serve.
-    :param min_remaining: the remaining lifetime that is enough; the last second never is.
-    :param now: UTC.
-    """
-    return usable_lifetime(facts, repository, now) >= max(min_remaining, SHORTEST_REMAINING)
-
-
 def in_hours(duration: timedelta) -> str:
     """Return a duration in hours as text, such as ``11.5``.
 
@@ -114,8 +84,6 @@ from urllib.parse import quote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
-
-    from mwaa_codeartifact.core.target import Repository
 
 
 @dataclass(frozen=True)
@@ -166,12 +134,12 @@ class LineFacts:
         """
         return self.token_expires_at - now
 
-    def serves(self, repository: Repository) -> bool:
+    def serves(self, repository_id: str) -> bool:
         """Return whether the line serves a repository; a line of another repository counts as stale.
 
-        :param repository: the repository.
+        :param repository_id: the repository's id.
         """
-        return self.repository == repository.id
+        return self.repository == repository_id
 
     def to_metadata(self) -> dict[str, str]:
         """Return the facts as S3 object metadata."""
@@ -240,6 +208,43 @@ def _parse_time(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(text)
     return moment
+
+
+# From plugins/mwaa_codeartifact/core/freshness.py
+"""The rules of freshness, which every refresher, the sensor and the status page share."""
+
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mwaa_codeartifact.core.index_url import LineFacts
+
+
+def usable_lifetime(facts: LineFacts | None, repository_id: str, now: datetime) -> timedelta:
+    """Return for how long pip can use a line: zero if it has expired, serves another repository or does not exist.
+
+    :param facts: of the line, or None.
+    :param repository_id: id of the repository that the line should serve.
+    :param now: UTC.
+    """
+    if facts is None or not facts.serves(repository_id):
+        return timedelta(0)
+    return max(facts.remaining(now), timedelta(0))
+
+
+def is_fresh(facts: LineFacts | None, repository_id: str, *, min_remaining: timedelta, now: datetime) -> bool:
+    """Return whether pip can use a line for long enough.
+
+    :param facts: of the line, or None.
+    :param repository_id: id of the repository that the line should serve.
+    :param min_remaining: the remaining lifetime that is enough; the last second never is.
+    :param now: UTC.
+    """
+    return usable_lifetime(facts, repository_id, now) >= max(min_remaining, SHORTEST_REMAINING)
 
 
 # From plugins/mwaa_codeartifact/startup_alone.py
@@ -342,14 +347,14 @@ def without_plugins(environ: Mapping[str, str]) -> str:
     path = Path(environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
     # In the form of Repository.id.
     repository = "/".join(map(setting, ("region", "domain_owner", "domain", "repository")))
-    if is_fresh(_read(path), repository):
+    if outlives_pip(_read(path), repository):
         return "index-url alive"
     config = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
     bucket, _, key = setting("destination").removeprefix("s3://").partition("/")
     with suppress(Exception):  # a token for this container only works without S3
         s3 = boto3.client("s3", config=config)
         path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    if is_fresh(_read(path), repository):
+    if outlives_pip(_read(path), repository):
         return "index-url fetched"
     codeartifact = boto3.client("codeartifact", region_name=setting("region"), config=config)
     domain, owner, name = setting("domain"), setting("domain_owner"), setting("repository")
@@ -380,16 +385,14 @@ def new_file(endpoint: str, token: Token, repository: str, now: datetime) -> Ind
     return IndexUrlFile(endpoint, token, facts)
 
 
-def is_fresh(body: bytes | None, repository: str) -> bool:
+def outlives_pip(body: bytes | None, repository: str) -> bool:
     """Return whether a line serves the repository and its token outlives pip.
 
     :param body: the index-url file's content, or None if there is no file.
     :param repository: the repository's id.
     """
     facts = LineFacts.from_body((body or b"").decode(errors="replace"))
-    if facts is None or facts.repository != repository:
-        return False
-    return facts.token_expires_at - datetime.now(UTC) >= STARTUP_MIN_REMAINING
+    return is_fresh(facts, repository, min_remaining=STARTUP_MIN_REMAINING, now=datetime.now(UTC))
 
 
 def _read(path: Path) -> bytes | None:
@@ -449,10 +452,10 @@ def guard(path: Path, line: bytes) -> None:
     facts = LineFacts.from_body(line.decode())
     repository = facts.repository if facts else ""
     end = time.monotonic() + _GUARD_SECONDS
-    while is_fresh(line, repository) and time.monotonic() < end and path.parent.is_dir():
+    while outlives_pip(line, repository) and time.monotonic() < end and path.parent.is_dir():
         found = _read(path)
         if found != line:
-            if is_fresh(found, repository):
+            if outlives_pip(found, repository):
                 break
             _replace(path, line)
         time.sleep(0.05)

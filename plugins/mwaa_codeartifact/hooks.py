@@ -14,7 +14,7 @@ from mwaa_codeartifact.compat import mask_secret
 from mwaa_codeartifact.core.connections import CLIENT_CONFIG, BotoConnections, http_get
 from mwaa_codeartifact.core.destinations import StoredFile
 from mwaa_codeartifact.core.errors import CodeArtifactError
-from mwaa_codeartifact.core.policy import is_fresh, usable_lifetime
+from mwaa_codeartifact.core.freshness import is_fresh, usable_lifetime
 from mwaa_codeartifact.core.refresh import RefreshResult, refresh
 from mwaa_codeartifact.settings import target_from
 from mwaa_codeartifact.status.verdict import judge
@@ -70,7 +70,7 @@ class CodeArtifactHook(AwsBaseHook):
         :param target: the target.
         :raises CodeArtifactError: if the destination could not be read.
         """
-        return usable_lifetime(self.line_facts(target), target.repository, datetime.now(UTC))
+        return usable_lifetime(self.line_facts(target), target.repository.id, datetime.now(UTC))
 
     def line_facts(self, target: Target) -> LineFacts | None:
         """Return the facts of the line at the target's destination, from a HEAD; None if no refresher wrote it.
@@ -128,9 +128,9 @@ def is_line_fresh(*, settings: Mapping[str, str], min_remaining_seconds: float, 
     target, enough = target_from(settings), timedelta(seconds=min_remaining_seconds)
     hook = hook_for(target, **aws)
     facts, now = hook.line_facts(target), datetime.now(UTC)
-    remaining = usable_lifetime(facts, target.repository, now)
+    remaining = usable_lifetime(facts, target.repository.id, now)
     hook.log.info("index-url %s: pip can use it for %s, enough is %s", target.destination, remaining, enough)
-    return is_fresh(facts, target.repository, min_remaining=enough, now=now)
+    return is_fresh(facts, target.repository.id, min_remaining=enough, now=now)
 
 
 def _verdict(target: Target, connections: BotoConnections) -> Verdict:

@@ -24,8 +24,9 @@ from mwaa_codeartifact.core.codeartifact import verify
 from mwaa_codeartifact.core.connections import BotoConnections, http_get
 from mwaa_codeartifact.core.destinations import S3Location
 from mwaa_codeartifact.core.errors import CodeArtifactError, DestinationError, MintError, VerifyError, aws_errors
+from mwaa_codeartifact.core.freshness import is_fresh
 from mwaa_codeartifact.core.index_url import LineFacts, Token, format_time
-from mwaa_codeartifact.core.policy import STARTUP_MIN_REMAINING, is_fresh
+from mwaa_codeartifact.core.policy import STARTUP_MIN_REMAINING
 from mwaa_codeartifact.core.refresh import refresh
 from mwaa_codeartifact.core.target import read_target
 
@@ -66,7 +67,7 @@ def _why_fresh(path: Path, target: Target) -> str | None:
     facts = LineFacts.from_body(body)
     if not facts:
         return "index-url alive, the repository answers to it" if _is_accepted(body) else None
-    if is_fresh(facts, target.repository, min_remaining=STARTUP_MIN_REMAINING, now=datetime.now(UTC)):
+    if is_fresh(facts, target.repository.id, min_remaining=STARTUP_MIN_REMAINING, now=datetime.now(UTC)):
         return f"index-url alive, {_validity(facts)}"
     return None
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from mwaa_codeartifact.core.freshness import is_fresh
 from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts, Token, format_time
 from mwaa_codeartifact.core.policy import STARTUP_MIN_REMAINING, TOKEN_LIFETIME
 
@@ -100,14 +101,14 @@ def without_plugins(environ: Mapping[str, str]) -> str:
     path = Path(environ["AIRFLOW_HOME"], "dags", "codeartifact.txt")
     # In the form of Repository.id.
     repository = "/".join(map(setting, ("region", "domain_owner", "domain", "repository")))
-    if is_fresh(_read(path), repository):
+    if outlives_pip(_read(path), repository):
         return "index-url alive"
     config = Config(connect_timeout=2, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
     bucket, _, key = setting("destination").removeprefix("s3://").partition("/")
     with suppress(Exception):  # a token for this container only works without S3
         s3 = boto3.client("s3", config=config)
         path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    if is_fresh(_read(path), repository):
+    if outlives_pip(_read(path), repository):
         return "index-url fetched"
     codeartifact = boto3.client("codeartifact", region_name=setting("region"), config=config)
     domain, owner, name = setting("domain"), setting("domain_owner"), setting("repository")
@@ -138,16 +139,14 @@ def new_file(endpoint: str, token: Token, repository: str, now: datetime) -> Ind
     return IndexUrlFile(endpoint, token, facts)
 
 
-def is_fresh(body: bytes | None, repository: str) -> bool:
+def outlives_pip(body: bytes | None, repository: str) -> bool:
     """Return whether a line serves the repository and its token outlives pip.
 
     :param body: the index-url file's content, or None if there is no file.
     :param repository: the repository's id.
     """
     facts = LineFacts.from_body((body or b"").decode(errors="replace"))
-    if facts is None or facts.repository != repository:
-        return False
-    return facts.token_expires_at - datetime.now(UTC) >= STARTUP_MIN_REMAINING
+    return is_fresh(facts, repository, min_remaining=STARTUP_MIN_REMAINING, now=datetime.now(UTC))
 
 
 def _read(path: Path) -> bytes | None:
@@ -207,10 +206,10 @@ def guard(path: Path, line: bytes) -> None:
     facts = LineFacts.from_body(line.decode())
     repository = facts.repository if facts else ""
     end = time.monotonic() + _GUARD_SECONDS
-    while is_fresh(line, repository) and time.monotonic() < end and path.parent.is_dir():
+    while outlives_pip(line, repository) and time.monotonic() < end and path.parent.is_dir():
         found = _read(path)
         if found != line:
-            if is_fresh(found, repository):
+            if outlives_pip(found, repository):
                 break
             _replace(path, line)
         time.sleep(0.05)

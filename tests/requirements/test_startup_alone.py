@@ -13,7 +13,7 @@ from infra import ROOT
 from infra.build import startup_program, write_startup_script
 from mwaa_codeartifact.core.index_url import LineFacts, Token
 from mwaa_codeartifact.core.policy import STARTUP_MIN_REMAINING
-from mwaa_codeartifact.startup_alone import is_fresh, new_file
+from mwaa_codeartifact.startup_alone import new_file, outlives_pip
 from tests.requirements.support import SCRIPT
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def test_the_guard_imports_neither_the_plugins_nor_airflow(tmp_path: Path) -> No
 def test_a_line_is_fresh_if_it_serves_the_repository_and_outlives_pip(
     body: Callable[[], bytes | None], *, fresh: bool
 ) -> None:
-    assert is_fresh(body(), ID) is fresh
+    assert outlives_pip(body(), ID) is fresh
 
 
 def test_without_plugins_it_writes_all_facts_of_a_line(container: SimpleContainer) -> None:

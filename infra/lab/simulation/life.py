@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from infra.lab.simulation.world import FAULTS, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from random import Random
 
-    from infra.lab.simulation.scenarios import Schedule
 
 # Starts and waits are multiples of this, so that the same situations come again and refresh_once() knows them.
 _STEP = 5
@@ -26,6 +25,24 @@ class Span(NamedTuple):
     start: int
     end: int
     fault: str = ""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The schedule of a refresher, and what a try does. Times are in seconds.
+
+    :param period: time from one run to the next.
+    :param delays: a try starts this much late, at least and at most.
+    :param waits: the shortest and the longest wait before each retry.
+    :param run: returns the outcome of a try, given the remaining lifetime (s) and the step that fails, or None.
+    :param catches_up: whether it runs at once after an absence (default: at its next regular time).
+    """
+
+    period: int
+    delays: tuple[int, int]
+    waits: tuple[tuple[int, int], ...]
+    run: Callable[[int, str | None], Outcome]
+    catches_up: bool = False
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from infra.lab.simulation.life import Span, live
+from infra.lab.simulation.life import Schedule, Span, live
 from infra.lab.simulation.scenarios import DAG, DAY, HOUR, LAMBDA, SAMPLE, TOKEN_SECONDS
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from infra.lab.simulation.scenarios import Schedule
 
 _DAYS = 10
 _FAILURE_RATE = 0.2

@@ -7,36 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from random import Random
-from typing import TYPE_CHECKING
 
 from infra.cli.templates import TEMPLATES, parse
-from infra.lab.simulation.life import Span, live
+from infra.lab.simulation.life import Schedule, Span, live
 from infra.lab.simulation.world import SECOND, Outcome, refresh_once
 from mwaa_codeartifact.core.policy import DAG_INTERVAL, DAG_MIN_REMAINING, LAMBDA_MIN_REMAINING, TOKEN_LIFETIME
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 MINUTE, HOUR, DAY, YEAR = 60, 3600, 24 * 3600, 365 * 24 * 3600
 TOKEN_SECONDS = TOKEN_LIFETIME // SECOND
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The schedule of a refresher, and what a try does. Times are in seconds.
-
-    :param period: time from one run to the next.
-    :param delays: a try starts this much late, at least and at most.
-    :param waits: the shortest and the longest wait before each retry.
-    :param run: returns the outcome of a try, given the remaining lifetime (s) and the step that fails, or None.
-    :param catches_up: whether it runs at once after an absence (default: at its next regular time).
-    """
-
-    period: int
-    delays: tuple[int, int]
-    waits: tuple[tuple[int, int], ...]
-    run: Callable[[int, str | None], Outcome]
-    catches_up: bool = False
 
 
 def _sample(remaining: int, fault: str | None) -> Outcome:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-    from mwaa_codeartifact.core.target import Repository
-
 
 @dataclass(frozen=True)
 class Token:
@@ -68,12 +66,12 @@ class LineFacts:
         """
         return self.token_expires_at - now
 
-    def serves(self, repository: Repository) -> bool:
+    def serves(self, repository_id: str) -> bool:
         """Return whether the line serves a repository; a line of another repository counts as stale.
 
-        :param repository: the repository.
+        :param repository_id: the repository's id.
         """
-        return self.repository == repository.id
+        return self.repository == repository_id
 
     def to_metadata(self) -> dict[str, str]:
         """Return the facts as S3 object metadata."""

@@ -1,4 +1,4 @@
-"""The thresholds of the project, and the rules of freshness that use them.
+"""The thresholds of the project, each with its reason.
 
 Everything else imports these. Only the template infra/cloudformation/refresher.yaml has a copy, which a test compares.
 """
@@ -6,13 +6,6 @@ Everything else imports these. Only the template infra/cloudformation/refresher.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mwaa_codeartifact.core.index_url import LineFacts
-    from mwaa_codeartifact.core.target import Repository
 
 # The longest lifetime that CodeArtifact grants (API reference, GetAuthorizationToken, durationSeconds).
 TOKEN_LIFETIME = timedelta(hours=12)
@@ -46,29 +39,6 @@ DAG_WITHOUT_SUCCESS = 2 * DAG_INTERVAL
 
 # A busy scheduler may start a run late, and it schedules the next run some seconds after the last one has ended.
 DAG_MAY_BE_LATE = timedelta(minutes=10)
-
-
-def usable_lifetime(facts: LineFacts | None, repository: Repository, now: datetime) -> timedelta:
-    """Return for how long pip can use a line: zero if it has expired, serves another repository or does not exist.
-
-    :param facts: of the line, or None.
-    :param repository: the repository that the line should serve.
-    :param now: UTC.
-    """
-    if facts is None or not facts.serves(repository):
-        return timedelta(0)
-    return max(facts.remaining(now), timedelta(0))
-
-
-def is_fresh(facts: LineFacts | None, repository: Repository, *, min_remaining: timedelta, now: datetime) -> bool:
-    """Return whether pip can use a line for long enough.
-
-    :param facts: of the line, or None.
-    :param repository: the repository that the line should serve.
-    :param min_remaining: the remaining lifetime that is enough; the last second never is.
-    :param now: UTC.
-    """
-    return usable_lifetime(facts, repository, now) >= max(min_remaining, SHORTEST_REMAINING)
 
 
 def in_hours(duration: timedelta) -> str:

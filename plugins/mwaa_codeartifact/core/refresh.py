@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mwaa_codeartifact.core.destinations import ConflictError, facts_for
 from mwaa_codeartifact.core.errors import DestinationError
+from mwaa_codeartifact.core.freshness import is_fresh
 from mwaa_codeartifact.core.index_url import IndexUrlFile, LineFacts, format_time
-from mwaa_codeartifact.core.policy import LIFETIME_TOLERANCE, TOKEN_LIFETIME, in_hours, is_fresh
+from mwaa_codeartifact.core.policy import LIFETIME_TOLERANCE, TOKEN_LIFETIME, in_hours
 from mwaa_codeartifact.core.tokens import TokenProvider
 
 if TYPE_CHECKING:
@@ -97,11 +98,12 @@ class _Refresh:
     durations_seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, min_remaining: timedelta) -> RefreshResult:
-        destination, repository = self.connections.destination(self.target), self.target.repository
+        destination = self.connections.destination(self.target)
+        repository = self.target.repository
         with self._timed("head"):
             stored = destination.head()
         facts = facts_for(self.target, stored)
-        if stored and facts and is_fresh(facts, repository, min_remaining=min_remaining, now=self.now()):
+        if stored and facts and is_fresh(facts, repository.id, min_remaining=min_remaining, now=self.now()):
             return self._result("fresh", facts, stored.version_id)
         self._check_replaceable(stored)
         verified = self.tokens.get(repository, timed=self._timed)

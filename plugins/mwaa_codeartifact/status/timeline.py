@@ -77,7 +77,7 @@ def _spans(
     version: Version, start: datetime, end: datetime, repository: Repository, *, is_last: bool
 ) -> Iterator[Span]:
     facts = version.facts
-    if facts and facts.serves(repository):
+    if facts and facts.serves(repository.id):
         expires_at = facts.token_expires_at
         yield Span(
             kind="line",

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mwaa_codeartifact.core.destinations import facts_for
+from mwaa_codeartifact.core.freshness import usable_lifetime
 from mwaa_codeartifact.core.index_url import format_time
-from mwaa_codeartifact.core.policy import DAG_MISSED_BELOW, in_hours, usable_lifetime
+from mwaa_codeartifact.core.policy import DAG_MISSED_BELOW, in_hours
 from mwaa_codeartifact.status.dag_state import Problem, problem_of
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Status:
         """
         if self.target is None or self.verdict == "unknown":
             return None
-        return usable_lifetime(self.facts, self.target.repository, now)
+        return usable_lifetime(self.facts, self.target.repository.id, now)
 
     def as_dict(self, now: datetime) -> dict[str, Any]:
         """Return the status as JSON types.
@@ -119,7 +120,7 @@ def judge(target: Target, stored: StoredFile | None, dag: DagState | None, now: 
     problem = problem_of(dag, now) if dag else None
     dag_keeps_it = None if dag is None else not problem
     facts = facts_for(target, stored)
-    if not facts or not usable_lifetime(facts, target.repository, now):
+    if not facts or not usable_lifetime(facts, target.repository.id, now):
         reason, what = _why_unusable(target, stored)
         fix = f"{problem.what}: {problem.fix}" if problem else _how_to_refresh(dag)
         sentence = f"{what}: pip cannot install with it; {fix}."
@@ -169,7 +170,7 @@ def _why_unusable(target: Target, stored: StoredFile | None) -> tuple[str, str]:
         return "no file", "There is no index-url file"
     if not stored.facts:
         return "by hand", "No refresher wrote the index-url file, so its expiry is not known"
-    if not stored.facts.serves(target.repository):
+    if not stored.facts.serves(target.repository.id):
         served = f"The line serves the repository {stored.facts.repository}, not {target.repository.id}"
         return "other repository", served
     return "expired", "The token in the line has expired"

@@ -96,6 +96,6 @@ def facts_for(target: Target, stored: StoredFile | None) -> LineFacts | None:
     :param target: the target.
     :param stored: the file at its destination, or None.
     """
-    if stored and stored.facts and stored.facts.serves(target.repository):
+    if stored and stored.facts and stored.facts.serves(target.repository.id):
         return stored.facts
     return None

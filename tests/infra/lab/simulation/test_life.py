@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from infra.lab.simulation.life import Record, Span, live
-from infra.lab.simulation.scenarios import DAG, DAY, HOUR, LAMBDA, MINUTE, SAMPLE, Schedule
+from infra.lab.simulation.life import Record, Schedule, Span, live
+from infra.lab.simulation.scenarios import DAG, DAY, HOUR, LAMBDA, MINUTE, SAMPLE
 from infra.lab.simulation.world import Outcome, refresh_once
 
 

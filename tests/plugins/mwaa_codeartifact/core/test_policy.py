@@ -1,13 +1,9 @@
-"""The rules of freshness, which every refresher, the sensor and the status page share."""
+"""The thresholds fit each other."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
-from mwaa_codeartifact.core.index_url import LineFacts
 from mwaa_codeartifact.core.policy import (
     DAG_INTERVAL,
     DAG_MIN_REMAINING,
@@ -16,53 +12,9 @@ from mwaa_codeartifact.core.policy import (
     STARTUP_MIN_REMAINING,
     TOKEN_LIFETIME,
     in_hours,
-    is_fresh,
-    usable_lifetime,
-)
-from tests.plugins.mwaa_codeartifact.core.support import REPOSITORY_ID, START, TARGET_REPOSITORY
-
-HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
-FACTS = LineFacts(
-    token_expires_at=START + HOUR,
-    refreshed_at=START - HOUR,
-    refreshed_by="dag",
-    token_fingerprint="0123456789ab",
-    repository=REPOSITORY_ID,
 )
 
-
-@pytest.mark.parametrize(
-    ("facts", "lifetime"),
-    [
-        (FACTS, HOUR),
-        (replace(FACTS, token_expires_at=START), timedelta(0)),
-        (replace(FACTS, token_expires_at=START - HOUR), timedelta(0)),
-        (replace(FACTS, repository="eu-west-1/123456789012/data/other"), timedelta(0)),
-        (None, timedelta(0)),
-    ],
-    ids=["valid", "expires now", "expired", "other repository", "no line"],
-)
-def test_a_line_is_usable_until_it_expires_and_for_its_own_repository_only(
-    facts: LineFacts | None, lifetime: timedelta
-) -> None:
-    assert usable_lifetime(facts, TARGET_REPOSITORY, START) == lifetime
-
-
-@pytest.mark.parametrize(
-    ("remaining", "enough", "fresh"),
-    [
-        (HOUR, HOUR, True),
-        (HOUR - SECOND, HOUR, False),
-        (SECOND, timedelta(0), True),
-        (SECOND / 2, timedelta(0), False),
-        (timedelta(0), timedelta(0), False),
-    ],
-)
-def test_a_line_is_fresh_with_enough_left_and_never_in_its_last_second(
-    remaining: timedelta, enough: timedelta, *, fresh: bool
-) -> None:
-    facts = replace(FACTS, token_expires_at=START + remaining)
-    assert is_fresh(facts, TARGET_REPOSITORY, min_remaining=enough, now=START) is fresh
+HOUR = timedelta(hours=1)
 
 
 def test_each_refresher_leaves_the_one_before_it_time_to_act() -> None:

@@ -13,6 +13,7 @@ import requests
 from infra.local.mwaa.airflow import Airflow, major_version
 from infra.local.mwaa.configuration import Configuration
 from infra.local.mwaa.container import Container
+from infra.setup import build_airflow
 
 KEYS = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"), "eu-west-1") | {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9"
@@ -43,6 +44,7 @@ def new_airflow(folder: Path, *containers: Container, port: int = 0) -> Airflow:
 def test_the_administrator_logs_in_to_a_real_airflow_that_is_healthy_with_all_its_components(
     version: str, tmp_path: Path
 ) -> None:
+    build_airflow(version)  # a fresh clone has the default version only
     containers = [new_container(tmp_path, component, version) for component in ("Hybrid", "WebServer")]
     airflow = new_airflow(tmp_path, *containers, port=free_port())
     major = major_version(version)

@@ -5,9 +5,7 @@ Airflow reads its environment when it is imported, so the environment is set her
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, CannedAws, ServedAws, section
+from tests.airflow.support import REGION, AirflowHome, CannedAws, ServedAws, aws_process, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,28 +65,11 @@ def airflow_home(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 @pytest.fixture(scope="session")
 def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedAws]:
-    """Run AWS in a process of its own, with the interpreter that has moto."""
+    """Run AWS for all tests of this run."""
     del migration  # only started: a test that needs AWS needs the database next
-    settings = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
-    arguments = json.dumps({"folder": str(tmp_path_factory.mktemp("aws") / "state"), **settings})
     program = Path(__file__).with_name("aws_server.py")
-    environ = os.environ | {"PYTHONPATH": f"{ROOT / 'plugins'}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [str(ROOT / ".venv/bin/python"), str(program), arguments]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        try:
-            answer = process.stdout.readline()
-            assert answer, "AWS has not started: see its error output"
-            reached = json.loads(answer)
-            yield ServedAws(reached, _s3(reached))
-        finally:
-            process.stdin.close()  # it stops serving and ends
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.terminate()
+    with aws_process(program, tmp_path_factory.mktemp("aws")) as (environ, _, _):
+        yield ServedAws(environ, _s3(environ))
 
 
 def _s3(reached: dict[str, str]) -> S3Client:

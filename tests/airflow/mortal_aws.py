@@ -10,8 +10,6 @@ import base64
 import hashlib
 import io
 import json
-import os
-import subprocess
 import sys
 import zipfile
 from contextlib import contextmanager
@@ -20,6 +18,8 @@ from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from tests.airflow.support import aws_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,23 +46,13 @@ class MortalAws:
 
 
 @contextmanager
-def served(root: Path, settings: dict[str, str]) -> Iterator[MortalAws]:
-    """Run it in a process of its own."""
-    environ = os.environ | {"PYTHONPATH": f"{root / 'plugins'}{os.pathsep}{root}", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [str(root / ".venv/bin/python"), __file__, json.dumps(settings)]
-    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        try:
-            reached = process.stdout.readline()
-            assert reached, "AWS has not started: see its error output"
-            yield MortalAws(json.loads(reached), process.stdin, process.stdout)
-        finally:
-            process.stdin.close()  # it stops serving and ends
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.terminate()
+def served(folder: Path) -> Iterator[MortalAws]:
+    """Run it in a process of its own.
+
+    :param folder: for its state.
+    """
+    with aws_process(Path(__file__), folder) as reached:
+        yield MortalAws(*reached)
 
 
 def serve(folder: str, domain: str, owner: str, repository: str, region: str) -> None:

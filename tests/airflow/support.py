@@ -8,16 +8,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from mwaa_codeartifact.core.codeartifact import PROBE
 from tests.airflow.airflow_commands import MARK
+from tests.serving import running
 
 if TYPE_CHECKING:
     import ssl
@@ -29,6 +29,34 @@ ROOT = Path(__file__).parents[2]
 REGION: Final = "eu-west-1"
 DOMAIN, OWNER, REPOSITORY = "demo", "123456789012", "python"
 KEY = "dags/codeartifact.txt"
+
+
+@contextmanager
+def aws_process(program: Path, folder: Path) -> Iterator[tuple[dict[str, str], IO[str], IO[str]]]:
+    """Run AWS in a process of its own, with the interpreter that has moto, until the context ends.
+
+    :param program: takes its settings as one JSON object, prints its environment variables, and serves until its
+        standard input is closed.
+    :param folder: for its state.
+    :returns: the environment variables with which a process reaches it, its standard input, and its standard output.
+    """
+    names = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
+    command = [str(ROOT / ".venv/bin/python"), str(program), json.dumps({"folder": str(folder / "state"), **names})]
+    environ = os.environ | {"PYTHONPATH": f"{ROOT / 'plugins'}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            answer = process.stdout.readline()
+            assert answer, "AWS has not started: see its error output"
+            yield json.loads(answer), process.stdin, process.stdout
+        finally:
+            process.stdin.close()  # it stops serving and ends
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.terminate()
 
 
 def section(destination: str = "", **options: str) -> dict[str, str]:
@@ -194,14 +222,8 @@ class CannedAws:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
+        with running(server):
             yield self
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
     def gives_token(self, token: str, *, verdict: int) -> None:
         """Respond like a CodeArtifact that returns a token, for which its repository returns a status."""

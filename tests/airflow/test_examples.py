@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.airflow.mortal_aws import VERSION, MortalAws, served
-from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, section
+from tests.airflow.support import REPOSITORY, ROOT, AirflowHome, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,8 +20,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def aws_with_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalAws]:
-    names = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
-    with served(ROOT, {"folder": str(tmp_path_factory.mktemp("examples") / "state"), **names}) as aws:
+    with served(tmp_path_factory.mktemp("examples")) as aws:
         yield aws
 
 

@@ -23,7 +23,7 @@ import requests
 from infra.local.mwaa.processes import Processes
 from mwaa_codeartifact import __version__
 from tests.airflow.mortal_aws import PACKAGE, VERSION, MortalAws, served
-from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, ServedAws, section
+from tests.airflow.support import REGION, ROOT, AirflowHome, ServedAws, section
 from tests.airflow.web_server import MAJOR, READS_COOKIES, Browser
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ def output(command: list[str | Path], environ: Mapping[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalAws]:
-    names = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
-    with served(ROOT, {"folder": str(tmp_path_factory.mktemp("aws") / "state"), **names}) as aws:
+    with served(tmp_path_factory.mktemp("aws")) as aws:
         yield aws
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.airflow.mortal_aws import PACKAGE, VERSION, MortalAws, served
-from tests.airflow.support import DOMAIN, OWNER, REGION, REPOSITORY, ROOT, AirflowHome, section
+from tests.airflow.support import ROOT, AirflowHome, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,8 +44,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def mortal_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalAws]:
-    names = {"domain": DOMAIN, "owner": OWNER, "repository": REPOSITORY, "region": REGION}
-    with served(ROOT, {"folder": str(tmp_path_factory.mktemp("mortal") / "state"), **names}) as aws:
+    with served(tmp_path_factory.mktemp("mortal")) as aws:
         yield aws
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from infra import ROOT
 from tests.docs.pages import DOCS
 from tests.infra.local.codeartifact.support import serve_folder
 from tests.infra.preflight.support import Shelf
+from tests.serving import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,14 +51,8 @@ def airflow(status: int, content: dict[str, Any]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Write nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield url
 
 
 @pytest.fixture

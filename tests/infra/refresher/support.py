@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from infra.local.moto import lambda_process, lambda_runtime
 from tests.infra.cloudformation.support import Stack
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, assert_no_token
+from tests.serving import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,10 +144,6 @@ def cloudformation() -> Iterator[CloudFormation]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        receiver.url = f"http://127.0.0.1:{server.server_port}/answer?signature=abc"
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        receiver.url = f"{url}/answer?signature=abc"
         yield receiver
-        server.shutdown()
-        thread.join()

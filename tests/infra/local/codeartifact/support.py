@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import threading
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import make_server
+
+from tests.serving import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,21 +96,11 @@ class _Handler(SimpleHTTPRequestHandler):
 @contextmanager
 def serve_folder(folder: Path) -> Iterator[PublicIndex]:
     public_index = PublicIndex(folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, public_index)) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        public_index.url = f"http://127.0.0.1:{server.server_port}"
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, public_index))) as public_index.url:
         yield public_index
-        server.shutdown()
-        thread.join()
 
 
 @contextmanager
 def serve(app: WSGIApplication) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(make_server("127.0.0.1", 0, app, threaded=True)) as url:
+        yield url

@@ -6,7 +6,6 @@ import base64
 import io
 import os
 import socket
-import threading
 import traceback
 import uuid
 from collections import defaultdict, deque
@@ -24,6 +23,7 @@ from infra.local.codeartifact.index import index
 from infra.local.moto.conditional_writes import one_at_a_time
 from mwaa_codeartifact.core.codeartifact import _WRONG_TOKEN
 from mwaa_codeartifact.core.target import Domain, Repository
+from tests.serving import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -229,15 +229,8 @@ class QuietHandler(WSGIRequestHandler):
 
 @contextmanager
 def serve(app: WSGIApplication) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running(make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)) as url:
+        yield url
 
 
 def secrets_of(state: CodeArtifact) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from infra import ROOT
 from infra.build import build, write_zip
 from infra.cli.console import say
+from infra.cli.program import CommandError, run
 from mwaa_codeartifact import __version__
 
 # The modification time of every file in the wheel: 1980-01-01, the first that a zip can hold (reproducible-builds.org).
@@ -28,6 +29,7 @@ def dist(root: Path = ROOT) -> None:
     """Build all release files in dist/.
 
     :param root: the project's directory.
+    :raises CommandError: if a program fails that builds one of them.
     """
     folder = root / "dist"
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,10 +69,14 @@ def _run(program: str, *arguments: str, given: str | None = None) -> str:
     # No warnings: the tool warns of version ranges, which are intended here.
     quiet = {"PYTHONWARNINGS": "ignore"}
     ended = subprocess.run(
-        command, input=given, env=os.environ | _ENVIRON | quiet, stdout=subprocess.PIPE, text=True, check=True
+        command, input=given, env=os.environ | _ENVIRON | quiet, stdout=subprocess.PIPE, text=True, check=False
     )
+    if ended.returncode:
+        raise CommandError(
+            f"{program} failed, see above: if no index answered, check the one that pip is set up with (pip config list)."
+        )
     return ended.stdout
 
 
 if __name__ == "__main__":
-    dist()
+    sys.exit(run(dist))

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from email import message_from_bytes
 from typing import TYPE_CHECKING
@@ -84,3 +86,16 @@ def test_the_sbom_connects_the_project_with_its_dependencies(built: Path) -> Non
     names = {component["bom-ref"]: component["name"] for component in bom["components"]}
     (needed,) = [each["dependsOn"] for each in bom["dependencies"] if each["ref"] == project["bom-ref"]]
     assert {names[ref] for ref in needed} == {"apache-airflow", "apache-airflow-providers-amazon", "boto3"}
+
+
+def test_a_build_backend_that_cannot_be_fetched_is_one_sentence_and_no_traceback(tmp_path: Path) -> None:
+    environ = os.environ | {"UV_INDEX_URL": "http://127.0.0.1:9/simple/", "UV_NO_CACHE": "1", "UV_HTTP_RETRIES": "0"}
+    program = "import sys; from pathlib import Path; from infra.cli.program import run; from infra.dist import dist\n"
+    program += "sys.exit(run(lambda: dist(Path(sys.argv[1]))))"
+    for name in ("plugins", "dags", "infra", "pyproject.toml", "README.md", "LICENSE"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "uv failed, see above: if no index answered, check the one that pip is set up with" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from infra.cli.console import waiting
 
@@ -13,15 +14,16 @@ if TYPE_CHECKING:
 SHORTEST_SECONDS = "900"  # the shortest lifetime that CodeArtifact grants a token, and STS a session
 
 
-class RepositoryLogin(NamedTuple):
-    """An endpoint and a token for it, which no repr shows."""
+@dataclass(frozen=True)
+class RepositoryLogin:
+    """An endpoint and a token for it; its repr does not contain the token.
+
+    :param endpoint: the repository's endpoint.
+    :param token: the secret.
+    """
 
     endpoint: str
-    token: str
-
-    def __repr__(self) -> str:
-        """Return the endpoint only."""
-        return f"RepositoryLogin({self.endpoint!r})"
+    token: str = field(repr=False)
 
 
 def log_in(aws: Aws, domain: str, repository: str, owner: str = "") -> RepositoryLogin:

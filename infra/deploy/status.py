@@ -121,20 +121,20 @@ def _index_url(aws: Aws, environment: str, bucket: str, target: Target | None, v
         judgement = Judgement.unknown("settings missing", "The repository is not deployed: run `make deploy` first.")
         verdicts.append(judgement)
         return f"{judgement.verdict}: {judgement.sentence}"
-    standing = _standing(aws, bucket)
+    stored = _stored_file(aws, bucket)
     dag, problem = refresh_dag(aws, environment)
     now = datetime.now(UTC)
-    judgement = judge(target, standing, dag, now)
+    judgement = judge(target, stored, dag, now)
     verdicts.append(judgement)
     lines = [f"{judgement.verdict}: {judgement.sentence}"]
-    if standing and standing.facts:
-        lines.append(_facts(standing.facts, now))
+    if stored and stored.facts:
+        lines.append(_facts(stored.facts, now))
     if problem:
         lines.append(f"the refresh DAG: not known, Airflow could not be asked: {problem}")
     return "\n  ".join(lines)
 
 
-def _standing(aws: Aws, bucket: str) -> StoredFile | None:
+def _stored_file(aws: Aws, bucket: str) -> StoredFile | None:
     """Return the file's ETag and facts (HEAD, so the secret is not read), or None if there is no file."""
     try:
         answer = aws.call("s3api", "head-object", "--bucket", bucket, "--key", INDEX_URL_KEY)

@@ -35,20 +35,22 @@ def install(region: str) -> None:
     backend, stack, response = models.CloudFormationBackend, models.Stack, responses.CloudFormationResponse
     backend.create_change_set, backend.execute_change_set = _checked_change_set, _execute_change_set
     backend.create_stack, backend.update_stack, backend.delete_stack = _create_stack, _update_stack, _delete_stack
-    # Source: guide, "Description": an update cannot change the description by itself.
-    stack.has_template = lambda self, other: (
-        {**self.template_dict, "Description": ""}
-        == {
-            **self.parse_template(other),
-            "Description": "",
-        }
-    )
+    stack.has_template = _has_template_but_for_its_description
     stack.stack_resources = property(lambda self: [*operation.made(self.resource_map).values()])
     response.create_change_set = _check_capabilities
     responses.get_template_summary_response_from_template = _summary_of_parameters
     # A change set without changes is created and fails, as on AWS; moto refuses it.
     response._validate_different_update = lambda *_: None
     operation.begin(os.environ.get("LOCAL_CLOUDFORMATION_SEED"))
+
+
+def _has_template_but_for_its_description(stack: Any, other: str) -> bool:
+    """Return whether a stack has a template already: an update cannot change the description by itself.
+
+    Source: guide, "CloudFormation template Description syntax".
+    """
+    had, wanted = stack.template_dict, stack.parse_template(other)
+    return bool({**had, "Description": ""} == {**wanted, "Description": ""})
 
 
 def stop() -> None:

@@ -72,9 +72,8 @@ def _run(program: str, *arguments: str, given: str | None = None) -> str:
         command, input=given, env=os.environ | _ENVIRON | quiet, stdout=subprocess.PIPE, text=True, check=False
     )
     if ended.returncode:
-        raise CommandError(
-            f"{program} failed, see above: if no index answered, check the one that pip is set up with (pip config list)."
-        )
+        fix = "if no index answered, check the one that pip is set up with (pip config list)"
+        raise CommandError(f"{program} failed, see above: {fix}.")
     return ended.stdout
 
 

@@ -77,7 +77,7 @@ test-airflow: ## Run the tests on AIRFLOW_VERSION; run `make setup` first
 
 # WITHOUT names versions that are tested elsewhere: `make test` and `make test-long` test one of them.
 test-matrix: path tools ## Run Airflow's tests on every version (WITHOUT=3.3.1: except this one)
-	@$(RUN) infra.lab.matrix --without "$(WITHOUT)" --pytest "$(TESTARGS)"
+	@$(RUN) infra.lab.matrix --without "$(WITHOUT)" --pytest="$(TESTARGS)"
 
 # The default version, one Airflow 2, and the version whose navigation shows no plugin pages.
 BROWSER_VERSIONS := 3.3.1 2.10.3 3.0.6

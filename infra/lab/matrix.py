@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from infra import ROOT, setup
 from infra.cli.console import Console, say
-from infra.cli.program import run
+from infra.cli.program import CommandError, run
 from infra.cli.table import table as columns
 
 if TYPE_CHECKING:
@@ -49,18 +49,21 @@ def main(arguments: Sequence[str]) -> int:
     """Build the missing environments, run the tests, print the table, and return the exit status.
 
     :param arguments: of the command line.
+    :raises CommandError: if no version is left to test.
     """
     parser = argparse.ArgumentParser(prog="python -m infra.lab.matrix", description=__doc__)
     parser.add_argument("--without", default="", help="versions that are tested elsewhere, separated by spaces")
     parser.add_argument("--pytest", default="", help="further arguments for pytest, such as '-k page'")
     options = parser.parse_args(arguments)
     versions = [version for version in setup.known_versions() if version not in options.without.split()]
+    if not versions:
+        raise CommandError("WITHOUT names every version of Airflow, so there is no version to test: leave one out")
     for version in versions:
         setup.build_airflow(version)
     with Console() as console:
         outcomes = test(ROOT, versions, shlex.split(options.pytest), console)
     say(table(outcomes))
-    return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
 def test(root: Path, versions: Sequence[str], pytest_arguments: Sequence[str], console: Console) -> list[Outcome]:

@@ -38,6 +38,13 @@ def test_make_runs_the_airflow_that_the_template_deploys_by_default() -> None:
     assert f"/airflow-{PARAMETER['Default']}/bin/python" in printed
 
 
+def test_make_passes_an_argument_that_begins_with_a_dash_to_pytest() -> None:
+    without = f"WITHOUT={' '.join(setup.known_versions())}"  # so that no test runs
+    command = ["make", "--directory", str(ROOT), "test-matrix", without, "TESTARGS=--ignore=tests/airflow/x.py"]
+    finished = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    assert finished.stderr.startswith("WITHOUT names every version of Airflow")
+
+
 def test_the_error_for_an_unknown_version_names_the_known_ones_in_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

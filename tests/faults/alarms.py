@@ -15,6 +15,7 @@ from moto.logs.models import LogGroup, logs_backends
 from moto.sns.models import sns_backends
 
 from infra.local.moto import cloudwatch
+from infra.refresher.metrics import NAMESPACE
 from tests.infra.cloudformation.support import Stack
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     import pytest
 
 REGION = "eu-west-1"
-REFRESHER, MWAA = (Stack(name, REGION, EnvironmentName="test") for name in ("refresher", "mwaa"))
+ENVIRONMENT = "test"
+REFRESHER, MWAA = (Stack(name, REGION, EnvironmentName=ENVIRONMENT) for name in ("refresher", "mwaa"))
 FUNCTION: dict[str, Any] = REFRESHER.resources["Refresher"]["Properties"]
 # How the page names a state that an alarm reports.
 LABELS = {
@@ -78,17 +80,26 @@ class AlarmClock:
 
     def count_error(self, at: datetime) -> None:
         """Count a failed invocation, as Lambda does."""
-        dimensions = [{"Name": "FunctionName", "Value": FUNCTION["FunctionName"]}]
-        datum = {"MetricName": "Errors", "Value": 1, "Timestamp": at, "Dimensions": dimensions}
-        self._metrics.put_metric_data("AWS/Lambda", [datum])
+        self._put("AWS/Lambda", "Errors", 1, at, {"Name": "FunctionName", "Value": FUNCTION["FunctionName"]})
 
-    def ring(self, now: datetime) -> list[str]:
-        """Evaluate all alarms; return the labels of those that report trouble to their topic now."""
+    def report(self, metric: str, value: float, at: datetime) -> None:
+        """Put a value of one of the refresher's own metrics."""
+        self._put(NAMESPACE, metric, value, at, {"Name": "EnvironmentName", "Value": ENVIRONMENT})
+
+    def _put(self, namespace: str, metric: str, value: float, at: datetime, dimension: dict[str, str]) -> None:
+        datum = {"MetricName": metric, "Value": value, "Timestamp": at, "Dimensions": [dimension]}
+        self._metrics.put_metric_data(namespace, [datum])
+
+    def messages(self, now: datetime) -> list[tuple[str, str]]:
+        """Evaluate all alarms; return the logical id and the state of those that send a message to their topic now."""
         before = len(self._topic.sent_notifications)
         self._evaluation.evaluate(now)
         messages = [json.loads(message) for _, message, *_ in self._topic.sent_notifications[before:]]
-        states = [(self._names[message["AlarmName"]], message["NewStateValue"]) for message in messages]
-        return sorted(LABELS[state] for state in states if state[1] != "OK")
+        return [(self._names[message["AlarmName"]], message["NewStateValue"]) for message in messages]
+
+    def ring(self, now: datetime) -> list[str]:
+        """Evaluate all alarms; return the labels of those that report trouble to their topic now."""
+        return sorted(LABELS[message] for message in self.messages(now) if message[1] != "OK")
 
     def close(self) -> None:
         self._metrics.delete_alarms(list(self._names))

@@ -38,6 +38,8 @@ _TERM = re.compile(r'\s*(?P<sign>[?-]?)(?:"(?P<phrase>(?:[^"\\]|\\.)+)"|(?P<word
 # Each followed by "Threshold".
 _COMPARISONS: Any = {"GreaterThan": gt, "GreaterThanOrEqualTo": ge, "LessThan": lt, "LessThanOrEqualTo": le}
 _STATISTICS: Any = {"Minimum": min, "Maximum": max, "Sum": sum, "SampleCount": len, "Average": statistics.fmean}
+# Periods besides EvaluationPeriods whose data is read. The guide does not say how many; its tables show 5 points for 3.
+MORE_PERIODS = 2
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 
 _put_metric_alarm, _put_log_events = CloudWatchBackend.put_metric_alarm, LogGroup.put_log_events
@@ -175,14 +177,13 @@ def state_of(breaching: Sequence[bool | None], periods: int, to_alarm: int, miss
 def _data_points(alarm: Alarm, data: Sequence[Any], now: datetime) -> list[float | None]:
     """Return the statistic of each period of the evaluation range, the oldest first."""
     period = timedelta(seconds=int(alarm.period))
-    metric = alarm.namespace, alarm.metric_name, {(d.name, d.value) for d in alarm.dimensions}
+    metric = alarm.namespace, {(d.name, d.value) for d in alarm.dimensions}
     values: dict[int, list[float]] = {}
-    for datum in [datum for datum in list(data) if isinstance(datum, MetricDatum)]:
-        if (datum.namespace, datum.name, {(d.name, d.value) for d in datum.dimensions}) == metric:
+    for datum in [each for each in list(data) if each.name == alarm.metric_name and isinstance(each, MetricDatum)]:
+        if (datum.namespace, {(d.name, d.value) for d in datum.dimensions}) == metric:
             at = datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
             values.setdefault((now - at) // period, []).append(datum.value)
-    # The evaluation range is longer than the periods: the guide's tables show five data points for three periods.
-    ages = range(int(alarm.evaluation_periods) + 1, -1, -1)
+    ages = range(int(alarm.evaluation_periods) + MORE_PERIODS - 1, -1, -1)
     return [_STATISTICS[alarm.statistic](values[age]) if age in values else None for age in ages]
 
 

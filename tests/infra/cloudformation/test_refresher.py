@@ -1,18 +1,23 @@
-"""The Lambda refresher: its rights, its schedule, the bootstrap, and when its alarms speak."""
+"""The Lambda refresher: its rights, its schedule, the bootstrap, and when its alarms send messages."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.local.moto import cloudwatch
 from infra.refresher.handler import PATIENCE_SECONDS
 from mwaa_codeartifact.core.policy import DAG_MIN_REMAINING, LAMBDA_MIN_REMAINING
-from tests.faults.alarms import schedule
-from tests.infra.cloudformation.alarms import messages
+from tests.faults.alarms import AlarmClock, schedule
 from tests.infra.cloudformation.support import ACCOUNT, REGION, Stack, load, may, may_assume, statements
+from tests.plugins.mwaa_codeartifact.core.support import START
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GIVEN = {
     "EnvironmentName": "demo",
@@ -146,75 +151,76 @@ def test_an_email_address_is_optional(refresher: Stack) -> None:
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@b.c")
 
 
-# ---- When the alarms speak ----
+# ---- When the alarms send messages ----
 
-# CloudWatch may read more periods than EvaluationPeriods; how many is not documented.
-either_way = pytest.mark.parametrize("more_periods", [0, 2])
+Metrics = dict[int, dict[str, float]]  # the minute in which they reach CloudWatch, the metrics' names and values
 
 
-def metrics_of(
-    minutes: int, dag_down: range = range(0), lambda_down: range = range(0)
-) -> dict[str, list[tuple[int, float]]]:
+@pytest.fixture(params=[0, 2], ids="more_periods={}".format)
+def alarms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlarmClock]:
+    """Create the template's alarms, once for each number of periods that CloudWatch may read besides its own."""
+    monkeypatch.setattr(cloudwatch, "MORE_PERIODS", request.param)
+    alarms = AlarmClock(monkeypatch)
+    yield alarms
+    alarms.close()
+
+
+def metrics_of(minutes: int, dag_down: range = range(0), lambda_down: range = range(0)) -> Metrics:
     """Return the Lambda's metrics after the bootstrap: it runs each half hour, the DAG each hour."""
     expires = 12 * HOUR
-    metrics: dict[str, list[tuple[int, float]]] = {"RemainingLifetime": [(2, 12 * 3600.0)], "Fallbacks": [(2, 0.0)]}
+    metrics = {2: {"RemainingLifetime": 12 * 3600.0, "Fallbacks": 0.0}}
     for now in range(1, minutes):
         if now % 60 == 0 and now not in dag_down and expires - now < DAG_MIN_REMAINING / MINUTE:
             expires = now + 12 * HOUR
         if now % 30 == 7 and now not in lambda_down:
             steps_in = expires - now < LAMBDA_MIN_REMAINING / MINUTE
             expires = now + 12 * HOUR if steps_in else expires
-            metrics["RemainingLifetime"].append(
-                (now + 2, (expires - now) * 60.0)
-            )  # it reaches CloudWatch 2 minutes later
-            metrics["Fallbacks"].append((now + 2, float(steps_in)))
+            metrics[now + 2] = {"RemainingLifetime": (expires - now) * 60.0, "Fallbacks": float(steps_in)}
     return metrics
 
 
-def actions(refresher: Stack, alarm: str, metrics: dict[str, list[tuple[int, float]]], minutes: int, more: int) -> Any:
-    properties = refresher.resources[alarm]["Properties"]
-    return messages(properties, metrics[properties["MetricName"]], minutes, more)
+def messages(alarms: AlarmClock, metrics: Metrics, minutes: int) -> dict[str, list[tuple[int, str]]]:
+    """Evaluate each minute; return the minute and the new state of each message, by the alarm's logical id."""
+    sent = defaultdict(list)
+    for minute in range(minutes):
+        for metric, value in metrics.get(minute, {}).items():
+            alarms.report(metric, value, START + minute * MINUTE)
+        for alarm, state in alarms.messages(START + minute * MINUTE):
+            sent[alarm].append((minute, state))
+    return sent
 
 
-@either_way
-def test_there_is_no_alarm_while_dag_and_lambda_run(refresher: Stack, more_periods: int) -> None:
-    metrics = metrics_of(2 * 24 * HOUR)
+def test_there_is_no_alarm_while_dag_and_lambda_run(alarms: AlarmClock) -> None:
+    sent = messages(alarms, metrics_of(2 * 24 * HOUR), 2 * 24 * HOUR)
     for alarm in ("RemainingLifetimeLow", "FallbackUsed"):
-        assert {state for _, state in actions(refresher, alarm, metrics, 2 * 24 * HOUR, more_periods)} == {"OK"}
+        assert {state for _, state in sent[alarm]} == {"OK"}
 
 
-@either_way
-def test_the_fallback_alarm_acts_once_while_the_dag_is_down_and_once_when_it_is_back(
-    refresher: Stack, more_periods: int
-) -> None:
+def test_the_fallback_alarm_acts_once_while_the_dag_is_down_and_once_when_it_is_back(alarms: AlarmClock) -> None:
     down = range(10 * HOUR, 58 * HOUR)
     missed_tick = range(30 * HOUR, 31 * HOUR)
     metrics = metrics_of(80 * HOUR, down, missed_tick)
-    _, (alarm, first), (ok, second) = actions(refresher, "FallbackUsed", metrics, 80 * HOUR, more_periods)
+    _, (alarm, first), (ok, second) = messages(alarms, metrics, 80 * HOUR)["FallbackUsed"]
     assert (first, second) == ("ALARM", "OK")
     assert down.start < alarm < down.start + 4 * HOUR
     assert down.stop <= ok < down.stop + 6 * HOUR
 
 
-@either_way
 @pytest.mark.parametrize("first_minute", [2, 90])
-def test_there_is_no_alarm_before_the_first_value(refresher: Stack, first_minute: int, more_periods: int) -> None:
-    properties = refresher.resources["RemainingLifetimeLow"]["Properties"]
-    datapoints = [(minute, 42_000.0) for minute in range(first_minute, 6 * HOUR, 30)]
-    assert messages(properties, datapoints, 6 * HOUR, more_periods) == [(first_minute, "OK")]
+def test_there_is_no_alarm_before_the_first_value(alarms: AlarmClock, first_minute: int) -> None:
+    metrics = {minute: {"RemainingLifetime": 42_000.0} for minute in range(first_minute, 6 * HOUR, 30)}
+    assert messages(alarms, metrics, 6 * HOUR)["RemainingLifetimeLow"] == [(first_minute, "OK")]
 
 
-@either_way
-def test_a_refresher_that_stops_is_reported_long_before_the_line_expires(refresher: Stack, more_periods: int) -> None:
+def test_a_refresher_that_stops_is_reported_long_before_the_line_expires(alarms: AlarmClock) -> None:
     metrics = metrics_of(30 * HOUR, dag_down=range(20 * HOUR, 99 * HOUR), lambda_down=range(20 * HOUR, 99 * HOUR))
-    *_, (minute, _) = actions(refresher, "RemainingLifetimeLow", metrics, 30 * HOUR, more_periods)
+    (_, first), (minute, _) = messages(alarms, metrics, 30 * HOUR)["RemainingLifetimeLow"]
+    assert first == "OK"
     assert 20 * HOUR < minute < 24 * HOUR
-    assert len(actions(refresher, "RemainingLifetimeLow", metrics, 30 * HOUR, more_periods)) == 2  # OK, then this
 
 
-@either_way
-def test_a_line_that_gets_no_younger_is_an_alarm_at_6_hours(refresher: Stack, more_periods: int) -> None:
-    metrics = {"RemainingLifetime": [(minute, (12 * HOUR - minute) * 60.0) for minute in range(2, 12 * HOUR, 30)]}
-    (_, first), (minute, second) = actions(refresher, "RemainingLifetimeLow", metrics, 12 * HOUR, more_periods)
+def test_a_line_that_gets_no_younger_is_an_alarm_at_6_hours(alarms: AlarmClock) -> None:
+    metrics = {minute: {"RemainingLifetime": (12 * HOUR - minute) * 60.0} for minute in range(2, 12 * HOUR, 30)}
+    (_, first), (minute, second) = messages(alarms, metrics, 12 * HOUR)["RemainingLifetimeLow"]
     assert (first, second) == ("OK", "ALARM")
     assert timedelta(hours=6) <= timedelta(minutes=minute) < timedelta(hours=6.6)

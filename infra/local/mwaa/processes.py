@@ -21,14 +21,19 @@ _guard_lock = threading.Lock()
 
 
 @cache
-def _guard() -> subprocess.Popen[bytes]:
+def _guard() -> int:
+    """Start the guard and return the pipe to it. Not a Popen, which must be waited for: the guard ends after us."""
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, bufsize=0)
+    to_read, to_write = os.pipe()
+    its_input = [(os.POSIX_SPAWN_DUP2, to_read, 0)]
+    os.posix_spawn(command[0], command, os.environ, file_actions=its_input, setsid=True)
+    os.close(to_read)
+    return to_write
 
 
 def _send_to_guard(line: str) -> None:
     with _guard_lock, suppress(BrokenPipeError):  # the guard may have been killed
-        _guard().stdin.write(line.encode())  # type: ignore[union-attr]  # it is a pipe
+        os.write(_guard(), line.encode())
 
 
 def start(command: list[str], **how: Any) -> subprocess.Popen[bytes]:

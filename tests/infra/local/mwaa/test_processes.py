@@ -87,6 +87,18 @@ def test_a_program_that_is_asked_to_end_may_finish_its_work(processes: Processes
     assert log.read_text() == "began\ndone\n"
 
 
+def test_a_parent_that_has_stopped_its_programs_ends_without_a_warning(tmp_path: Path) -> None:
+    program = f"""
+from pathlib import Path
+from infra.local.mwaa.processes import Processes
+processes = Processes(Path({str(tmp_path)!r}))
+processes.start("ended", ["/bin/sh", "-c", "exit 0"], {{}})
+processes.stop()
+"""
+    command = [sys.executable, "-W", "default::ResourceWarning", "-c", program]
+    assert subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, check=True).stderr == b""
+
+
 def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     program = f"""
 import time

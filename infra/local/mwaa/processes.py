@@ -25,8 +25,7 @@ def _guard() -> int:
     """Start the guard and return the pipe to it. Not a Popen, which must be waited for: the guard ends after us."""
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))]
     to_read, to_write = os.pipe()
-    its_input = [(os.POSIX_SPAWN_DUP2, to_read, 0)]
-    os.posix_spawn(command[0], command, os.environ, file_actions=its_input, setsid=True)
+    os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, to_read, 0)], setsid=True)
     os.close(to_read)
     return to_write
 

@@ -54,6 +54,10 @@ def test_mwaa_may_assume_the_role_for_this_environment_only(mwaa: Stack, service
     assert not may_assume(mwaa, "ExecutionRole", "lambda.amazonaws.com", aws_SourceAccount=ACCOUNT)
 
 
+LOG_ACTIONS = "CreateLogStream CreateLogGroup PutLogEvents GetLogEvents GetLogRecord GetLogGroupFields GetQueryResults"
+QUEUE_ACTIONS = "ChangeMessageVisibility DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage"
+
+
 # What MWAA's guide says that the role needs ("Amazon MWAA execution role"), and what would be too much.
 @pytest.mark.parametrize(
     ("action", "resource", "allowed"),
@@ -70,31 +74,13 @@ def test_mwaa_may_assume_the_role_for_this_environment_only(mwaa: Stack, service
         ("s3:PutObject", "arn:aws:s3:::bucket/dags/codeartifact.txt", True),
         ("s3:PutObject", "arn:aws:s3:::bucket/dags/a.py", False),
         ("s3:DeleteObject", "arn:aws:s3:::bucket/dags/codeartifact.txt", False),
-        *(
-            (f"logs:{name}", f"{LOG_GROUP}-Task:log-stream:x", True)
-            for name in (
-                "CreateLogStream",
-                "CreateLogGroup",
-                "PutLogEvents",
-                "GetLogEvents",
-                "GetLogRecord",
-                "GetLogGroupFields",
-                "GetQueryResults",
-            )
-        ),
+        *((f"logs:{name}", f"{LOG_GROUP}-Task:log-stream:x", True) for name in LOG_ACTIONS.split()),
         ("logs:PutLogEvents", f"{LOG_GROUP[:-4]}other-Task:log-stream:x", False),
         ("logs:DescribeLogGroups", "*", True),
         ("cloudwatch:PutMetricData", "*", True),
         *(
             (f"sqs:{name}", f"arn:aws:sqs:{REGION}:999999999999:airflow-celery-1", True)
-            for name in (
-                "ChangeMessageVisibility",
-                "DeleteMessage",
-                "GetQueueAttributes",
-                "GetQueueUrl",
-                "ReceiveMessage",
-                "SendMessage",
-            )
+            for name in QUEUE_ACTIONS.split()
         ),
         ("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:mine", False),
         ("codeartifact:GetAuthorizationToken", GIVEN["DomainArn"], True),

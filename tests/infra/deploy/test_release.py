@@ -117,6 +117,12 @@ class Project:
     def require(self, text: str) -> None:
         self.requirements.write_text(text)
 
+    def change_template(self, stack: str, old: str, new: str) -> None:
+        """Replace a text in a stack's template, and read the templates again."""
+        path = self.root / "templates" / f"{stack}.yaml"
+        path.write_text(TEMPLATES[stack].replace(old, new))
+        self.templates = read_templates(path.parent)
+
     @property
     def deployed(self) -> Deployed:
         return Deployed.read(self.aws, self.settings, self.templates)
@@ -287,9 +293,7 @@ def test_rolling_back_skips_what_failed_and_a_second_step_goes_further_back(proj
 def test_a_release_whose_stack_failed_is_recorded_as_bad(project: Project) -> None:
     project.deploy()
     project.require("humanize # changed\n")
-    broken = project.root / "templates" / "mwaa.yaml"
-    broken.write_text(TEMPLATES["mwaa"].replace("AWS::MWAA::Environment", "Test::Broken::Thing"))
-    project.templates = read_templates(broken.parent)
+    project.change_template("mwaa", "AWS::MWAA::Environment", "Test::Broken::Thing")
     with pytest.raises(StackError):
         project.release()
     assert project.verdicts == ["good", "bad"]
@@ -298,9 +302,7 @@ def test_a_release_whose_stack_failed_is_recorded_as_bad(project: Project) -> No
 def test_a_template_with_a_new_parameter_asks_for_a_deployment(project: Project) -> None:
     project.deploy()
     project.require("humanize # changed\n")
-    changed = project.root / "templates" / "mwaa.yaml"
-    changed.write_text(TEMPLATES["mwaa"].replace("Parameters:\n", "Parameters:\n  SubnetIds: {Type: String}\n"))
-    project.templates = read_templates(changed.parent)
+    project.change_template("mwaa", "Parameters:\n", "Parameters:\n  SubnetIds: {Type: String}\n")
     with pytest.raises(StackError, match=r"mwaa\.yaml has new parameters \(SubnetIds\): run `make deploy`"):
         project.release()
 

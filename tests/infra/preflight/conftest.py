@@ -6,10 +6,10 @@ import pytest
 
 from infra.preflight import PreflightSettings, Report, check
 from tests.infra.local.codeartifact.support import serve_folder
-from tests.infra.preflight.support import NOWHERE, Shelf
+from tests.infra.preflight.support import NOWHERE, Shelf, constrain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -40,11 +40,13 @@ def settings(shelf: Shelf, root: Path) -> PreflightSettings:
 
 @pytest.fixture
 def checked(root: Path, settings: PreflightSettings) -> Callable[..., Report]:
-    """Check a file that begins as the shipped one does."""
+    """Check a file that begins as the shipped one does, with these lines as Airflow's constraints if any are given."""
 
-    def checked(*lines: str, head: str = "-r ${AIRFLOW_HOME}/dags/codeartifact.txt") -> Report:
+    def checked(
+        *lines: str, head: str = "-r ${AIRFLOW_HOME}/dags/codeartifact.txt", constraints: Sequence[str] = ()
+    ) -> Report:
         path = root / "requirements" / "requirements.txt"
         path.write_text("\n".join([head, *lines, ""]))
-        return check(path, settings)
+        return check(path, constrain(settings, *constraints) if constraints else settings)
 
     return checked

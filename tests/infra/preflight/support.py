@@ -5,14 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from infra.preflight import PreflightSettings
     from tests.infra.local.codeartifact.support import PublicIndex
 
 # The discard port: nothing answers there.
 NOWHERE = "http://127.0.0.1:9/{airflow}/{python}"
+
+
+def constrain(settings: PreflightSettings, *lines: str) -> PreflightSettings:
+    """Return settings with these lines as Airflow's constraints."""
+    path = settings.root / "airflow.txt"
+    path.write_text("\n".join(["# Airflow's", *lines, ""]))
+    return replace(settings, constraints=path)
 
 
 def wheel(name: str, version: str, requires: tuple[str, ...] = (), tag: str = "py3-none-any") -> tuple[str, bytes]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.preflight import CannotCheckError, PreflightSettings, Report, check
-from tests.infra.preflight.support import wheel
+from tests.infra.preflight.support import constrain, wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +24,6 @@ pytestmark = pytest.mark.long
 
 FOREIGN = "cp312-cp312-macosx_14_0_arm64"
 FITTING = "cp312-cp312-manylinux_2_28_x86_64"
-
-
-def constrain(settings: PreflightSettings, *lines: str) -> PreflightSettings:
-    """Return settings with these lines as Airflow's constraints."""
-    path = settings.root / "airflow.txt"
-    path.write_text("\n".join(["# Airflow's", *lines, ""]))
-    return replace(settings, constraints=path)
 
 
 def only(report: Report, line: int) -> str:
@@ -111,16 +104,14 @@ def test_without_an_index_the_wheels_in_plugins_are_all_there_is(root: Path, che
 
 
 def test_constraints_of_ones_own_leave_only_what_mwaa_always_applies(
-    shelf: Shelf, root: Path, settings: PreflightSettings
+    shelf: Shelf, root: Path, checked: Checked
 ) -> None:
     for name in ("flask", "tiny"):
         for version in ("1.0", "2.0", "3.0"):
             shelf.wheel(name, version)
     (root / "dags" / "own.txt").write_text("tiny<3\n")
-    path = root / "requirements.txt"
-    lines = ["-r ${AIRFLOW_HOME}/dags/codeartifact.txt", "-c ${AIRFLOW_HOME}/dags/own.txt", "tiny", "flask", ""]
-    path.write_text("\n".join(lines))
-    report = check(path, constrain(settings, "tiny==1.0", "flask==2.0"))
+    lines = ("-c ${AIRFLOW_HOME}/dags/own.txt", "tiny", "flask")
+    report = checked(*lines, constraints=["tiny==1.0", "flask==2.0"])
     assert [(row.package.name, str(row.package.version)) for row in report.rows] == [("flask", "2.0"), ("tiny", "2.0")]
     assert "constraints: the file's own; of Airflow's only those that MWAA always applies" in str(report)
 
@@ -167,12 +158,11 @@ def test_lines_that_cannot_be_installed_together_are_both_named(shelf: Shelf, ch
     assert "tiny>=2" in sentence
 
 
-def test_an_excluding_constraint_is_named_with_its_line(shelf: Shelf, settings: PreflightSettings, root: Path) -> None:
+def test_an_excluding_constraint_is_named_with_its_line(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0")
     shelf.wheel("tiny", "2.0")
-    path = root / "requirements.txt"
-    path.write_text("--constraint ${AIRFLOW_CONSTRAINTS_FILE}\n-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny>=2\n")
-    sentence = only(check(path, constrain(settings, "tiny==1.0")), 3)
+    lines = ("--constraint ${AIRFLOW_CONSTRAINTS_FILE}", "tiny>=2")
+    sentence = only(checked(*lines, constraints=["tiny==1.0"]), 3)
     assert sentence == (
         "tiny>=2 is excluded by the constraint tiny==1.0 (line 2 of airflow.txt): "
         "write a version that it allows, or only tiny."
@@ -186,43 +176,31 @@ def test_an_excluding_constraint_of_ones_own_is_named_with_its_file(shelf: Shelf
     assert f"tiny<2 (line 3 of {root / 'dags' / 'own.txt'})" in sentence
 
 
-def test_a_constraint_that_excludes_what_a_package_needs_is_named(
-    shelf: Shelf, root: Path, settings: PreflightSettings
-) -> None:
+def test_a_constraint_that_excludes_what_a_package_needs_is_named(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0", "helper>=2")
     shelf.wheel("helper", "1.0")
     shelf.wheel("helper", "2.0")
     shelf.wheel("other", "1.0")
-    path = root / "requirements.txt"
-    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\nother\ntiny\n")
-    sentence = only(check(path, constrain(settings, "other==1.0", "helper==1.0")), 3)
+    sentence = only(checked("other", "tiny", constraints=["other==1.0", "helper==1.0"]), 3)
     assert sentence == (
         "tiny needs another helper than the constraint helper==1.0 (line 3 of airflow.txt) allows: "
         "choose a version of tiny that is compatible with it."
     )
 
 
-def test_a_pinned_version_that_the_index_does_not_have_is_named(
-    shelf: Shelf, root: Path, settings: PreflightSettings
-) -> None:
+def test_a_pinned_version_that_the_index_does_not_have_is_named(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "2.0")
-    path = root / "requirements.txt"
-    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
-    sentence = only(check(path, constrain(settings, "tiny==1.0")), 2)
+    sentence = only(checked("tiny", constraints=["tiny==1.0"]), 2)
     assert sentence.startswith("tiny==1.0 (line 2 of airflow.txt) allows only a version that the index does not have")
 
 
-def test_a_pre_release_is_not_taken_to_get_around_a_constraint(
-    shelf: Shelf, root: Path, settings: PreflightSettings
-) -> None:
+def test_a_pre_release_is_not_taken_to_get_around_a_constraint(shelf: Shelf, checked: Checked) -> None:
     """Pip would not either; uv alone would."""
     shelf.wheel("tiny", "1.0", "helper>=2")
     shelf.wheel("tiny", "2.0a1")
     shelf.wheel("helper", "1.0")
     shelf.wheel("helper", "2.0")
-    path = root / "requirements.txt"
-    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
-    assert "the constraint helper==1.0" in only(check(path, constrain(settings, "helper==1.0")), 2)
+    assert "the constraint helper==1.0" in only(checked("tiny", constraints=["helper==1.0"]), 2)
 
 
 def test_a_dependency_that_the_index_does_not_have_is_told_in_the_words_of_uv(shelf: Shelf, checked: Checked) -> None:
@@ -232,28 +210,21 @@ def test_a_dependency_that_the_index_does_not_have_is_told_in_the_words_of_uv(sh
     assert sentence.startswith("tiny cannot be installed. uv says: Because gone was not found in the package registry")
 
 
-def test_where_more_than_one_constraint_is_in_the_way_only_uv_is_quoted(
-    shelf: Shelf, root: Path, settings: PreflightSettings
-) -> None:
+def test_where_more_than_one_constraint_is_in_the_way_only_uv_is_quoted(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0", "helper>=2", "aide>=2")
     for name in ("helper", "aide"):
         shelf.wheel(name, "1.0")
         shelf.wheel(name, "2.0", "helper>=2", "aide>=2")
-    path = root / "requirements.txt"
-    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
-    sentence = only(check(path, constrain(settings, "helper==1.0", "aide==1.0")), 2)
+    sentence = only(checked("tiny", constraints=["helper==1.0", "aide==1.0"]), 2)
     assert sentence.startswith("tiny cannot be installed. uv says: Because ")
 
 
 def test_a_set_that_cannot_be_solved_costs_few_runs_of_the_resolver(
-    shelf: Shelf, root: Path, settings: PreflightSettings, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, checked: Checked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(8):
         shelf.wheel(f"line{number}", "1.0", f"helper>={number + 2}")
         shelf.wheel("helper", f"{number + 1}.0")
-    path = root / "requirements.txt"
-    names = "\n".join(f"line{number}" for number in range(8))
-    path.write_text(f"-r ${{AIRFLOW_HOME}}/dags/codeartifact.txt\n{names}\n")
     started: list[list[str]] = []
     start = subprocess.Popen.__init__
 
@@ -262,7 +233,8 @@ def test_a_set_that_cannot_be_solved_costs_few_runs_of_the_resolver(
         start(process, command, **options)
 
     monkeypatch.setattr(subprocess.Popen, "__init__", noted)
-    assert len(check(path, constrain(settings, "helper==1.0")).problems) == 1
+    names = [f"line{number}" for number in range(8)]
+    assert len(checked(*names, constraints=["helper==1.0"]).problems) == 1
     assert len([command for command in started if "compile" in command]) == 3  # without and with pre-releases, one more
 
 
@@ -347,13 +319,9 @@ def test_a_yanked_version_that_a_line_pins_is_named(shelf: Shelf, checked: Check
     assert only(checked("tiny==1.0"), 2) == "tiny 1.0 is yanked (broken): choose another version."
 
 
-def test_a_yanked_version_that_a_constraint_pins_is_noted(
-    shelf: Shelf, root: Path, settings: PreflightSettings
-) -> None:
+def test_a_yanked_version_that_a_constraint_pins_is_noted(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0", attributes='data-yanked="broken"')
-    path = root / "requirements.txt"
-    path.write_text("-r ${AIRFLOW_HOME}/dags/codeartifact.txt\ntiny\n")
-    report = check(path, constrain(settings, "tiny==1.0"))
+    report = checked("tiny", constraints=["tiny==1.0"])
     assert report.problems == []
     assert "note: tiny 1.0 is yanked (broken), but pinned by a constraint" in str(report)
 

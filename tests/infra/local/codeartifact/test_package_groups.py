@@ -154,22 +154,29 @@ def attacked(public_index: PublicIndex) -> PublicIndex:
     return public_index
 
 
+@pytest.fixture
+def installed_after_publication(
+    install: Callable[..., Install], index_url: str, state: CodeArtifact, tmp_path: Path
+) -> Callable[..., str]:
+    """Publish version 1.0 of the in-house name, install the name with pip, and return the installed source."""
+
+    def installed(*options: str) -> str:
+        upload(index_url, state, "acme_tool", "1.0", "OWNER = 'acme'\n")
+        pip = install(*options, "acme-tool")
+        assert pip.returncode == 0, pip.stderr
+        return (tmp_path / "site" / "acme_tool.py").read_text()
+
+    return installed
+
+
 @pytest.mark.usefixtures("groups")
 class TestDependencyConfusion:
     """The attack on the repository alone, and on set-ups that allow it."""
 
     def test_a_higher_version_upstream_is_ignored(
-        self,
-        install: Callable[..., Install],
-        index_url: str,
-        state: CodeArtifact,
-        attacked: PublicIndex,
-        tmp_path: Path,
+        self, installed_after_publication: Callable[..., str], attacked: PublicIndex
     ) -> None:
-        upload(index_url, state, "acme_tool", "1.0", "OWNER = 'acme'\n")
-        installed = install("acme-tool")
-        assert installed.returncode == 0, installed.stderr
-        assert (tmp_path / "site" / "acme_tool.py").read_text() == "OWNER = 'acme'\n"
+        assert installed_after_publication() == "OWNER = 'acme'\n"
         assert attacked.requests == []
 
     def test_it_is_ignored_even_before_the_first_publication(
@@ -181,17 +188,10 @@ class TestDependencyConfusion:
         assert attacked.requests == []
 
     def test_it_is_installed_where_the_public_index_is_an_extra_index(
-        self,
-        install: Callable[..., Install],
-        index_url: str,
-        state: CodeArtifact,
-        attacked: PublicIndex,
-        tmp_path: Path,
+        self, installed_after_publication: Callable[..., str], attacked: PublicIndex
     ) -> None:
-        upload(index_url, state, "acme_tool", "1.0", "OWNER = 'acme'\n")
-        installed = install("--extra-index-url", f"{attacked.url}/simple/", "acme-tool")
-        assert installed.returncode == 0, installed.stderr
-        assert (tmp_path / "site" / "acme_tool.py").read_text() == "OWNER = 'attacker'\n"
+        extra = ("--extra-index-url", f"{attacked.url}/simple/")
+        assert installed_after_publication(*extra) == "OWNER = 'attacker'\n"
 
 
 @pytest.mark.usefixtures("attacked")

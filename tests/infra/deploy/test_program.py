@@ -26,7 +26,7 @@ def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(command, env={**environ, **SETTINGS}, capture_output=True, text=True, check=False)
 
 
-def test_a_release_without_an_environment_fails_unless_a_pipeline_leaves_it_to_deploy(environ: dict[str, str]) -> None:
+def test_a_release_without_an_environment_fails_unless_the_option_allows_it(environ: dict[str, str]) -> None:
     alone, in_a_pipeline = run(environ, "release"), run(environ, "release", "--if-deployed")
     assert alone.returncode == 1
     assert alone.stderr.endswith("absent-refresher is not deployed: run `make deploy` first.\n")

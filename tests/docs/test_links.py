@@ -1,4 +1,4 @@
-"""The pages lead where they say: links, anchors, verbs of make, and the index."""
+"""The references in the pages are correct: links, anchors, verbs of make, and the index."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def connections_to(server: Server) -> BotoConnections:
 
 @dataclass
 class SimpleContainer:
-    """A container with only what the startup script may rely on; bash runs the script in it.
+    """A container with only the programs that the startup script may rely on; bash runs the script in it.
 
     :param user: the command by which a program runs as another user.
     """

@@ -252,7 +252,7 @@ class TestFaults:
 
 
 class TestWithoutPlugins:
-    """plugins.zip is not unpacked yet, or does not exist."""
+    """Starts before plugins.zip is unpacked, or without it."""
 
     def test_a_missing_file_is_fetched(self, no_plugins: SimpleContainer, aws: LocalAws) -> None:
         line = aws.new_line()

@@ -24,7 +24,7 @@ TEMPLATES = read_templates()
 
 
 class AwsItself(Aws):
-    """A runner with a fixed answer, because the tests do not call AWS."""
+    """A runner with a fixed response, because the tests do not call AWS."""
 
     def call(self, *arguments: str) -> dict[str, str]:
         assert arguments == ("sts", "get-caller-identity")
@@ -67,7 +67,9 @@ def test_a_local_aws_that_no_longer_runs_is_one_sentence_with_the_fix() -> None:
 
 
 @pytest.mark.parametrize("program", [["infra.deploy", "status"], ["infra.publish", "DIST"], ["infra.preflight"]])
-def test_every_program_checks_this_before_it_prints_anything(program: list[str], tmp_path: Path) -> None:
+def test_every_program_fails_before_any_other_output_if_the_local_aws_does_not_run(
+    program: list[str], tmp_path: Path
+) -> None:
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",

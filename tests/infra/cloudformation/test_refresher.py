@@ -72,7 +72,7 @@ def test_the_role_may_mint_verify_publish_log_and_nothing_else(
     assert may(statements(refresher, "RefresherRole"), action, resource) is allowed
 
 
-def test_the_functions_handler_is_where_the_zip_has_it(refresher: Stack) -> None:
+def test_the_handler_of_the_function_exists_in_the_sources(refresher: Stack) -> None:
     module, function = refresher.resources["Refresher"]["Properties"]["Handler"].rsplit(".", 1)
     assert callable(getattr(import_module(module), function))
 

@@ -113,13 +113,13 @@ def test_every_page_of_streams_is_read(environment: Environment) -> None:
     assert (found.verdict, len(found.outcomes)) == ("bad", 3)
 
 
-def test_no_stream_at_all_is_no_verdict(environment: Environment) -> None:
+def test_without_any_stream_there_is_no_verdict(environment: Environment) -> None:
     found = environment.installation("humanize")
     assert found.verdict == "none"
     assert f"airflow-{environment.name}-Scheduler" in found.reason
 
 
-def test_a_component_without_a_stream_is_no_verdict(environment: Environment) -> None:
+def test_there_is_no_verdict_if_a_component_has_no_stream(environment: Environment) -> None:
     environment.start("Worker", pip.SUCCESS)
     environment.start("WebServer", pip.SUCCESS)
     found = environment.installation("humanize")
@@ -127,7 +127,7 @@ def test_a_component_without_a_stream_is_no_verdict(environment: Environment) ->
     assert found.silent == (f"airflow-{environment.name}-Scheduler",)
 
 
-def test_a_stream_without_pips_last_line_is_no_verdict_and_is_named(environment: Environment) -> None:
+def test_there_is_no_verdict_if_a_stream_lacks_pips_last_line(environment: Environment) -> None:
     for component in COMPONENTS:
         environment.start(component, pip.SUCCESS)
     stopped = environment.start("Worker", pip.STOPPED)
@@ -152,7 +152,7 @@ def test_other_logs_of_the_environment_do_not_count(environment: Environment) ->
     assert environment.installation("humanize").verdict == "good"
 
 
-def test_an_environment_without_log_groups_is_no_verdict(aws: Aws) -> None:
+def test_there_is_no_verdict_if_the_environment_has_no_log_groups(aws: Aws) -> None:
     assert await_installation(aws, {"Name": "nowhere"}, 0, (), SOON).verdict == "none"
 
 

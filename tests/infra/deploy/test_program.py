@@ -37,7 +37,7 @@ def test_a_release_without_an_environment_fails_unless_the_option_allows_it(envi
 @pytest.mark.parametrize(
     "arguments", [("release-plugins", "--yes"), ("destroy", "--force"), ("rollback", "--requirements", "x")]
 )
-def test_an_option_belongs_to_its_verb(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
+def test_a_verb_refuses_the_options_of_other_verbs(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
     ended = run(environ, *arguments)
     assert ended.returncode == 2
     assert "unrecognized arguments" in ended.stderr

@@ -108,7 +108,7 @@ class Project:
         self.templates: Mapping[str, Template] = read_templates(root / "templates")
 
     def next(self, **behaviour: Any) -> None:
-        """Order how MWAA handles the next change."""
+        """Set how MWAA handles the next change."""
         self._order(mwaa={self.settings.environment_name: {"pip": {}, "refusal": "", **behaviour}})
 
     def deploy(self) -> None:
@@ -138,7 +138,7 @@ class Project:
         return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
 
     def updates(self) -> int:
-        """Count the updates of the environment that CloudFormation began."""
+        """Return the number of updates of the environment that CloudFormation has begun."""
         events = self.cloudformation.describe_stack_events(StackName=self.settings.stack_name("mwaa"))["StackEvents"]
         began = ("AWS::MWAA::Environment", "UPDATE_IN_PROGRESS")
         return sum((each["ResourceType"], each["ResourceStatus"]) == began for each in events)

@@ -41,7 +41,7 @@ class Ended:
 
 
 class WaitingCli(Aws):
-    """Run AWS CLI commands in a process that has started already.
+    """An AWS CLI whose commands run in a process that has started already.
 
     :param process: runs this file.
     :param region: the AWS Region.

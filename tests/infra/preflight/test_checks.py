@@ -186,7 +186,7 @@ def test_an_excluding_constraint_of_the_user_is_named_with_its_file(shelf: Shelf
     assert f"tiny<2 (line 3 of {root / 'dags' / 'own.txt'})" in sentence
 
 
-def test_a_constraint_that_excludes_what_a_package_needs_is_named(
+def test_a_constraint_that_excludes_a_dependency_of_a_package_is_named(
     shelf: Shelf, root: Path, settings: PreflightSettings
 ) -> None:
     shelf.wheel("tiny", "1.0", "helper>=2")

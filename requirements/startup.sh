@@ -99,7 +99,7 @@ class Token:
 
     @property
     def fingerprint(self) -> str:
-        """The first 12 hex digits of its SHA-256, which identify the token without showing it."""
+        """Return the first 12 hex digits of its SHA-256, which identify the token without showing it."""
         return hashlib.sha256(self.value.encode()).hexdigest()[:12]
 
     def remaining(self, now: datetime) -> timedelta:

@@ -26,7 +26,7 @@ class IndexClientError(CommandError):
     """An index that gave no usable answer.
 
     :param url: the index.
-    :param subject: the project or file that was asked for.
+    :param subject: the project or file that was requested.
     :param error: what the HTTP client raised.
     """
 

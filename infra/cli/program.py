@@ -1,4 +1,4 @@
-"""How every command line program ends: its exit status, and the sentence on stderr if it fails."""
+"""The end of every command line program: its exit status, and the sentence on stderr if it fails."""
 
 from __future__ import annotations
 

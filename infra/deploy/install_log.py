@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for the logs; MWAA sends lines every 10 s (image: cloudwatch_handlers.py).
+    """The times to wait for the logs; MWAA sends lines every 10 s (image: cloudwatch_handlers.py).
 
     :param missing: seconds after which a component without a new stream counts as silent.
     :param ending: seconds after which a stream without a result counts as ended; MWAA stops pip after 9 minutes.

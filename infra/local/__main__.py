@@ -25,7 +25,7 @@ def main(verb: str) -> int:
     0: done, or ``stay`` was stopped; 1: something failed; 2: it cannot begin; 130: a demonstration was stopped.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # A shell makes a background program ignore SIGINT, which nobody asked for; nohup makes it ignore SIGHUP.
+        # A shell makes a background program ignore SIGINT, without being asked to; nohup makes it ignore SIGHUP.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     console = Console()

@@ -48,7 +48,7 @@ class Diagnosis:
 
     @cached_property
     def by_name(self) -> dict[str, list[Line]]:
-        """The lines by the package that they name."""
+        """Return the lines by the package that they name."""
         found = defaultdict(list)
         for line in self.lines:
             if line.requirement:

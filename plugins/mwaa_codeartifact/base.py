@@ -62,5 +62,5 @@ class CodeArtifactBaseOperator(BaseOperator):
 
     @property
     def _aws_arguments(self) -> dict[str, Any]:
-        """The AWS arguments, as for ``hooks.hook_for``."""
+        """Return the AWS arguments, as for ``hooks.hook_for``."""
         return {"aws_conn_id": self.aws_conn_id, "verify": self.verify, "botocore_config": self.botocore_config}

@@ -39,7 +39,7 @@ class CodeArtifactHook(AwsBaseHook):
 
     @property
     def config(self) -> Config:
-        """The configuration of the caller or the connection, over this project's bounds on retries and timeouts."""
+        """Return the configuration of the caller or the connection, merged over this project's retries and timeouts."""
         return CLIENT_CONFIG.merge(super().config)
 
     def refresh_index_url(self, target: Target, *, min_remaining: timedelta) -> RefreshResult:

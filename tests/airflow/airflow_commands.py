@@ -3,7 +3,7 @@
 Takes a JSON list of [environment, arguments] on standard input; an environment variable of None is unset. After each
 command it prints a line with MARK and the exit code.
 
-`dags test` runs a task in its own process and masks nothing in what that logs; here it runs every task as a worker
+`dags test` runs a task in its own process and masks nothing in its log; here it runs every task as a worker
 does, in a process of its own, and with a log file.
 """
 
@@ -55,11 +55,11 @@ def run_as_a_worker_of_airflow_2_does(*, ti: Any, **_: Any) -> None:
     worker: Any = import_module("airflow.executors.local_executor").LocalWorkerBase(result_queue=None)
     worker._execute_work_in_fork(ti.command_as_list(local=True, ignore_ti_state=True))  # noqa: SLF001  (as above)
     ti.refresh_from_db()
-    expect_that_it_ran(ti.state)
+    end_unless_it_ran(ti.state)
 
 
-def expect_that_it_ran(state: str) -> None:
-    """End the command; `dags test` would retry for ever."""
+def end_unless_it_ran(state: str) -> None:
+    """End the command if no worker could run the task, because `dags test` would retry for ever."""
     if state == "scheduled":
         raise SystemExit("no worker could run the task")
 
@@ -77,7 +77,7 @@ def run_as_a_worker_does(ti: Any, task: Any) -> Any:
             bundle_info=BundleInfo(name="dags-folder"),
             dag_rel_path=Path(task.dag.fileloc).name,
             token="",
-            client=supervisor.InProcessTestSupervisor._api_client(task.dag),  # noqa: SLF001  (that of `dags test`)
+            client=supervisor.InProcessTestSupervisor._api_client(task.dag),  # noqa: SLF001  (the one of `dags test`)
             log_path=f"{ti.dag_id}/{ti.run_id}/attempt={ti.try_number}.log",
         )
     except Exception:  # noqa: BLE001  (the state shows every failure)
@@ -85,7 +85,7 @@ def run_as_a_worker_does(ti: Any, task: Any) -> Any:
     with create_session() as session:  # by its name: a task that is to be tried again gets a new id
         state = session.query(TaskInstance.state).filter_by(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id)
         state = state.scalar()
-    expect_that_it_ran(state)
+    end_unless_it_ran(state)
     return SimpleNamespace(msg=None, ti=SimpleNamespace(state=state, task=task))
 
 

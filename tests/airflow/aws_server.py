@@ -1,7 +1,7 @@
 """Serve AWS for the tests in this folder: S3, and CodeArtifact with one domain and one repository.
 
-Runs with the interpreter of the project's tools, because Airflow's environment has no moto; that is also why what it
-needs is imported by name: these tests are type-checked against Airflow's environment. Takes its settings as one JSON
+Runs with the interpreter of the project's tools, because Airflow's environment has no moto. It imports
+modules by name, because these tests are type-checked against Airflow's environment. Takes its settings as one JSON
 object on the command line, prints its endpoint, and serves until its standard input is closed.
 """
 

@@ -51,7 +51,7 @@ def database(migration: Future[object]) -> Path:
 
 @pytest.fixture(scope="session")
 def airflow_home(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AirflowHome]:
-    """Make Airflows, each with its own home."""
+    """Return a function that creates an Airflow with a home of its own."""
 
     def make() -> AirflowHome:
         path = tmp_path_factory.mktemp("airflow")
@@ -72,14 +72,14 @@ def aws(migration: Future[object], tmp_path_factory: pytest.TempPathFactory) -> 
         yield ServedAws(environ, _s3(environ))
 
 
-def _s3(reached: dict[str, str]) -> S3Client:
-    session = boto3.Session(reached["AWS_ACCESS_KEY_ID"], reached["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
-    return session.client("s3", endpoint_url=reached["AWS_ENDPOINT_URL"])
+def _s3(environ: dict[str, str]) -> S3Client:
+    session = boto3.Session(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    return session.client("s3", endpoint_url=environ["AWS_ENDPOINT_URL"])
 
 
 @pytest.fixture
 def bucket(aws: ServedAws) -> str:
-    """Make a versioned bucket for one test."""
+    """Create a versioned bucket for one test."""
     name = f"test-{uuid.uuid4()}"
     aws.bucket(name)
     return name

@@ -1,4 +1,4 @@
-"""Shared by the tests in this folder: their own Airflow, AWS, and an AWS with canned responses."""
+"""Helpers of the tests in this folder: their own Airflow, AWS, and an AWS with canned responses."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def aws_process(program: Path, folder: Path) -> Iterator[tuple[dict[str, str], I
         assert process.stdin
         assert process.stdout
         try:
-            answer = process.stdout.readline()
-            assert answer, "AWS has not started: see its error output"
-            yield json.loads(answer), process.stdin, process.stdout
+            variables = process.stdout.readline()
+            assert variables, "AWS has not started: see its error output"
+            yield json.loads(variables), process.stdin, process.stdout
         finally:
             process.stdin.close()  # it stops serving and ends
             try:
@@ -105,15 +105,15 @@ class AirflowHome:
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run this interpreter there and check that it succeeds."""
-        answer = subprocess.run(  # noqa: PLW1510  (the return code is checked with the output)
+        ended = subprocess.run(  # noqa: PLW1510  (the return code is checked with the output)
             [sys.executable, *arguments], env=self.environ, cwd=self.path, capture_output=True, text=True, timeout=120
         )
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        return answer
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended
 
     def commands(self, *steps: tuple[Mapping[str, str | None], list[str]]) -> list[tuple[str, str]]:
         """Run Airflow commands in one process; return the output and exit code of each."""
-        answer = subprocess.run(
+        ended = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("airflow_commands.py"))],
             input=json.dumps(steps),
             env=self.environ,
@@ -124,8 +124,8 @@ class AirflowHome:
             text=True,
             timeout=300,
         )
-        *outputs, rest = answer.stdout.split(MARK)
-        assert len(outputs) == len(steps), answer.stdout
+        *outputs, rest = ended.stdout.split(MARK)
+        assert len(outputs) == len(steps), ended.stdout
         codes = [part.partition("\n")[0].strip() for part in (*outputs[1:], rest)]
         return list(zip(outputs, codes, strict=True))
 
@@ -153,7 +153,7 @@ class ServedAws:
     s3: S3Client
 
     def bucket(self, name: str) -> str:
-        """Make a versioned bucket and return the URI of its index-url file."""
+        """Create a versioned bucket and return the URI of its index-url file."""
         self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return f"s3://{name}/{KEY}"
@@ -175,8 +175,8 @@ class ServedAws:
         listed = self.s3.list_object_versions(Bucket=bucket, Prefix=key).get("Versions", [])
         lines = []
         for version in reversed(listed):
-            got = self.s3.get_object(Bucket=bucket, Key=key, VersionId=version["VersionId"])
-            lines.append(Line(version["VersionId"], got["Metadata"], got["Body"].read().decode()))
+            found = self.s3.get_object(Bucket=bucket, Key=key, VersionId=version["VersionId"])
+            lines.append(Line(version["VersionId"], found["Metadata"], found["Body"].read().decode()))
         return lines
 
 
@@ -190,7 +190,7 @@ class Line:
 
     @property
     def token(self) -> str:
-        """The secret in the line."""
+        """Return the secret in the line."""
         return self.body.partition("//aws:")[2].partition("@")[0]
 
 
@@ -198,22 +198,22 @@ class Line:
 class CannedAws:
     """A server with canned responses that records every request.
 
-    :param answers: path, without its query, to status and body; an AWS error's code is in the body.
+    :param responses: path, without its query, to status and body; an AWS error's code is in the body.
     :param default: the response on every other path.
     """
 
-    answers: dict[str, tuple[int, dict[str, object]]] = field(default_factory=dict)
+    responses: dict[str, tuple[int, dict[str, object]]] = field(default_factory=dict)
     default: tuple[int, dict[str, object]] = (500, {"code": "InternalError", "message": "it broke"})
     requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     url: str = ""
 
-    def asked(self) -> list[str]:
+    def calls(self) -> list[str]:
         """Return the method and path of every request."""
         return [request for request, _ in self.requests]
 
-    def answer(self, request: str, headers: Mapping[str, str]) -> tuple[int, dict[str, object]]:
+    def respond(self, request: str, headers: Mapping[str, str]) -> tuple[int, dict[str, object]]:
         self.requests.append((request, headers))
-        return self.answers.get(request.partition(" ")[2].partition("?")[0], self.default)
+        return self.responses.get(request.partition(" ")[2].partition("?")[0], self.default)
 
     @contextmanager
     def served(self, tls: ssl.SSLContext | None = None) -> Iterator[CannedAws]:
@@ -225,10 +225,10 @@ class CannedAws:
         with running(server):
             yield self
 
-    def gives_token(self, token: str, *, verdict: int) -> None:
-        """Respond like a CodeArtifact that returns a token, for which its repository returns a status."""
+    def respond_with_token(self, token: str, *, verdict: int) -> None:
+        """Mint this token from now on; the repository responds to it with a status."""
         expires_at = (datetime.now(UTC) + timedelta(hours=12)).timestamp()
-        self.answers |= {
+        self.responses |= {
             "/v1/authorization-token": (200, {"authorizationToken": token, "expiration": expires_at}),
             "/v1/repository/endpoint": (200, {"repositoryEndpoint": f"{self.url}/pypi/{REPOSITORY}/"}),
             f"/pypi/{REPOSITORY}/simple/{PROBE}/": (verdict, {}),
@@ -237,9 +237,9 @@ class CannedAws:
 
 def _handler(canned: CannedAws) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
+        def _respond(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = canned.answer(f"{self.command} {self.path}", dict(self.headers))
+            status, body = canned.respond(f"{self.command} {self.path}", dict(self.headers))
             content = json.dumps(body).encode()
             self.send_response(status)
             if "code" in body:
@@ -250,7 +250,7 @@ def _handler(canned: CannedAws) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_GET = do_HEAD = do_POST = do_PUT = _answer  # noqa: N815  (http.server's names)
+        do_GET = do_HEAD = do_POST = do_PUT = _respond  # noqa: N815  (http.server's names)
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""

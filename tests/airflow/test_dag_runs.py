@@ -29,10 +29,10 @@ CANARY = "canary-token-" * 60
 class Run:
     """The traces of a DAG run and its only task.
 
-    :param said: the command's output, and the logs of all tries of the task.
+    :param output: the command's output, and the logs of all tries of the task.
     """
 
-    said: str
+    output: str
     exit_code: str
     state: str
     try_number: int
@@ -74,8 +74,8 @@ def runs(aws: ServedAws, airflow_home: Callable[[], AirflowHome]) -> Runs:
     settings: dict[str, str | None] = dict(aws.environ | section(aws.bucket("dag-runs")))
     settings |= {"AWS_ENDPOINT_URL_CODEARTIFACT": None, "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"}
     with CannedAws().served() as uncalled, CannedAws().served() as giving, CannedAws().served() as rejecting:
-        giving.gives_token(CANARY, verdict=200)
-        rejecting.gives_token(REJECTED, verdict=401)
+        giving.respond_with_token(CANARY, verdict=200)
+        rejecting.respond_with_token(REJECTED, verdict=401)
         malformed = settings | {"AIRFLOW__CODEARTIFACT__DOMAIN_OWNER": "1234", "AWS_ENDPOINT_URL": uncalled.url}
         elsewhere = {"AIRFLOW__CODEARTIFACT__DESTINATION": "s3://dag-runs/careless.txt"}
         careless = settings | elsewhere | {"AWS_ENDPOINT_URL_CODEARTIFACT": giving.url}
@@ -91,7 +91,7 @@ def runs(aws: ServedAws, airflow_home: Callable[[], AirflowHome]) -> Runs:
         )
     found = [_run(home, number, *output) for number, output in enumerate(outputs[1:], known)]
     return Runs(
-        home, aws.versions("dag-runs"), found, malformed_calls=uncalled.asked(), rejected_calls=rejecting.asked()
+        home, aws.versions("dag-runs"), found, malformed_calls=uncalled.calls(), rejected_calls=rejecting.calls()
     )
 
 
@@ -111,12 +111,12 @@ def _run(home: AirflowHome, number: int, output: str, exit_code: str) -> Run:
 
 
 def test_the_first_run_publishes_a_line(runs: Runs) -> None:
-    assert (runs.first.state, runs.first.exit_code) == ("success", "0"), runs.first.said
+    assert (runs.first.state, runs.first.exit_code) == ("success", "0"), runs.first.output
     assert runs.lines[0].metadata["refreshed-by"] == "dag"
     assert runs.lines[0].body.count("--index-url ") == 1
 
 
-def test_its_xcom_has_state_and_expiry(runs: Runs) -> None:
+def test_the_xcom_of_the_first_run_has_state_and_expiry(runs: Runs) -> None:
     assert runs.first.result
     assert runs.first.result["state"] == "published"
     assert runs.first.result["version_id"] == runs.lines[0].version_id
@@ -125,7 +125,7 @@ def test_its_xcom_has_state_and_expiry(runs: Runs) -> None:
     assert timedelta(hours=11.9) < expires_at - datetime.now(UTC) < timedelta(hours=12)
 
 
-def test_the_second_run_finds_it_fresh_and_writes_nothing(runs: Runs) -> None:
+def test_the_second_run_finds_the_line_fresh_and_writes_nothing(runs: Runs) -> None:
     assert runs.second.state == "success"
     assert runs.second.result
     assert runs.second.result["state"] == "fresh"
@@ -140,28 +140,28 @@ def test_a_run_with_12_hours_refreshes_at_once(runs: Runs) -> None:
     assert runs.lines[1].token != runs.lines[0].token
 
 
-def test_a_malformed_setting_turns_it_red_at_once(runs: Runs) -> None:
-    assert (runs.malformed.state, runs.malformed.try_number) == ("failed", 1), runs.malformed.said
+def test_a_malformed_setting_fails_the_run_at_once(runs: Runs) -> None:
+    assert (runs.malformed.state, runs.malformed.try_number) == ("failed", 1), runs.malformed.output
     assert runs.malformed.exit_code == "DagRun failed"
-    assert "[codeartifact] domain_owner is '1234': give the 12 digits of an AWS account id" in runs.malformed.said
+    assert "[codeartifact] domain_owner is '1234': give the 12 digits of an AWS account id" in runs.malformed.output
     assert runs.malformed_calls == []
 
 
-def test_a_refresh_that_failed_is_tried_again(runs: Runs) -> None:
-    assert (runs.rejected.state, runs.rejected.try_number) == ("failed", 2), runs.rejected.said
+def test_a_failed_refresh_is_retried(runs: Runs) -> None:
+    assert (runs.rejected.state, runs.rejected.try_number) == ("failed", 2), runs.rejected.output
     assert len([call for call in runs.rejected_calls if "authorization-token" in call]) == 2
-    assert "the repository rejects it: allow codeartifact:ReadFromRepository" in runs.rejected.said
+    assert "the repository rejects it: allow codeartifact:ReadFromRepository" in runs.rejected.output
 
 
-def test_failed_runs_left_the_line_unchanged(runs: Runs) -> None:
+def test_failed_runs_leave_the_line_unchanged(runs: Runs) -> None:
     assert len(runs.lines) == 2
 
 
 def test_a_task_that_logs_the_token_logs_asterisks(runs: Runs) -> None:
-    assert runs.careless.state == "success", runs.careless.said
-    assert "careless: the operator's log says ***" in runs.careless.said
-    assert "careless: a logger says ***" in runs.careless.said
-    assert "careless: a print says ***" in runs.careless.said
+    assert runs.careless.state == "success", runs.careless.output
+    assert "careless: the operator's log says ***" in runs.careless.output
+    assert "careless: a logger says ***" in runs.careless.output
+    assert "careless: a print says ***" in runs.careless.output
 
 
 def test_no_token_is_in_any_output_log_or_database(runs: Runs) -> None:
@@ -169,5 +169,5 @@ def test_no_token_is_in_any_output_log_or_database(runs: Runs) -> None:
         assert len(token) > 500
         for secret in (token, base64.b64encode(f"aws:{token}".encode()).decode()):
             # The beginning of a secret is enough, because an output may be cut off.
-            assert [run.said for run in runs.all if secret[:40] in run.said] == []
+            assert [run.output for run in runs.all if secret[:40] in run.output] == []
             assert runs.home.files_with(secret[:40]) == []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 
-def test_a_deferred_task_goes_on_when_the_line_is_there(
+def test_a_deferred_task_continues_when_there_is_a_fresh_line(
     aws: ServedAws, airflow_home: Callable[[], AirflowHome]
 ) -> None:
     home = airflow_home()
@@ -32,12 +32,12 @@ def test_a_deferred_task_goes_on_when_the_line_is_there(
     triggerer = Processes(home.path)
     triggerer.serve("triggerer", [sys.executable, "-m", "airflow", "triggerer"], home.environ | environ)
     try:
-        _, (said, _) = home.commands(
+        _, (output, _) = home.commands(
             (dict(environ), ["dags", "reserialize"]), (dict(environ), ["dags", "test", "late"])
         )
     finally:
         triggerer.stop()
     logs = "".join(path.read_text() for path in (home.path / "logs").rglob("*attempt=1.log*"))
-    assert "late: TaskDeferred" in logs, said
-    assert home.query("SELECT state FROM task_instance WHERE dag_id = 'late'") == [("success",)], said
+    assert "late: TaskDeferred" in logs, output
+    assert home.query("SELECT state FROM task_instance WHERE dag_id = 'late'") == [("success",)], output
     assert len(aws.versions("deferral")) == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.airflow.mortal_aws import VERSION, MortalAws, served
+from tests.airflow.aws_with_lifetimes import VERSION, AwsWithLifetimes, served
 from tests.airflow.support import REPOSITORY, ROOT, AirflowHome, section
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def aws_with_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalAws]:
+def aws_with_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsWithLifetimes]:
     with served(tmp_path_factory.mktemp("examples")) as aws:
         yield aws
 
 
 @pytest.fixture
 def home(airflow_home: Callable[[], AirflowHome]) -> AirflowHome:
-    """Make an Airflow with the maintenance DAG and the examples; these need a repository and a place of this test's."""
+    """Create an Airflow with the maintenance DAG and the examples, adapted to this test's repository and folder."""
     home = airflow_home()
     home = replace(home, dags=home.path / "dags")
     home.dags.mkdir()
@@ -41,8 +41,8 @@ def line_of(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_the_examples_refresh_a_line_of_their_own_and_install_through_the_environments(
-    home: AirflowHome, aws_with_package: MortalAws
+def test_the_examples_refresh_their_own_line_and_install_with_that_of_the_environment(
+    home: AirflowHome, aws_with_package: AwsWithLifetimes
 ) -> None:
     line, other = home.dags / "codeartifact.txt", home.dags / f"{REPOSITORY}.txt"
     environ: dict[str, str | None] = dict(aws_with_package.environ | section(line.as_uri()))

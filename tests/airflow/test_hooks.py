@@ -37,7 +37,7 @@ def client_meta(**arguments: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a self-signed certificate for 127.0.0.1; the file contains its key as well."""
+    """Create a self-signed certificate for 127.0.0.1; the file contains its key as well."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
     now = datetime.now(UTC)
@@ -77,7 +77,7 @@ def test_the_hook_calls_codeartifact_in_its_region() -> None:
     assert meta.region_name == "eu-central-1"
 
 
-def test_retries_are_standard_and_bounded_and_so_is_the_wait() -> None:
+def test_retries_are_standard_and_retries_and_timeouts_are_bounded() -> None:
     config = client_meta().config
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
     assert (config.connect_timeout, config.read_timeout) == (3, 5)
@@ -86,7 +86,7 @@ def test_retries_are_standard_and_bounded_and_so_is_the_wait() -> None:
 def test_a_given_config_is_merged_over_the_bounds() -> None:
     config = client_meta(config=Config(read_timeout=30, user_agent_extra="mine")).config
     assert (config.connect_timeout, config.read_timeout) == (3, 30)
-    assert config.user_agent_extra.endswith(" mine")  # after what Airflow says of itself
+    assert config.user_agent_extra.endswith(" mine")  # after Airflow's own user agent
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
 
 
@@ -117,7 +117,7 @@ def test_each_service_is_called_in_its_own_region(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
     canned_aws.default = (404, {})
-    canned_aws.gives_token("canary", verdict=401)
+    canned_aws.respond_with_token("canary", verdict=401)
     elsewhere = target(configured, region="eu-central-1")
     with pytest.raises(TokenRejectedError):
         CodeArtifactHook(aws_conn_id=None, region_name=elsewhere.repository.domain.region).refresh_index_url(
@@ -138,12 +138,12 @@ def test_a_certificate_that_is_not_trusted_ends_the_refresh(tls_aws: CannedAws) 
 @pytest.mark.parametrize("trust", ["the bundle", "nothing is checked"])
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_verify_applies_to_every_request(trust: str, certificate: Path, tls_aws: CannedAws) -> None:
-    tls_aws.gives_token("canary", verdict=401)
+    tls_aws.respond_with_token("canary", verdict=401)
     verify: bool | str = str(certificate) if trust == "the bundle" else False
     hook = CodeArtifactHook(aws_conn_id=None, region_name=REGION, verify=verify)
-    with pytest.raises(TokenRejectedError):  # the last of all answers: every one came through
+    with pytest.raises(TokenRejectedError):  # the last response: every request has arrived
         hook.refresh_index_url(target("s3://bucket/dags/codeartifact.txt"), min_remaining=HOUR)
-    assert [request.partition("?")[0] for request in tls_aws.asked()] == [
+    assert [request.partition("?")[0] for request in tls_aws.calls()] == [
         "HEAD /bucket/dags/codeartifact.txt",
         "GET /v1/repository/endpoint",
         "POST /v1/authorization-token",

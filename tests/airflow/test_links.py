@@ -53,7 +53,7 @@ def test_each_partition_has_a_console_of_its_own(region: str, console: str) -> N
     assert parse_qs(found.query) == {"region": [region], "prefix": ["dags/codeartifact.txt"]}
 
 
-def test_settings_that_the_task_is_not_given_come_from_the_section(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_the_task_does_not_have_come_from_the_section(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in section("s3://configured/dags/codeartifact.txt").items():
         monkeypatch.setenv(name, value)
     bare = CodeArtifactRefreshIndexUrlOperator(task_id="refresh")
@@ -73,7 +73,7 @@ def test_a_link_never_fails_the_task_that_it_belongs_to() -> None:
     assert link(IndexUrlFileLink, task(destination="s3://[/")) == ""
 
 
-def test_operator_and_sensor_have_all_three() -> None:
+def test_operator_and_sensor_have_all_three_links() -> None:
     for kind in (CodeArtifactRefreshIndexUrlOperator, CodeArtifactIndexUrlFreshSensor):
         assert [type(link) for link in kind.operator_extra_links] == [RepositoryLink, IndexUrlFileLink, StatusPageLink]
     assert link(StatusPageLink, task()) == "/codeartifact/"

@@ -24,7 +24,7 @@ REFRESH = "refresh_codeartifact_index_url"
 
 @pytest.fixture(scope="module")
 def metrics(aws: ServedAws, airflow_home: Callable[[], AirflowHome]) -> list[str]:
-    """Run the DAG twice, and one that fails; all that was sent of the index-url."""
+    """Run the DAG twice, and one that fails; return the metrics of the index-url."""
     home = airflow_home()
     home = replace(home, dags=home.path / "dags")
     shutil.copytree(ROOT / "dags", home.dags, ignore=shutil.ignore_patterns("__pycache__"))
@@ -71,6 +71,6 @@ def test_the_verdict_of_the_page_is_counted_after_each_refresh(metrics: list[str
 
 def test_the_remaining_lifetime_is_sent_after_each_refresh_that_succeeds(metrics: list[str]) -> None:
     name = "airflow.codeartifact.index_url.remaining_seconds:"
-    told = [int(metric.removeprefix(name).removesuffix("|g")) for metric in metrics if metric.startswith(name)]
-    assert len(told) == 2
-    assert all(11.9 * 3600 < seconds <= 12 * 3600 for seconds in told)
+    sent = [int(metric.removeprefix(name).removesuffix("|g")) for metric in metrics if metric.startswith(name)]
+    assert len(sent) == 2
+    assert all(11.9 * 3600 < seconds <= 12 * 3600 for seconds in sent)

@@ -34,7 +34,7 @@ def refresh(**arguments: Any) -> dict[str, Any]:
     return operator(**arguments).execute({})
 
 
-def test_it_publishes_a_line_and_returns_its_facts_without_the_token(
+def test_the_operator_publishes_a_line_and_returns_its_facts_without_the_token(
     aws: ServedAws, bucket: str, configured: str
 ) -> None:
     result = refresh()
@@ -58,7 +58,7 @@ def test_it_publishes_a_line_and_returns_its_facts_without_the_token(
     assert line.token not in json.dumps(result)
 
 
-def test_a_line_that_is_fresh_costs_one_head_and_no_token(
+def test_a_fresh_line_costs_one_head_request_and_no_token(
     aws: ServedAws, bucket: str, configured: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version_id = aws.put_line(bucket, lifetime=timedelta(hours=11.6))
@@ -94,7 +94,7 @@ def test_arguments_win_over_the_section(aws: ServedAws, bucket: str, monkeypatch
 
 
 @pytest.mark.usefixtures("configured")
-def test_an_argument_that_renders_to_nothing_leaves_it_to_the_section() -> None:
+def test_an_argument_that_renders_to_an_empty_string_is_read_from_the_section() -> None:
     task = operator(domain="{{ params.domain }}")
     task.render_template_fields({"params": {"domain": ""}})
     assert task.execute({})["state"] == "published"
@@ -137,7 +137,7 @@ def test_default_args_of_a_dag_reach_the_arguments_that_operator_and_sensor_shar
         ("destination", "s3://bucket", "[codeartifact] destination is 's3://bucket': give s3://BUCKET/dags/code"),
     ],
 )
-def test_a_bad_setting_fails_for_good_before_any_aws_call(
+def test_a_bad_setting_fails_without_a_retry_before_any_aws_call(
     option: str, value: str, sentence: str, configured: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert configured
@@ -160,7 +160,7 @@ def test_without_any_setting_one_sentence_names_all_of_them() -> None:
 
 @pytest.mark.usefixtures("configured")
 @pytest.mark.parametrize("hours", ["never", "nan", "", -1, 12.5])
-def test_hours_that_make_no_sense_fail_for_good(hours: float | str) -> None:
+def test_invalid_hours_fail_without_a_retry(hours: float | str) -> None:
     with pytest.raises(AirflowFailException, match=r"min_remaining_hours is .*: give a number of hours from 0 to 12"):
         refresh(min_remaining_hours=hours)
 
@@ -173,12 +173,12 @@ def test_hours_that_make_no_sense_fail_for_good(hours: float | str) -> None:
     ],
 )
 @pytest.mark.usefixtures("configured")
-def test_access_denied_by_codeartifact_names_the_action_and_can_be_tried_again(
+def test_access_denied_by_codeartifact_names_the_action_and_can_be_retried(
     path: str, action: str, canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", canned_aws.url)
-    canned_aws.gives_token("canary", verdict=401)
-    canned_aws.answers[path] = DENIED
+    canned_aws.respond_with_token("canary", verdict=401)
+    canned_aws.responses[path] = DENIED
     with pytest.raises(MintError, match=action) as caught:
         refresh()
     assert not isinstance(caught.value, AirflowFailException)
@@ -221,7 +221,7 @@ def test_a_failed_refresh_leaves_the_old_line_and_no_secret_in_its_error(
 ) -> None:
     version_id = aws.put_line(bucket, lifetime=timedelta(minutes=5))
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", canned_aws.url)
-    canned_aws.gives_token("canary-token", verdict=401)
+    canned_aws.respond_with_token("canary-token", verdict=401)
     with pytest.raises(TokenRejectedError, match="allow codeartifact:ReadFromRepository") as caught:
         refresh()
     assert "canary" not in repr(caught.value)
@@ -241,7 +241,7 @@ def test_the_connection_that_is_named_is_used(canned_aws: CannedAws, monkeypatch
     monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", json.dumps(connection | {"extra": {"region_name": "eu-south-1"}}))
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
     canned_aws.default = (404, {})
-    canned_aws.gives_token("canary", verdict=401)
+    canned_aws.respond_with_token("canary", verdict=401)
     with pytest.raises(TokenRejectedError):
         refresh(aws_conn_id="elsewhere")
     s3, endpoint, token = (headers["Authorization"] for _, headers in canned_aws.requests[:3])
@@ -262,7 +262,7 @@ def test_the_default_connection_need_not_exist() -> None:
 def test_botocore_config_reaches_every_client(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
     canned_aws.default = (404, {})
-    canned_aws.gives_token("canary", verdict=401)
+    canned_aws.respond_with_token("canary", verdict=401)
     with pytest.raises(TokenRejectedError):
         refresh(botocore_config={"user_agent_extra": "refresh/of-ours"})
     assert ["refresh/of-ours" in headers["User-Agent"] for _, headers in canned_aws.requests[:3]] == [True] * 3

@@ -22,7 +22,7 @@ import requests
 
 from infra.local.mwaa.processes import Processes
 from mwaa_codeartifact import __version__
-from tests.airflow.mortal_aws import PACKAGE, VERSION, MortalAws, served
+from tests.airflow.aws_with_lifetimes import PACKAGE, VERSION, AwsWithLifetimes, served
 from tests.airflow.support import REGION, ROOT, AirflowHome, ServedAws, section
 from tests.airflow.web_server import MAJOR, READS_COOKIES, Browser
 
@@ -61,7 +61,7 @@ class Installed:
     dags: Path
 
     def home(self, path: Path) -> AirflowHome:
-        """Make an Airflow without plugins."""
+        """Create an Airflow without plugins."""
         (path / "plugins").mkdir(parents=True)
         return AirflowHome(path, self.dags)
 
@@ -130,7 +130,7 @@ def output(command: list[str | Path], environ: Mapping[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalAws]:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsWithLifetimes]:
     with served(tmp_path_factory.mktemp("aws")) as aws:
         yield aws
 
@@ -188,7 +188,9 @@ def standalone(home: AirflowHome, installed: Installed, settings: Mapping[str, s
     processes = Processes(home.path)
     processes.serve("standalone", [str(command), "standalone"], environ)
     try:
-        processes.wait_until(lambda: answers(f"{url}/{'api/v2/version' if MAJOR > 2 else 'health'}"), _PATIENCE_SECONDS)
+        processes.wait_until(
+            lambda: responds(f"{url}/{'api/v2/version' if MAJOR > 2 else 'health'}"), _PATIENCE_SECONDS
+        )
         yield Standalone(home, command, environ, url)
     finally:
         processes.stop()
@@ -202,7 +204,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     try:
         return requests.get(url, timeout=10).ok
     except requests.RequestException:
@@ -214,7 +216,7 @@ def check_that_it_works(airflow: Standalone, destination: str) -> None:
     assert airflow.run(REFRESH) == "success"
     assert airflow.run(SENSOR) == "success"
     anonymous = Browser(airflow.url, requests.Session()).get(STATUS)
-    assert anonymous.status_code == (401 if MAJOR > 2 else 302)  # Airflow 2 leads to the login
+    assert anonymous.status_code == (401 if MAJOR > 2 else 302)  # Airflow 2 redirects to the login
     admin = airflow.admin()
     (target,) = admin.get(STATUS).json()["targets"]
     assert (target["verdict"], target["destination"]) == ("alive", destination)
@@ -229,14 +231,14 @@ def check_that_it_works(airflow: Standalone, destination: str) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Path]:
-    """Make a folder whose requirements.txt names the in-house package; check that pip has installed it."""
+    """Create a folder whose requirements.txt names the in-house package; check that pip has installed it."""
     (tmp_path / "requirements.txt").write_text(f"{PACKAGE}\n")
     yield tmp_path
     info = f"{PACKAGE.replace('-', '_')}-{VERSION}.dist-info"
     assert [path.name for path in (tmp_path / "target").glob("*.dist-info")] == [info]
 
 
-def test_with_a_local_file(aws: MortalAws, installed: Installed, project: Path) -> None:
+def test_the_wheel_works_with_a_local_file(aws: AwsWithLifetimes, installed: Installed, project: Path) -> None:
     line = project / "codeartifact.txt"
     settings = aws.environ | section(line.as_uri())
     with standalone(installed.home(project / "home"), installed, settings) as airflow:
@@ -245,7 +247,7 @@ def test_with_a_local_file(aws: MortalAws, installed: Installed, project: Path) 
     installed.example("use-file.sh", project, INDEX_URL_FILE=str(line), PIP_TARGET=str(project / "target"))
 
 
-def test_with_a_bucket(aws: MortalAws, installed: Installed, project: Path) -> None:
+def test_the_wheel_works_with_a_bucket(aws: AwsWithLifetimes, installed: Installed, project: Path) -> None:
     keys = aws.environ["AWS_ACCESS_KEY_ID"], aws.environ["AWS_SECRET_ACCESS_KEY"]
     s3 = boto3.Session(*keys, region_name=REGION).client("s3", endpoint_url=aws.environ["AWS_ENDPOINT_URL"])
     bucket = f"outside-{uuid.uuid4()}"

@@ -34,11 +34,11 @@ def failure(task):
     except Exception as error:
         return type(error).__name__, str(error)
 
-told = render.status_json()
+status = render.status_json()
 print(json.dumps({
     "page": render.facts().body,
-    "status": told.status,
-    "json": json.loads(told.body),
+    "status": status.status,
+    "json": json.loads(status.body),
     "operator": failure(CodeArtifactRefreshIndexUrlOperator(task_id="a")),
     "sensor": failure(CodeArtifactIndexUrlFreshSensor(task_id="b")),
 }))
@@ -47,8 +47,8 @@ print(json.dumps({
 
 def test_page_json_and_tasks_name_the_package_to_install(airflow_home: Callable[[], AirflowHome]) -> None:
     settings = json.dumps(section("s3://bucket/dags/codeartifact.txt"))
-    answer = airflow_home().python("-c", WITHOUT, str(ROOT / "plugins"), settings)
-    found = json.loads(answer.stdout.splitlines()[-1])
+    ended = airflow_home().python("-c", WITHOUT, str(ROOT / "plugins"), settings)
+    found = json.loads(ended.stdout.splitlines()[-1])
     assert INSTALL in found["page"].replace("&#39;", "'")
     (target,) = found["json"]["targets"]
     assert (target["reason"], target["verdict"], found["status"]) == ("package missing", "unknown", 503)

@@ -42,12 +42,12 @@ def home(aws: ServedAws, airflow_home: Callable[[], AirflowHome]) -> AirflowHome
     """Prepare an Airflow in which the refresh DAG has run once."""
     home = airflow_home()
     prepare(home, aws.environ | section(aws.bucket(BUCKET)), DAG)
-    airflow_knows(home)
+    set_airflow_state(home)
     return home
 
 
-def airflow_knows(home: AirflowHome, **changes: object) -> None:
-    """Write what Airflow knows of the DAG and its one run: all is well but for the changes (TABLE__COLUMN=value)."""
+def set_airflow_state(home: AirflowHome, **changes: object) -> None:
+    """Write the state of the DAG and its one run: all is well except for the changes (TABLE__COLUMN=value)."""
     now = datetime.now(UTC)
     gone = {"dag__is_active": 1} if MAJOR == 2 else {"dag__is_stale": 0}
     well: dict[str, object] = {
@@ -68,7 +68,7 @@ def airflow_knows(home: AirflowHome, **changes: object) -> None:
 
 @pytest.fixture(scope="module")
 def server(home: AirflowHome, aws: ServedAws) -> Iterator[WebServer]:
-    """Serve a line that the Lambda has refreshed after the DAG."""
+    """Run the web server with a line that the Lambda has refreshed after the DAG."""
     time.sleep(1)  # facts are kept to the second
     aws.put_line(BUCKET, lifetime=timedelta(hours=11.5))
     with served(home, aws.environ | section(f"s3://{BUCKET}/dags/codeartifact.txt")) as server:
@@ -82,40 +82,40 @@ def viewer(server: WebServer) -> Browser:
 
 @pytest.mark.parametrize("path", [PAGE, FACTS, JSON])
 def test_without_login_no_fact_leaks(path: str, server: WebServer) -> None:
-    answer = server.anonymous().get(path)
+    response = server.anonymous().get(path)
     if MAJOR == 2:
-        assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, "/login/")
+        assert (response.status_code, response.headers["Location"].split("?")[0]) == (302, "/login/")
     else:
-        assert answer.status_code == (401 if path in WITH_FACTS else 200)
-    told = re.sub("<style>.*</style>", "", answer.text, flags=re.DOTALL)
-    assert not [secret for secret in SECRETS if secret in told]
+        assert response.status_code == (401 if path in WITH_FACTS else 200)
+    text = re.sub("<style>.*</style>", "", response.text, flags=re.DOTALL)
+    assert not [secret for secret in SECRETS if secret in text]
 
 
 @pytest.mark.parametrize("path", WITH_FACTS)
 def test_a_user_who_may_not_see_the_refresh_dag_gets_403_and_no_fact(path: str, server: WebServer) -> None:
-    answer = server.browser("nobody").get(path)
-    assert answer.status_code == 403
-    assert not [secret for secret in SECRETS if secret in answer.text]
+    response = server.browser("nobody").get(path)
+    assert response.status_code == 403
+    assert not [secret for secret in SECRETS if secret in response.text]
 
 
 @pytest.mark.parametrize("path", WITH_FACTS)
 @pytest.mark.parametrize("user", ["admin", "viewer"])
 def test_a_user_who_may_see_the_refresh_dag_sees_the_facts(path: str, user: str, server: WebServer) -> None:
-    answer = server.browser(user).get(path)
-    assert answer.status_code == 200
-    assert not [fact for fact in SECRETS if fact not in answer.text]
+    response = server.browser(user).get(path)
+    assert response.status_code == 200
+    assert not [fact for fact in SECRETS if fact not in response.text]
 
 
 @pytest.mark.skipif(MAJOR == 2, reason="Airflow 2 has sessions")
-def test_a_token_that_is_none_is_refused(server: WebServer) -> None:
+def test_an_invalid_token_is_refused(server: WebServer) -> None:
     for path in WITH_FACTS:
         assert server.anonymous().get(path, Authorization="Bearer nonsense").status_code in {401, 403}
 
 
 @pytest.mark.skipif(MAJOR == 2, reason="Airflow 2 has sessions")
-def test_the_cookie_of_airflows_own_pages_opens_it_where_airflow_reads_that(server: WebServer) -> None:
-    answer = server.anonymous().get(FACTS, Cookie=f"_token={server.token('viewer')}")
-    assert answer.status_code == (200 if READS_COOKIES else 401)
+def test_the_cookie_of_airflows_own_pages_opens_the_page_if_airflow_reads_cookies(server: WebServer) -> None:
+    response = server.anonymous().get(FACTS, Cookie=f"_token={server.token('viewer')}")
+    assert response.status_code == (200 if READS_COOKIES else 401)
 
 
 def test_the_page_shows_refresher_time_and_next_run_of_the_dag(viewer: Browser) -> None:
@@ -136,7 +136,7 @@ UNDER_WAY = {"dag_run__state": "running", "dag_run__end_date": None, "dag__next_
 
 
 @pytest.mark.parametrize(
-    ("state", "verdict", "changes", "told"),
+    ("state", "verdict", "changes", "shown"),
     [
         ("gone", "falling back", GONE, "is gone from Airflow's list"),
         ("import error", "falling back", {"dag__has_import_errors": 1}, "file cannot be imported"),
@@ -157,20 +157,20 @@ UNDER_WAY = {"dag_run__state": "running", "dag_run__end_date": None, "dag__next_
     ],
 )
 def test_the_state_of_the_dag_decides_at_once(
-    state: str, verdict: str, changes: dict[str, object], told: str, home: AirflowHome, viewer: Browser
+    state: str, verdict: str, changes: dict[str, object], shown: str, home: AirflowHome, viewer: Browser
 ) -> None:
-    airflow_knows(home, **changes)
-    answer = viewer.get(JSON)
+    set_airflow_state(home, **changes)
+    response = viewer.get(JSON)
     page = viewer.get(FACTS).text
-    airflow_knows(home)
-    (target,) = answer.json()["targets"]
-    assert (target["reason"], target["verdict"], answer.status_code) == (state, verdict, 200)
+    set_airflow_state(home)
+    (target,) = response.json()["targets"]
+    assert (target["reason"], target["verdict"], response.status_code) == (state, verdict, 200)
     assert target["dag_keeps_it"] is (verdict == "alive")
-    assert told in html.unescape(page)
+    assert shown in html.unescape(page)
 
 
 class ThroughMwaa:
-    """Forward the AWS CLI's requests for Airflow's REST API to it, like MWAA."""
+    """A runner that forwards the AWS CLI's requests to Airflow's REST API, as MWAA does."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -180,9 +180,9 @@ class ThroughMwaa:
         given = dict(zip(arguments[4::2], arguments[5::2], strict=True))
         assert given["--method"] == "GET"
         query = urlencode(json.loads(given["--query-parameters"]))
-        answer = self._browser.get(f"/api/v{1 if MAJOR == 2 else 2}{given['--path']}?{query}")
-        assert answer.status_code == 200, answer.text
-        return {"RestApiStatusCode": 200, "RestApiResponse": answer.json()}
+        response = self._browser.get(f"/api/v{1 if MAJOR == 2 else 2}{given['--path']}?{query}")
+        assert response.status_code == 200, response.text
+        return {"RestApiStatusCode": 200, "RestApiResponse": response.json()}
 
 
 @pytest.mark.parametrize(
@@ -195,13 +195,13 @@ class ThroughMwaa:
         (UNDER_WAY, {"last_run_state": None, "next_run_at": None}),
     ],
 )
-def test_make_status_gets_the_same_through_mwaa(
+def test_make_status_reads_the_same_state_through_mwaa(
     changes: dict[str, object], expected: dict[str, object], home: AirflowHome, viewer: Browser
 ) -> None:
-    airflow_knows(home, **changes)
+    set_airflow_state(home, **changes)
     through_mwaa, problem = refresh_dag(ThroughMwaa(viewer), "name")  # type: ignore[arg-type]
     on_the_page = viewer.get(JSON).json()["dag"]
-    airflow_knows(home)
+    set_airflow_state(home)
     assert through_mwaa
     assert problem == ""
     found = through_mwaa.as_dict()
@@ -211,30 +211,30 @@ def test_make_status_gets_the_same_through_mwaa(
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_runs_only_its_own_script(server: WebServer, viewer: Browser) -> None:
-    answer = (viewer if READS_COOKIES else server.anonymous()).get(PAGE)
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "//" not in re.sub(r'"use strict".*</script>', "", answer.text, flags=re.DOTALL).replace("s3://", "")
-    policy = answer.headers["Content-Security-Policy"]
+    response = (viewer if READS_COOKIES else server.anonymous()).get(PAGE)
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "//" not in re.sub(r'"use strict".*</script>', "", response.text, flags=re.DOTALL).replace("s3://", "")
+    policy = response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; ")
     for element in ("style", "script"):
-        (content,) = re.findall(f"<{element}>(.*?)</{element}>", answer.text, re.DOTALL)
+        (content,) = re.findall(f"<{element}>(.*?)</{element}>", response.text, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         assert f"{element}-src 'sha256-{digest}';" in policy
-    assert " style=" not in answer.text
-    assert not re.search(r" on\w+=", answer.text)
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert " style=" not in response.text
+    assert not re.search(r" on\w+=", response.text)
+    assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_the_address_without_its_slash_leads_to_the_page(server: WebServer, viewer: Browser) -> None:
+def test_the_address_without_its_slash_redirects_to_the_page(server: WebServer, viewer: Browser) -> None:
     for browser in (server.anonymous(), viewer):
-        answer = browser.get("/codeartifact?a=b")
-        assert answer.status_code in {307, 308}
-        assert urljoin(server.url + "/codeartifact", answer.headers["Location"]) == f"{server.url}{PAGE}?a=b"
-        assert not [secret for secret in SECRETS if secret in answer.text]
+        response = browser.get("/codeartifact?a=b")
+        assert response.status_code in {307, 308}
+        assert urljoin(server.url + "/codeartifact", response.headers["Location"]) == f"{server.url}{PAGE}?a=b"
+        assert not [secret for secret in SECRETS if secret in response.text]
 
 
 @pytest.mark.skipif(READS_COOKIES, reason="Airflow 3.0 keeps its login where only a script can read it")
-def test_the_script_shows_the_json_where_a_link_cannot(server: WebServer) -> None:
+def test_the_script_shows_the_json_if_a_link_cannot(server: WebServer) -> None:
     page = server.anonymous().get(PAGE).text
     assert '<pre id="json"' in page
 
@@ -251,18 +251,18 @@ def test_airflow_3_has_an_entry_in_its_navigation_and_on_the_pages_of_dags(serve
     assert [(view["destination"], view["href"]) for view in plugin["external_views"]] == [("nav", PAGE), ("dag", PAGE)]
 
 
-def test_the_dags_own_documentation_leads_to_the_page(home: AirflowHome) -> None:
+def test_the_documentation_of_the_dag_links_to_the_page(home: AirflowHome) -> None:
     ((data,),) = home.query("SELECT data FROM serialized_dag WHERE dag_id = ?", DAG)
     assert f"[status page]({PAGE})" in json.loads(data)["dag"]["doc_md"]
 
 
-def test_the_task_leads_to_the_repository_to_the_object_and_to_the_page(viewer: Browser) -> None:
+def test_the_task_has_links_to_the_repository_the_object_and_the_page(viewer: Browser) -> None:
     runs = f"/api/v{1 if MAJOR == 2 else 2}/dags/{DAG}/dagRuns"
     (run,) = viewer.get(runs).json()["dag_runs"]
-    answer = viewer.get(f"{runs}/{quote(run['dag_run_id'])}/taskInstances/refresh_index_url/links").json()
+    response = viewer.get(f"{runs}/{quote(run['dag_run_id'])}/taskInstances/refresh_index_url/links").json()
     console = "https://console.aws.amazon.com"
     repository = f"d/{OWNER}/{DOMAIN}/r/{REPOSITORY}"
-    assert answer.get("extra_links", answer) == {
+    assert response.get("extra_links", response) == {
         "CodeArtifact repository": f"{console}/codesuite/codeartifact/{repository}?region={REGION}",
         "index-url file in S3": f"{console}/s3/object/{BUCKET}?region={REGION}&prefix=dags%2Fcodeartifact.txt",
         "index-url status": PAGE,
@@ -276,9 +276,9 @@ def test_the_tasks_log_has_the_result_in_one_line(home: AirflowHome) -> None:
 
 
 def test_monitors_get_the_same_as_json(viewer: Browser) -> None:
-    answer = viewer.get(JSON)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
-    (target,) = answer.json()["targets"]
+    response = viewer.get(JSON)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    (target,) = response.json()["targets"]
     assert (target["verdict"], target["destination"]) == ("alive", f"s3://{BUCKET}/dags/codeartifact.txt")
     assert target["repository"] == f"{REGION}/{OWNER}/{DOMAIN}/{REPOSITORY}"
     assert 41_000 < target["remaining_seconds"] < 11.5 * 3600
@@ -290,13 +290,13 @@ def test_monitors_get_the_same_as_json(viewer: Browser) -> None:
     ]
 
 
-def test_a_stale_line_is_503_to_monitors_and_a_page_to_people(aws: ServedAws, viewer: Browser) -> None:
-    """Last, because it deletes the line for longer than the page uses a response."""
+def test_a_stale_line_is_503_to_monitors_and_a_page_to_users(aws: ServedAws, viewer: Browser) -> None:
+    # This test is the last, because it deletes the line for longer than the page uses a response.
     aws.s3.delete_object(Bucket=BUCKET, Key="dags/codeartifact.txt")
-    found = viewer.wait_for(JSON, lambda answer: answer.status_code == 503)
+    found = viewer.wait_for(JSON, lambda response: response.status_code == 503)
     assert found.json()["targets"][0]["verdict"] == "stale"
     page = viewer.get(FACTS)
     assert page.status_code == 200
     assert "There is no index-url file: pip cannot install with it" in page.text
     aws.put_line(BUCKET, lifetime=timedelta(hours=11.5))
-    viewer.wait_for(JSON, lambda answer: answer.status_code == 200)
+    viewer.wait_for(JSON, lambda response: response.status_code == 200)

@@ -12,8 +12,8 @@ from mwaa_codeartifact_plugin import SlashAtTheEnd
 PASSED_ON = {"status": 404}
 
 
-def answer(**scope: Any) -> dict[str, Any]:
-    """Return the first message with which a request is answered; the application behind answers 404."""
+def first_message(**scope: Any) -> dict[str, Any]:
+    """Return the first message of the response to a request; the application behind it responds 404."""
     sent: list[dict[str, Any]] = []
 
     async def app(_scope: object, _receive: object, send: Any) -> None:
@@ -35,8 +35,8 @@ def answer(**scope: Any) -> dict[str, Any]:
         ({"path": "/codeartifact", "root_path": "/team"}, b"codeartifact/"),
     ],
 )
-def test_it_leads_to_the_page_below_every_prefix(scope: dict[str, Any], location: bytes) -> None:
-    found = answer(**scope)
+def test_the_address_redirects_to_the_page_below_every_prefix(scope: dict[str, Any], location: bytes) -> None:
+    found = first_message(**scope)
     assert (found["status"], found["headers"]) == (307, [(b"location", location)])
 
 
@@ -49,5 +49,5 @@ def test_it_leads_to_the_page_below_every_prefix(scope: dict[str, Any], location
         {"path": "/codeartifact", "type": "websocket"},
     ],
 )
-def test_everything_else_is_left_to_airflow(scope: dict[str, Any]) -> None:
-    assert answer(**scope) is PASSED_ON
+def test_all_other_requests_are_passed_to_airflow(scope: dict[str, Any]) -> None:
+    assert first_message(**scope) is PASSED_ON

@@ -42,18 +42,18 @@ class Text(HTMLParser):
         self.texts.append(data.strip())
 
 
-def state_told_to_monitors() -> str:
-    """Return the name of the state, whose row in docs/status-page.md is kept."""
-    answer = render.status_json()
-    (target,) = json.loads(answer.body)["targets"]
+def state_for_monitors() -> str:
+    """Return the name of the state, and check the response against its row in docs/status-page.md."""
+    response = render.status_json()
+    (target,) = json.loads(response.body)["targets"]
     row = documented_states()[target["reason"]]
-    assert (target["verdict"], answer.status) == (row.verdict, row.monitors_get)
+    assert (target["verdict"], response.status) == (row.verdict, row.monitors_get)
     assert (target["dag_keeps_it"], row.dag_keeps_it) == (None, "not known")
     return str(target["reason"])
 
 
 @pytest.mark.usefixtures("configured")
-def test_an_s3_that_is_broken_is_one_sentence_and_503_to_monitors(
+def test_a_failing_s3_is_one_sentence_and_503_to_monitors(
     canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
@@ -66,7 +66,7 @@ def test_an_s3_that_is_broken_is_one_sentence_and_503_to_monitors(
     )
     assert "Traceback" not in page.body
     assert monitors.status == 503
-    assert state_told_to_monitors() == "destination not reached"
+    assert state_for_monitors() == "destination not reached"
     (target,) = json.loads(monitors.body)["targets"]
     assert (target["verdict"], target["remaining_seconds"], target["timeline"]) == ("unknown", None, [])
 
@@ -76,7 +76,7 @@ def test_settings_that_are_missing_are_named() -> None:
     text = " ".join(Text(render.page().body).texts)
     assert "Could not read the settings (5 problems): [codeartifact] domain is not set" in text
     assert "No index-url file is configured" in text
-    assert state_told_to_monitors() == "settings missing"
+    assert state_for_monitors() == "settings missing"
 
 
 @pytest.mark.usefixtures("configured")
@@ -84,7 +84,7 @@ def test_any_other_failure_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_ENDPOINT_URL", "no address at all")
     text = " ".join(Text(render.facts().body).texts)
     assert "The status could not be read (ValueError): see the web server's log." in text
-    assert state_told_to_monitors() == "internal error"
+    assert state_for_monitors() == "internal error"
 
 
 @pytest.mark.usefixtures("configured")
@@ -98,7 +98,7 @@ def test_a_database_without_the_dag_is_shown() -> None:
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_database_that_does_not_answer_leaves_the_verdict_to_the_line(
+def test_without_the_database_the_verdict_depends_on_the_line_only(
     aws: ServedAws, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
@@ -158,22 +158,26 @@ def first_run(database: Path) -> Iterator[None]:
 @pytest.mark.usefixtures("configured", "first_run")
 def test_the_database_gets_three_short_queries_that_use_an_index(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=timedelta(hours=11.5))
-    asked: list[tuple[str, Any]] = []
+    queries: list[tuple[str, Any]] = []
 
-    def keep(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        asked.append((statement, parameters))
+    def record(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        queries.append((statement, parameters))
 
     with create_session() as session:
         engine: Any = session.get_bind()
-    event.listen(engine, "before_cursor_execute", keep)
+    event.listen(engine, "before_cursor_execute", record)
     body = render.status_json().body
-    event.remove(engine, "before_cursor_execute", keep)
+    event.remove(engine, "before_cursor_execute", record)
     assert json.loads(body)["targets"][0]["reason"] == "first run to come"
-    assert [statement.partition("FROM ")[2].split()[0] for statement, _ in asked] == ["dag", "dag_run", "task_instance"]
+    assert [statement.partition("FROM ")[2].split()[0] for statement, _ in queries] == [
+        "dag",
+        "dag_run",
+        "task_instance",
+    ]
     with engine.connect() as connection:
         plans = [
             row[-1]
-            for statement, parameters in asked
+            for statement, parameters in queries
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
     assert [plan for plan in plans if plan.startswith("SCAN") and plan != "SCAN CONSTANT ROW"] == []
@@ -183,10 +187,10 @@ def test_the_database_gets_three_short_queries_that_use_an_index(aws: ServedAws,
 def test_a_hundred_open_pages_cost_two_calls(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
     canned_aws.default = (404, {})
-    with ThreadPoolExecutor(20) as people:
-        pages = list(people.map(lambda _: render.facts().body, range(100)))
+    with ThreadPoolExecutor(20) as users:
+        pages = list(users.map(lambda _: render.facts().body, range(100)))
     assert all("There is no index-url file" in page for page in pages)
-    assert [request.partition(" ")[0] for request in canned_aws.asked()] == ["HEAD", "GET"]
+    assert [request.partition(" ")[0] for request in canned_aws.calls()] == ["HEAD", "GET"]
 
 
 def test_an_objects_metadata_is_escaped(aws: ServedAws, bucket: str, configured: str) -> None:

@@ -21,15 +21,15 @@ pytestmark = pytest.mark.long
 PLUGIN = "plugins/mwaa_codeartifact_plugin.py"
 DAG_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "dags").glob("*.py"))
 
-# Each file alone first, then all plugins like every Airflow process; after each, the loaded modules. In the
-# end the whole package: each Airflow can import only its own page.
+# Runs each file alone, then loads all plugins as every Airflow process does, and records the loaded modules after
+# each. The whole package comes last, because each Airflow can import only its own page.
 LOAD = """
 import contextlib, importlib, json, pkgutil, runpy, sys, warnings
 import airflow.plugins_manager
 folder, *files = sys.argv[1:]
 loaded = {}
 recording = warnings.catch_warnings(record=True)
-drawn = recording.__enter__()
+caught = recording.__enter__()
 warnings.simplefilter("always")
 for file in files:
     runpy.run_path(file)
@@ -45,15 +45,15 @@ for module in pkgutil.walk_packages(mwaa_codeartifact.__path__, "mwaa_codeartifa
         importlib.import_module(module.name)
 print(json.dumps({
     "loaded": loaded,
-    "warnings": [str(warning) for warning in drawn if warning.filename.startswith((folder, *files))],
+    "warnings": [str(warning) for warning in caught if warning.filename.startswith((folder, *files))],
     "executed": executed,
 }))
 """
 
 
 @pytest.fixture(scope="module")
-def answers(airflow_home: Callable[[], AirflowHome]) -> tuple[CompletedProcess[str], CompletedProcess[str]]:
-    """Run `airflow plugins` and LOAD, each in a process, side by side."""
+def outputs(airflow_home: Callable[[], AirflowHome]) -> tuple[CompletedProcess[str], CompletedProcess[str]]:
+    """Run `airflow plugins` and LOAD, each in a process, in parallel."""
     home = airflow_home()
     files = [str(home.path / PLUGIN), *(str(ROOT / file) for file in DAG_FILES)]
     with ThreadPoolExecutor() as pool:
@@ -63,13 +63,13 @@ def answers(airflow_home: Callable[[], AirflowHome]) -> tuple[CompletedProcess[s
 
 
 @pytest.fixture(scope="module")
-def listing(answers: tuple[CompletedProcess[str], CompletedProcess[str]]) -> CompletedProcess[str]:
-    return answers[0]
+def listing(outputs: tuple[CompletedProcess[str], CompletedProcess[str]]) -> CompletedProcess[str]:
+    return outputs[0]
 
 
 @pytest.fixture(scope="module")
-def modules(answers: tuple[CompletedProcess[str], CompletedProcess[str]]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(answers[1].stdout.splitlines()[-1])
+def modules(outputs: tuple[CompletedProcess[str], CompletedProcess[str]]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(outputs[1].stdout.splitlines()[-1])
     found["loaded"] = dict(zip([PLUGIN, *DAG_FILES], found["loaded"].values(), strict=True))
     return found
 
@@ -86,12 +86,12 @@ def test_the_plugins_folder_loads_without_an_error(listing: CompletedProcess[str
     assert "traceback" not in output
 
 
-def test_no_file_of_ours_draws_a_warning(modules: dict[str, Any]) -> None:
+def test_no_file_of_this_project_causes_a_warning(modules: dict[str, Any]) -> None:
     assert modules["warnings"] == []
 
 
 def test_no_module_of_the_package_is_executed_as_a_plugin(modules: dict[str, Any]) -> None:
-    """Airflow executes every file that .airflowignore does not exclude, by its stem: errors.py would be `errors`."""
+    # Airflow executes every file that .airflowignore does not exclude, by its stem: errors.py would be `errors`.
     assert set(modules["executed"]) - {"mwaa_codeartifact"} == {"mwaa_codeartifact_plugin"}
 
 

@@ -1,4 +1,4 @@
-"""What docs/compatibility.md promises to DAG authors and monitors is there, on this Airflow."""
+"""The promises of docs/compatibility.md to DAG authors and monitors, on this Airflow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def named(interface: str) -> Any:
 
 
 @pytest.mark.parametrize("interface", ["operator", "sensor"])
-def test_a_task_takes_the_promised_arguments_by_name_and_needs_none(interface: str) -> None:
+def test_a_task_accepts_the_promised_arguments_by_name_and_needs_none(interface: str) -> None:
     task = named(interface)
     # Airflow wraps __init__; the signature is that of the wrapped function. The base class has most of the arguments.
     own = [
@@ -79,8 +79,8 @@ def test_the_operators_result_has_the_promised_keys(aws: ServedAws, bucket: str)
 @pytest.mark.usefixtures("configured")
 def test_the_json_has_the_promised_keys(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=timedelta(hours=11))
-    told = json.loads(render.status_json().body)
-    (target,) = told["targets"]
-    assert set(told) == set(PUBLIC["JSON of the status page"])
+    status = json.loads(render.status_json().body)
+    (target,) = status["targets"]
+    assert set(status) == set(PUBLIC["JSON of the status page"])
     assert set(target) == set(PUBLIC["JSON of a target"])
     assert set(target["line"]) == set(PUBLIC["JSON of a line"])

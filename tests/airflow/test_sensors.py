@@ -65,7 +65,7 @@ def test_a_line_is_fresh_when_enough_is_left(
 
 
 @pytest.mark.usefixtures("configured")
-def test_no_line_is_not_fresh() -> None:
+def test_a_missing_line_is_not_fresh() -> None:
     assert sensor().poke({}) is False
     assert sensor(min_remaining=timedelta(0)).poke({}) is False
 
@@ -77,15 +77,15 @@ def test_a_line_of_another_repository_is_not_fresh(aws: ServedAws, bucket: str) 
 
 
 @pytest.mark.usefixtures("configured")
-def test_it_looks_by_head_only(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sensor_sends_head_requests_only(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
     canned_aws.default = (404, {})
     assert sensor().poke({}) is False
-    assert [request.partition(" ")[0] for request in canned_aws.asked()] == ["HEAD"]
+    assert [request.partition(" ")[0] for request in canned_aws.calls()] == ["HEAD"]
 
 
 @pytest.mark.usefixtures("configured")
-def test_an_s3_that_does_not_let_it_look_fails_the_task(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_s3_that_denies_access_fails_the_task(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
     canned_aws.default = (403, {})
     with pytest.raises(DestinationError, match="allow s3:GetObject"):
@@ -93,13 +93,13 @@ def test_an_s3_that_does_not_let_it_look_fails_the_task(canned_aws: CannedAws, m
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_bad_setting_fails_for_good() -> None:
+def test_a_bad_setting_fails_without_a_retry() -> None:
     with pytest.raises(AirflowFailException, match=r"\[codeartifact\] domain_owner is '12'"):
         sensor(domain_owner="12").poke({})
 
 
 @pytest.mark.usefixtures("configured")
-def test_without_deferring_it_waits_in_the_worker(aws: ServedAws, bucket: str) -> None:
+def test_a_sensor_that_does_not_defer_waits_in_the_worker(aws: ServedAws, bucket: str) -> None:
     task = sensor(poke_interval=0.1, timeout=0.5, soft_fail=False)
     with pytest.raises(Exception, match=r"(?i)time"):
         task.execute({})
@@ -108,15 +108,13 @@ def test_without_deferring_it_waits_in_the_worker(aws: ServedAws, bucket: str) -
 
 
 @pytest.mark.usefixtures("configured")
-def test_deferrable_it_does_not_defer_for_a_fresh_line(aws: ServedAws, bucket: str) -> None:
+def test_a_deferrable_sensor_does_not_defer_for_a_fresh_line(aws: ServedAws, bucket: str) -> None:
     aws.put_line(bucket, lifetime=HOUR)
     assert sensor(deferrable=True).execute({}) is None
 
 
 @pytest.mark.usefixtures("configured")
-def test_deferrable_it_waits_in_the_triggerer_and_goes_on_when_the_line_is_refreshed(
-    aws: ServedAws, bucket: str
-) -> None:
+def test_a_deferrable_sensor_waits_in_the_triggerer_until_the_line_is_refreshed(aws: ServedAws, bucket: str) -> None:
     task = sensor(deferrable=True, poke_interval=0.2, timeout=60)
     trigger, waiting = deferred(task)
     assert (waiting.method_name, waiting.timeout) == ("execute_complete", timedelta(seconds=60))
@@ -134,7 +132,7 @@ def test_deferrable_it_waits_in_the_triggerer_and_goes_on_when_the_line_is_refre
 
 
 @pytest.mark.usefixtures("configured")
-def test_the_triggerer_goes_on_while_s3_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_triggerer_keeps_running_while_s3_does_not_respond(monkeypatch: pytest.MonkeyPatch) -> None:
     impatient = {"read_timeout": 1, "retries": {"total_max_attempts": 1}}
     trigger, _ = deferred(sensor(deferrable=True, botocore_config=impatient))
 
@@ -150,11 +148,13 @@ def test_the_triggerer_goes_on_while_s3_is_silent(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         turns, event = asyncio.run(count_turns())
     assert "[ReadTimeoutError]" in event["message"]
-    assert turns > 10  # of a hundred; one, if it stood still
+    assert turns > 10  # of about a hundred; a blocked event loop has one
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_trigger_that_cannot_look_fails_the_task(canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trigger_that_cannot_read_the_line_fails_the_task(
+    canned_aws: CannedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = sensor(deferrable=True)
     trigger, _ = deferred(task)
     monkeypatch.setenv("AWS_ENDPOINT_URL", canned_aws.url)
@@ -165,7 +165,7 @@ def test_a_trigger_that_cannot_look_fails_the_task(canned_aws: CannedAws, monkey
 
 
 @pytest.mark.long
-def test_importing_it_loads_nothing_that_only_a_running_task_needs_and_airflow_decides_whether_to_defer() -> None:
+def test_an_import_of_the_sensor_loads_nothing_heavy_and_airflow_decides_whether_to_defer() -> None:
     code = """
 import sys
 from mwaa_codeartifact.sensors import CodeArtifactIndexUrlFreshSensor
@@ -174,6 +174,6 @@ print([name for name in sys.modules if name.startswith(heavy)])
 print(CodeArtifactIndexUrlFreshSensor(task_id="fresh").deferrable)
 """
     environ = os.environ | {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True", "PYTHONPATH": str(ROOT / "plugins")}
-    answer = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
-    assert answer.stdout.splitlines()[-2:] == ["[]", "True"]
+    ended = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-2:] == ["[]", "True"]
     assert sensor().deferrable is False

@@ -55,5 +55,5 @@ def test_a_percent_sign_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert target_settings()["destination"] == "file:///with%20space/codeartifact.txt"
 
 
-def test_a_setting_is_named_as_people_find_it() -> None:
+def test_a_setting_has_the_name_that_users_know() -> None:
     assert setting_name("domain_owner") == "[codeartifact] domain_owner"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.airflow.mortal_aws import PACKAGE, VERSION, MortalAws, served
+from tests.airflow.aws_with_lifetimes import PACKAGE, VERSION, AwsWithLifetimes, served
 from tests.airflow.support import ROOT, AirflowHome, section
 
 if TYPE_CHECKING:
@@ -43,28 +43,28 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def mortal_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalAws]:
-    with served(tmp_path_factory.mktemp("mortal")) as aws:
+def aws_with_lifetimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsWithLifetimes]:
+    with served(tmp_path_factory.mktemp("aws")) as aws:
         yield aws
 
 
 @pytest.fixture(scope="module")
-def outcome(mortal_aws: MortalAws, airflow_home: Callable[[], AirflowHome]) -> Outcome:
+def outcome(aws_with_lifetimes: AwsWithLifetimes, airflow_home: Callable[[], AirflowHome]) -> Outcome:
     home = airflow_home()
     home = replace(home, dags=home.path / "dags")
     shutil.copytree(ROOT / "dags", home.dags, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(Path(__file__).with_name("dags_without_sensor.py"), home.dags)
     line = home.dags / "codeartifact.txt"
-    environ: dict[str, str | None] = dict(mortal_aws.environ | section(line.as_uri()))
+    environ: dict[str, str | None] = dict(aws_with_lifetimes.environ | section(line.as_uri()))
     environ["PIP_CONFIG_FILE"] = "/dev/null"
     environ["AIRFLOW__STANDARD__VENV_INSTALL_METHOD"] = "pip"
-    mortal_aws.set_token_lifetime(LIFE_SECONDS)
+    aws_with_lifetimes.set_token_lifetime(LIFE_SECONDS)
     first_outputs = home.commands((environ, ["dags", "reserialize"]), (environ, ["dags", "test", REFRESH]))
     assert line.exists(), first_outputs
     first = line.read_text()
     ((known,),) = home.query("SELECT max(id) FROM dag_run")  # other tests' too: the database is a copy of theirs
     time.sleep(LIFE_SECONDS)
-    mortal_aws.set_token_lifetime(43_200)
+    aws_with_lifetimes.set_token_lifetime(43_200)
     outputs = home.commands(
         (environ, ["dags", "test", WITHOUT_SENSOR]),
         (environ, ["dags", "test", REFRESH]),
@@ -97,7 +97,7 @@ def test_the_same_worker_installs_once_the_line_is_refreshed(outcome: Outcome) -
     assert VERSION in str(outcome.version)
 
 
-def test_the_sensor_has_looked_first(outcome: Outcome) -> None:
+def test_the_sensor_has_checked_the_line_first(outcome: Outcome) -> None:
     assert "enough is 0:30:00" in outcome.outputs[2]
 
 

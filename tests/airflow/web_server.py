@@ -45,13 +45,13 @@ class Browser:
         """GET a path, without following redirects."""
         return self.session.get(self.url + path, headers=headers, allow_redirects=False, timeout=30)
 
-    def wait_for(self, path: str, is_it: Callable[[requests.Response], bool]) -> requests.Response:
+    def wait_for(self, path: str, is_expected: Callable[[requests.Response], bool]) -> requests.Response:
         """GET a path until the response is the expected one."""
         deadline = time.monotonic() + _KEPT_SECONDS
-        while not is_it(answer := self.get(path)) and time.monotonic() < deadline:
+        while not is_expected(response := self.get(path)) and time.monotonic() < deadline:
             time.sleep(0.5)
-        assert is_it(answer), answer.text
-        return answer
+        assert is_expected(response), response.text
+        return response
 
 
 @dataclass(frozen=True)
@@ -75,34 +75,34 @@ class WebServer:
             form = session.get(f"{self.url}/login/", timeout=30).text
             csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
             assert csrf, form
-            answer = {"username": user, "password": PASSWORD, "csrf_token": csrf[1]}
-            session.post(f"{self.url}/login/", answer, timeout=30)
+            login = {"username": user, "password": PASSWORD, "csrf_token": csrf[1]}
+            session.post(f"{self.url}/login/", login, timeout=30)
         return Browser(self.url, session)
 
     def token(self, user: str) -> str:
         """Get a token of Airflow 3."""
         login = {"username": user, "password": PASSWORD}
-        answer = requests.post(f"{self.url}/auth/token", json=login, timeout=30)
-        token: str = answer.json()["access_token"]
+        response = requests.post(f"{self.url}/auth/token", json=login, timeout=30)
+        token: str = response.json()["access_token"]
         return token
 
 
 def prepare(home: AirflowHome, environ: Mapping[str, str], dag_id: str) -> None:
-    """Make the tables that logins need, the users and the DAGs, and let one DAG run."""
+    """Create the tables for logins, the users and the DAGs, and run one DAG."""
     settings: dict[str, Any] = _environ(home, environ)
     names = ["--firstname", "A", "--lastname", "B", "--password", PASSWORD]
     users = [
         (settings, ["users", "create", "--username", user, "--role", role, "--email", f"{user}@example.org", *names])
         for user, role in ROLES.items()
     ]
-    answers = home.commands(
+    results = home.commands(
         (settings, ["db", "migrate"]),
         (settings, ["sync-perm"]),
         *users,
         (settings, ["dags", "reserialize"]),
         (settings, ["dags", "test", dag_id]),
     )
-    assert {code for _, code in answers} <= {"0", "None"}, answers
+    assert {code for _, code in results} <= {"0", "None"}, results
 
 
 @contextmanager
@@ -121,13 +121,13 @@ def served(home: AirflowHome, environ: Mapping[str, str]) -> Iterator[WebServer]
     server = Processes(home.path)
     server.serve("web-server", command, _environ(home, environ))
     try:
-        server.wait_until(lambda: _answers(f"{url}/{'api/v2/version' if MAJOR > 2 else 'health'}"), _START_SECONDS)
+        server.wait_until(lambda: _responds(f"{url}/{'api/v2/version' if MAJOR > 2 else 'health'}"), _START_SECONDS)
         yield WebServer(url)
     finally:
         server.stop()
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         return requests.get(url, timeout=10).ok
     except requests.RequestException:

@@ -1,4 +1,4 @@
-"""The whole environment on this machine, with the Airflow that AIRFLOW_VERSION names, and a real browser before it."""
+"""The whole environment on this machine, with Airflow of AIRFLOW_VERSION, and a real browser."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from infra import ROOT
 from infra.cli.console import Console
 from infra.local.demos.deployment import Deployment
 from infra.local.server import Server
-from tests.browser.support import People
+from tests.browser.support import Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser
 
-# The browser calls only this machine, and runs as root where the tests do.
+# The browser calls only this machine, and runs as root if the tests do.
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -33,7 +33,7 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Deploy everything and wait until Airflow is there."""
+    """Deploy everything and wait until Airflow runs."""
     folder = tmp_path_factory.mktemp("local")
     with Console() as console, Server(folder / "aws", 0, _free_port(), console.say) as server:
         deployment = Deployment(server, console, ROOT)
@@ -54,6 +54,6 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def people(chromium: Browser, deployment: Deployment) -> Iterator[People]:
-    with People(chromium, deployment) as people:
-        yield people
+def users(chromium: Browser, deployment: Deployment) -> Iterator[Users]:
+    with Users(chromium, deployment) as users:
+        yield users

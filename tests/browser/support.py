@@ -1,4 +1,4 @@
-"""People before the status page: who logs in, how they find it, and what they see."""
+"""Users of the status page: their logins, their way to the page, and pictures of it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 VERSION = os.environ.get("AIRFLOW_VERSION", "3.3.1")
 DAG = "refresh_codeartifact_index_url"
-# As Airflow 2 has it in its menu, and Airflow 3 in its navigation, which cuts what is longer.
+# The entry in Airflow 2's menu, and in Airflow 3's navigation, which cuts longer names.
 NAME = "CodeArtifact index-url" if VERSION.startswith("2.") else "index-url"
 Scheme = Literal["light", "dark"]
-# A first page of Airflow's may take long on a busy machine.
+# Airflow's first page may take long on a busy machine.
 _PATIENCE_MILLISECONDS = 60_000
 
 
@@ -39,8 +39,8 @@ class Look:
 LOOKS = [Look(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 
 
-class People:
-    """People before the page, each look with a browser profile of its own."""
+class Users:
+    """Users of the page, each look with a browser profile of its own."""
 
     def __init__(self, chromium: Browser, deployment: Deployment) -> None:
         self._chromium, self._contexts = chromium, ExitStack()
@@ -54,12 +54,12 @@ class People:
     def __exit__(self, *_: object) -> None:
         self._contexts.close()
 
-    def stranger(self, look: Look) -> Page:
+    def open_anonymously(self, look: Look) -> Page:
         """Open a window without a login."""
         return self._context(look).new_page()
 
-    def person(self, look: Look) -> Page:
-        """Open a window on Airflow's home page, logged in as people do; once per look: Airflow limits logins."""
+    def open_logged_in(self, look: Look) -> Page:
+        """Open a window on Airflow's home page, logged in by the form; once per look, because Airflow limits logins."""
         if look not in self._logged_in:
             context = self._logged_in[look] = self._context(look)
             self._log_in(context.new_page())

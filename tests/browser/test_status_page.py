@@ -1,4 +1,4 @@
-"""The status page in a real browser: found by Airflow's navigation, it turns when the refreshers stop."""
+"""The status page in a real browser: its place in Airflow's navigation, and its verdict when the refreshers stop."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from infra.local.demos.deployment import Deployment
-    from tests.browser.support import People
+    from tests.browser.support import Users
 
 _DESK = Look(1280, "light")
 _LIFE = timedelta(seconds=60)
 
 
-def test_a_stranger_sees_no_fact(people: People, deployment: Deployment) -> None:
+def test_a_visitor_without_a_login_sees_no_fact(users: Users, deployment: Deployment) -> None:
     facts = deployment.index_url_facts()
-    page = people.stranger(_DESK)
+    page = users.open_anonymously(_DESK)
     for path in ("/codeartifact/", "/codeartifact/facts", "/codeartifact/status.json"):
-        page.goto(people.url + path)
+        page.goto(users.url + path)
         seen = page.content()
         assert facts["token-fingerprint"] not in seen
         assert deployment.bucket not in seen
 
 
-def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deployment: Deployment) -> None:
-    _remember_two_days(deployment)
+def test_a_user_finds_the_page_and_sees_its_verdict_change(users: Users, deployment: Deployment) -> None:
+    _publish_two_days(deployment)
     deployment.run_dag(DAG, min_remaining_hours=12)
-    page = people.person(_DESK)
-    found = find_by_navigation(page, people.url)
+    page = users.open_logged_in(_DESK)
+    found = find_by_navigation(page, users.url)
     verdict = found.locator("[data-verdict]")
     verdict.wait_for()
     assert verdict.inner_text() == "alive"
@@ -44,28 +44,28 @@ def test_a_person_finds_the_page_reads_it_and_sees_it_turn(people: People, deplo
     assert [bar.count() > 0 for bar in bars] == [True] * len(bars)
     assert found.locator("[role=timer]").inner_text().startswith("11 h 5")
     picture(page, f"{VERSION}-in-airflow", _DESK)
-    page.goto(f"{people.url}/codeartifact/")
-    _see_the_countdown_run(page)
-    _take_pictures(people, "alive")
-    _read_the_json(page, people.url)
+    page.goto(f"{users.url}/codeartifact/")
+    _expect_that_the_countdown_runs(page)
+    _check_and_take_pictures(users, "alive")
+    _read_the_json(page, users.url)
     deployment.pause(DAG, is_paused=True)
     wait_for_verdict(page, "at risk", seconds=20)
     assert "the refresh DAG is paused: unpause it." in page.content()
-    _take_pictures(people, "at-risk")
+    _check_and_take_pictures(users, "at-risk")
     _stop_the_refreshers(deployment)
     wait_for_verdict(page, "falling back", seconds=20)
-    _take_pictures(people, "falling-back")
+    _check_and_take_pictures(users, "falling-back")
     wait_for_verdict(page, "stale", seconds=_LIFE.total_seconds() + 20)
     assert "pip cannot install with it" in page.content()
-    _take_pictures(people, "stale")
+    _check_and_take_pictures(users, "stale")
     deployment.make("refresh")
     wait_for_verdict(page, "falling back", seconds=20)
 
 
-def _remember_two_days(deployment: Deployment) -> None:
+def _publish_two_days(deployment: Deployment) -> None:
     """Publish old versions: by the DAG hourly, then a night in which the Lambda and a startup script step in."""
     hours_ago = [(hours, "dag") for hours in range(45, 30, -1)]
-    hours_ago += [(28, "lambda"), (25, "lambda"), (12, "startup")]  # the token of 25 hours ago died 13 hours ago
+    hours_ago += [(28, "lambda"), (25, "lambda"), (12, "startup")]  # the token of 25 hours ago expired 13 hours ago
     hours_ago += [(hours, "dag") for hours in range(10, 0, -1)]
     # A run of the DAG that finds one of the expired lines refreshes it, as it should; then no expired line is left.
     while not _put_lines(deployment, hours_ago):
@@ -76,12 +76,12 @@ def _put_lines(deployment: Deployment, hours_ago: list[tuple[int, str]]) -> bool
     """Replace all versions by these lines; return whether no other line was published meanwhile."""
     s3, now = deployment.client("s3"), datetime.now(UTC)
     file = {"Bucket": deployment.bucket, "Key": INDEX_URL_KEY}
-    standing = s3.head_object(**file)["Metadata"]
+    current = s3.head_object(**file)["Metadata"]
     for version in s3.list_object_versions(Bucket=deployment.bucket, Prefix=INDEX_URL_KEY)["Versions"]:
         s3.delete_object(**file, VersionId=version["VersionId"])
     for hours, refresher in hours_ago:
         refreshed_at = now - timedelta(hours=hours)
-        metadata = standing | {
+        metadata = current | {
             "refreshed-at": format_time(refreshed_at),
             "refreshed-by": refresher,
             "token-expires-at": format_time(refreshed_at + TOKEN_LIFETIME),
@@ -90,7 +90,7 @@ def _put_lines(deployment: Deployment, hours_ago: list[tuple[int, str]]) -> bool
     return len(s3.list_object_versions(Bucket=deployment.bucket, Prefix=INDEX_URL_KEY)["Versions"]) == len(hours_ago)
 
 
-def _see_the_countdown_run(page: Page) -> None:
+def _expect_that_the_countdown_runs(page: Page) -> None:
     timer = page.locator("[role=timer]")
     expect(timer).not_to_have_text(timer.inner_text(), timeout=10_000)
     text = page.content()
@@ -99,24 +99,24 @@ def _see_the_countdown_run(page: Page) -> None:
 
 
 def _read_the_json(page: Page, url: str) -> None:
-    """Follow the page's own link, as a person with a login, and come back."""
+    """Follow the page's own link, as a user with a login, and return to the page."""
     page.get_by_role("link", name="the same as JSON").click()
     expect(page.locator("pre").first).to_contain_text('"verdict": "alive"')
     page.goto(f"{url}/codeartifact/")
 
 
-def _take_pictures(people: People, name: str) -> None:
+def _check_and_take_pictures(users: Users, name: str) -> None:
     """Check the page in every size and colour: nothing is wider than the window, and no script reports an error."""
     for look in LOOKS:
-        page = people.person(look)
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))  # noqa: B023  (each page is done with here)
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)  # noqa: B023
-        page.goto(f"{people.url}/codeartifact/")
+        page = users.open_logged_in(look)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))  # noqa: B023  (each page is closed in its own round)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)  # noqa: B023
+        page.goto(f"{users.url}/codeartifact/")
         page.locator("[data-verdict]").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= look.width
         picture(page, f"{VERSION}-{name}", look)
-        assert not complaints
+        assert not errors
         page.close()
 
 

@@ -1,4 +1,4 @@
-"""The Markdown pages of the project, and what they refer to."""
+"""The Markdown pages of the project, and their references."""
 
 from __future__ import annotations
 

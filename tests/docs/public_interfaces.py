@@ -1,4 +1,4 @@
-"""The tables of public interfaces in docs/compatibility.md: what users may rely on."""
+"""The tables of public interfaces in docs/compatibility.md: the names that users may rely on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of docs/adopt.md, on a bucket and a domain that no stack of this project made."""
+"""The steps of docs/adopt.md, on a bucket and a domain that no stack of this project created."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOOLS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def run(file: str, folder: Path, **environ: str) -> str:
-    """Run a block as a shell does that stops at the first error; `make build` has run already."""
+    """Run a block in a shell that stops at the first error; `make build` has run already."""
     script = (ADOPT / file).read_text(encoding="utf-8").replace("make build\n", "")
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
@@ -60,15 +60,15 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_refresher_stack_replaces_the_line_of_the_cdk_sample_in_a_bucket_that_was_there(
+def test_the_refresher_stack_replaces_the_line_of_the_cdk_sample_in_an_existing_bucket(
     server: Server, project: Path
 ) -> None:
     bucket = f"theirs-{uuid.uuid4().hex[:8]}"
     s3 = server.client("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    by_the_sample = b"--index-url https://aws:old@example.org/simple/"  # without metadata
-    s3.put_object(Bucket=bucket, Key="dags/codeartifact.txt", Body=by_the_sample)
+    sample_line = b"--index-url https://aws:old@example.org/simple/"  # without metadata
+    s3.put_object(Bucket=bucket, Key="dags/codeartifact.txt", Body=sample_line)
     given = {**server.environ, "ENVIRONMENT": f"e-{bucket}", "BUCKET": bucket}
     printed = run("refresher.sh", project, **given)
     metadata = json.loads(printed[printed.rindex("{") :])
@@ -80,7 +80,7 @@ def test_the_refresher_stack_replaces_the_line_of_the_cdk_sample_in_a_bucket_tha
     assert uploaded >= {"plugins.zip", "dags/refresh_codeartifact_index_url.py", "dags/codeartifact.txt"}
 
 
-def test_the_aws_cli_takes_the_update_of_the_environment(tmp_path: Path) -> None:
+def test_the_aws_cli_accepts_the_update_of_the_environment(tmp_path: Path) -> None:
     aws = tmp_path / "aws"
     aws.write_text('#!/bin/sh\nPATH=${PATH#*:}\nexec aws "$@" --generate-cli-skeleton output\n')
     aws.chmod(0o755)
@@ -89,7 +89,7 @@ def test_the_aws_cli_takes_the_update_of_the_environment(tmp_path: Path) -> None
     assert "Arn" in json.loads(run("update.sh", tmp_path, PATH=f"{tmp_path}:{TOOLS}", **keys, **names))
 
 
-def test_the_policy_of_the_execution_role_is_the_one_that_the_template_gives() -> None:
+def test_the_policy_of_the_execution_role_grants_the_same_as_the_template() -> None:
     role = Stack("mwaa").resources["ExecutionRole"]["Properties"]
     (refresh,) = (each for each in role["Policies"] if each["PolicyName"] == "refresh-index-url")
     ours = json.loads((ADOPT / "execution-role-policy.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What docs/compatibility.md promises outside Airflow is what files, templates and verbs have."""
+"""Files, templates and verbs keep the promises of docs/compatibility.md outside Airflow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 FACTS = LineFacts(
     token_expires_at=NOW, refreshed_at=NOW, refreshed_by="dag", token_fingerprint="0123456789ab", repository="a/b/c/d"
 )
-# One more without a default would break the deployments of those who use the templates by hand.
+# One more without a default would break the deployments of users who deploy the templates by hand.
 WITHOUT_DEFAULT = {
     "network": {"EnvironmentName"},
     "repository": {"BucketName", "DomainName", "RepositoryName"},
@@ -37,7 +37,7 @@ WITHOUT_DEFAULT = {
 }
 
 
-def test_a_line_carries_the_promised_facts_as_metadata_and_in_its_comment() -> None:
+def test_a_line_has_the_promised_facts_as_metadata_and_in_its_comment() -> None:
     promised = PUBLIC["metadata of the index-url file, and its comment line"]
     assert list(FACTS.to_metadata()) == promised
     comment = IndexUrlFile("https://example.org/", Token("secret", NOW), FACTS).render().decode().splitlines()[0]
@@ -55,7 +55,7 @@ def test_a_stack_has_exactly_the_promised_outputs(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_no_parameter_became_necessary(stack: str) -> None:
+def test_no_further_parameter_is_required(stack: str) -> None:
     parameters = load(stack)["Parameters"]
     assert {name for name, each in parameters.items() if "Default" not in each} == WITHOUT_DEFAULT[stack]
 

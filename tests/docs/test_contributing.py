@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md names files and commands that exist, and keeps what the code keeps."""
+"""CONTRIBUTING.md names files and commands that exist."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_a_block_is_the_file_that_it_names(page: Path, file: str, block: str) ->
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)
-def test_no_python_is_shown_that_is_not_a_file(page: Path) -> None:
+def test_all_python_in_the_pages_comes_from_files(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     included = [match[0] for match in _INCLUDED.finditer(text) if "```python\n" in match[0]]
     assert len(_PYTHON.findall(text)) == len(included)

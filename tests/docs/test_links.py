@@ -1,4 +1,4 @@
-"""The pages lead where they say: links, anchors, verbs of make, and the index."""
+"""The references in the pages are correct: links, anchors, verbs of make, and the index."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_page_of_docs_is_in_the_index() -> None:
     assert [name(page) for page in DOCS.glob("*.md") if page != INDEX and page not in listed] == []
 
 
-def test_the_readme_leads_to_the_index() -> None:
+def test_the_readme_links_to_the_index() -> None:
     assert INDEX in {path for path, _ in links(ROOT / "README.md")}
 
 

@@ -39,7 +39,7 @@ def run(program: str, *arguments: str, **environ: str) -> tuple[int, str]:
 
 @contextmanager
 def airflow(status: int, content: dict[str, Any]) -> Iterator[str]:
-    """Serve one response below the address of the JSON, to callers with the token."""
+    """Serve one response at the address of the JSON, to callers with the token."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -64,7 +64,7 @@ def documented() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("status", "kept", "code"), [(200, True, 0), (200, None, 0), (200, False, 1), (503, False, 2)])
-def test_the_monitor_tells_good_from_soon_and_now(
+def test_the_exit_status_of_the_monitor_depends_on_the_verdict_and_on_the_dag(
     status: int, kept: object, code: int, documented: dict[str, Any]
 ) -> None:
     documented["targets"][0]["dag_keeps_it"] = kept
@@ -73,7 +73,7 @@ def test_the_monitor_tells_good_from_soon_and_now(
     assert (ended, printed.startswith("alive: s3://BUCKET/dags/codeartifact.txt: ")) == (code, True), printed
 
 
-def test_the_monitor_says_that_it_may_not_ask(documented: dict[str, Any]) -> None:
+def test_the_monitor_reports_a_token_that_is_refused(documented: dict[str, Any]) -> None:
     with airflow(200, documented) as url:
         ended, printed = run("monitor.py", AIRFLOW_URL=url, AIRFLOW_TOKEN="bad")
     assert (ended, "answers 403" in printed) == (1, True)

@@ -10,7 +10,7 @@ from infra import ROOT
 
 
 def checks(commands: list[str]) -> set[tuple[str, ...]]:
-    """Return each command's tool and options, without the files that it looks at and how it is started."""
+    """Return each command's tool and options, without its files and the way it is started."""
     found = set()
     for command in commands:
         words = re.sub(r"^(env \S+ )?(\$\(RUN\)|\.venv/bin/python -m) |^\.venv/bin/", "", command).split()

@@ -1,4 +1,4 @@
-"""The pipeline: it runs nothing but make targets that exist, and holds no long-lived key."""
+"""The pipeline runs only make targets that exist, and contains no long-lived key."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def shell(command: str, cwd: Path, **environ: str) -> subprocess.CompletedProces
     return subprocess.run(bash, cwd=cwd, env=os.environ | environ, capture_output=True, text=True, check=False)
 
 
-def test_the_pipeline_runs_the_targets_that_it_is_to_run_and_no_other_command() -> None:
+def test_the_pipeline_runs_the_expected_targets_and_no_other_command() -> None:
     commands = {step["run"] for path in WORKFLOWS for step in steps(path) if "run" in step}
     ran = {command.split()[1] for command in commands if command.startswith("make ")}
     assert ran == {"check", "test", "preflight", "publish", "release", "deploy", "dist", "$VERB"}
@@ -70,7 +70,7 @@ def test_no_secret_is_read_and_no_key_is_kept(path: Path) -> None:
 
 
 @every_workflow
-def test_rights_are_given_job_by_job(path: Path) -> None:
+def test_permissions_are_granted_to_each_job_separately(path: Path) -> None:
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["permissions"] == {}
     for name, job in jobs(path).items():
         may_write = (path, name) == (RELEASE, "release")

@@ -68,7 +68,7 @@ def container(aws: LocalAws, tmp_path: Path) -> SimpleContainer:
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """Listen on a port and never answer."""
+    """Listen on a port and never respond."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -78,7 +78,7 @@ def silent() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def trickling() -> Iterator[socket.socket]:
-    """Answer with one byte a second, without end: no read times out, and no response is ever complete."""
+    """Serve one byte a second, without end: no read times out, and no response is ever complete."""
     done = threading.Event()
     threads = []
 

@@ -72,8 +72,8 @@ class LocalAws:
 
     @property
     def line(self) -> Line:
-        answer = self.s3.get_object(Bucket=self.bucket, Key=self.key)
-        return Line(answer["Body"].read(), answer["Metadata"])
+        response = self.s3.get_object(Bucket=self.bucket, Key=self.key)
+        return Line(response["Body"].read(), response["Metadata"])
 
     @property
     def has_line(self) -> bool:
@@ -94,7 +94,7 @@ def connections_to(server: Server) -> BotoConnections:
 
 @dataclass
 class SimpleContainer:
-    """A container with only what the startup script may rely on; bash runs the script in it.
+    """A container with only the programs that the startup script may rely on; bash runs the script in it.
 
     :param user: the command by which a program runs as another user.
     """
@@ -138,7 +138,7 @@ class SimpleContainer:
         downloaded.replace(self.file)
 
     def start(self) -> str:
-        """Run the script, check what must hold at every start, and return its one line without "startup: "."""
+        """Run the script, check the rules of every start, and return its one line without "startup: "."""
         saved = self.root / "saved"
         command = [*self.user, "/bin/bash", "-c", _SOURCE, "bash", str(SCRIPT), str(saved)]
         started = time.monotonic()

@@ -44,7 +44,7 @@ def url(listening: socket.socket) -> str:
 
 
 def without_facts(line: Line) -> Line:
-    """Return the line as a person writes it: without facts."""
+    """Return the line without facts, as a person writes it."""
     return Line(line.body.partition(b"\n")[2], {})
 
 
@@ -136,7 +136,7 @@ def test_three_containers_that_start_at_once_all_get_a_valid_line(
 class TestLinesWithoutFacts:
     """A line without facts, whose expiry is unknown."""
 
-    def test_it_is_kept_while_the_repository_accepts_it(
+    def test_the_line_is_kept_while_the_repository_accepts_it(
         self, container: SimpleContainer, aws: LocalAws, silent: socket.socket
     ) -> None:
         line = without_facts(aws.new_line())
@@ -146,7 +146,7 @@ class TestLinesWithoutFacts:
         assert container.file.read_bytes() == line.body
         assert connections(silent) == 0
 
-    def test_it_is_refreshed_if_the_repository_rejects_it(
+    def test_the_line_is_refreshed_if_the_repository_rejects_it(
         self, container: SimpleContainer, aws: LocalAws, expired_line: Line
     ) -> None:
         aws.put(without_facts(expired_line))
@@ -252,7 +252,7 @@ class TestFaults:
 
 
 class TestWithoutPlugins:
-    """plugins.zip is not unpacked yet, or does not exist."""
+    """Starts before plugins.zip is unpacked, or without it."""
 
     def test_a_missing_file_is_fetched(self, no_plugins: SimpleContainer, aws: LocalAws) -> None:
         line = aws.new_line()
@@ -312,7 +312,7 @@ class TestWithoutPlugins:
 
 
 @pytest.mark.long
-def test_it_ends_within_20_seconds_whatever_hangs(
+def test_the_script_ends_within_20_seconds_whatever_hangs(
     aws: LocalAws, expired_line: Line, silent: socket.socket, trickling: socket.socket, tmp_path: Path
 ) -> None:
     hanging = url(silent)

@@ -1,4 +1,4 @@
-"""The program in the startup script: its sources, and that it reads and writes lines as the core does."""
+"""The program in the startup script matches its sources, and reads and writes lines as the core does."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_line_is_fresh_if_it_serves_the_repository_and_outlives_pip(
     assert outlives_pip(body(), ID) is fresh
 
 
-def test_without_plugins_it_writes_all_facts_of_a_line(container: SimpleContainer) -> None:
+def test_without_plugins_the_script_writes_all_facts_of_a_line(container: SimpleContainer) -> None:
     (container.airflow_home / "plugins").unlink()
     container.start()
     facts = LineFacts.from_body(container.file.read_text())

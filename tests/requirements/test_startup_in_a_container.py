@@ -128,7 +128,7 @@ def test_a_script_that_takes_too_long_makes_the_container_unhealthy(
         container.run_startup_script()
 
 
-def test_your_own_commands_may_follow(
+def test_a_users_own_commands_may_follow(
     shared_aws: LocalAws, configuration: Configuration, expired_line: Line, tmp_path: Path
 ) -> None:
     shared_aws.put(expired_line)

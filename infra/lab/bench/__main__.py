@@ -71,17 +71,17 @@ class Figures:
 
     @property
     def parse_ratio(self) -> float:
-        """The time of a process that parses the refresh DAG, divided by that of one that parses an empty DAG."""
+        """Return the time of a process that parses the refresh DAG, divided by that of one that parses an empty DAG."""
         return self.seconds("refresh") / self.seconds("empty")
 
     @property
     def is_within_limits(self) -> bool:
-        """Whether both limits hold."""
+        """Return whether both limits hold."""
         return self.milliseconds("plugin") <= _PLUGIN_MILLISECONDS and self.parse_ratio <= _PARSE_RATIO
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The cells of a row: see _HEAD."""
+        """Return the cells of a row: see _HEAD."""
         plugin, *parses = (self.milliseconds(subject) for subject in self.probes)
         whole = (f"{self.seconds(subject):.2f}" for subject in ("empty", "refresh"))
         note = "" if self.is_within_limits else "over the limit"

@@ -76,12 +76,12 @@ class Scenario:
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
-        """The schedules of the refreshers."""
+        """Return the schedules of the refreshers."""
         return REFRESHERS[self.title]
 
     @property
     def promised(self) -> bool:
-        """Whether the project promises zero stale hours."""
+        """Return whether the project promises zero stale hours."""
         return SAMPLE not in self.schedules and (not self.outages or self.outages[1] <= PROMISED_OUTAGE)
 
 

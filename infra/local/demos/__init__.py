@@ -1,1 +1,1 @@
-"""What `make local`, `make demo` and their kin do with AWS on this machine."""
+"""The programs of `make local`, `make demo` and similar verbs, on the AWS of this machine."""

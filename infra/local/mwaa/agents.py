@@ -1,4 +1,4 @@
-"""What MWAA's own agents do with an environment's execution role, through the environment's network.
+"""The calls of MWAA's own agents with an environment's execution role, through the environment's network.
 
 On AWS an environment whose role lacks one of these grants, or whose VPC has no way to one of these services, ends in
 CREATE_FAILED after half an hour. Its error is the sentence below, which does not say what is missing.

@@ -33,7 +33,7 @@ _LOGIN_SECONDS = 30
 
 
 class MajorVersion(NamedTuple):
-    """What differs between the major versions."""
+    """The differences between the major versions."""
 
     services: tuple[tuple[str, ...], ...]  # commands
     web: tuple[str, ...]  # the command that serves UI and REST API; the port follows

@@ -80,7 +80,7 @@ class Configuration(dict[str, Any]):
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What every environment uses: AWS, the network, this machine."""
+    """The surroundings of every environment: AWS, the network, this machine."""
 
     folder: Path
     endpoint_url: Callable[[], str]

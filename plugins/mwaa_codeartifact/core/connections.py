@@ -119,7 +119,7 @@ class BotoConnections:
 
     @property
     def s3(self) -> S3Client:
-        """The S3 client of the default region, which is the bucket's."""
+        """Return the S3 client of the default region, which is the bucket's."""
         client: S3Client = self._client("s3", None)
         return client
 

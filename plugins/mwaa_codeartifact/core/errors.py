@@ -39,7 +39,7 @@ def aws_code(error: BotoCoreError | ClientError) -> str:
 
 
 class CodeArtifactError(Exception):
-    """What was attempted, on what, and why it failed.
+    """A failure: the attempt, its subject, and the reason.
 
     :param attempt: what was attempted, an imperative ("mint a token").
     :param subject: the target, destination or setting.
@@ -53,7 +53,7 @@ class CodeArtifactError(Exception):
 
     @property
     def may_pass(self) -> bool:
-        """Whether the error may disappear within minutes: changes in IAM take effect with a delay.
+        """Return whether the error may disappear within minutes: changes in IAM take effect with a delay.
 
         Source: IAM user guide, "Changes that I make are not always immediately visible".
         """
@@ -106,7 +106,7 @@ class VerifyError(CodeArtifactError):
 
     @property
     def may_pass(self) -> bool:
-        """Whether it may disappear within minutes: a new repository may be slow, or not know a new token or role."""
+        """Return whether it may disappear within minutes: a new repository may be slow, or not know a new token."""
         return self.code is None or self.code in {"401", "403", "429"} or self.code.startswith("5")
 
 

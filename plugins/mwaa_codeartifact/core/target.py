@@ -68,7 +68,7 @@ class Repository:
 
     @property
     def id(self) -> str:
-        """The full name, such as ``eu-west-1/123456789012/data/python``, as in the metadata of a line."""
+        """Return the full name, such as ``eu-west-1/123456789012/data/python``, as in the metadata of a line."""
         return f"{self.domain.region}/{self.domain.owner}/{self.domain.name}/{self.name}"
 
     @classmethod

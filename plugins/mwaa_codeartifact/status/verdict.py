@@ -72,12 +72,12 @@ class Status:
 
     @property
     def verdict(self) -> Verdict:
-        """The judgement's verdict."""
+        """Return the judgement's verdict."""
         return self.judgement.verdict
 
     @property
     def sentence(self) -> str:
-        """The judgement's sentence."""
+        """Return the judgement's sentence."""
         return self.judgement.sentence
 
     def remaining(self, now: datetime) -> timedelta | None:

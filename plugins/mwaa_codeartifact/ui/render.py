@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers: the response is not stored, and the page loads and runs nothing from elsewhere."""
+        """Return the headers: the response is not stored, and the page loads and runs nothing from elsewhere."""
         return {
             "Content-Type": self.media_type,
             "Content-Security-Policy": _content_security_policy(),

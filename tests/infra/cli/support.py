@@ -1,4 +1,4 @@
-"""Settings of a deployment, for tests of what reads them."""
+"""Settings of a deployment, for the tests of the programs that read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOOD = {
 
 
 def write(folder: Path, **settings: str) -> Path:
-    """Write a .env of good settings, but for those given."""
+    """Write a .env of good settings; those that are passed replace them."""
     path = folder / ".env"
     path.write_text("".join(f"{name}={value}\n" for name, value in (GOOD | settings).items()))
     return path

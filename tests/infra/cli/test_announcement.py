@@ -1,4 +1,4 @@
-"""What every program that talks to AWS says first."""
+"""The first lines of every program that calls AWS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEMPLATES = read_templates()
 
 
 class AwsItself(Aws):
-    """A runner with a fixed answer, because the tests do not call AWS."""
+    """A runner with a fixed response, because the tests do not call AWS."""
 
     def call(self, *arguments: str) -> dict[str, str]:
         assert arguments == ("sts", "get-caller-identity")
@@ -47,19 +47,19 @@ def test_the_account_and_the_region_are_named(capsys: pytest.CaptureFixture[str]
 def test_settings_of_the_shell_are_named_without_their_values(capsys: pytest.CaptureFixture[str]) -> None:
     shell = {"AWS_PROFILE": "secret", "MAX_WORKERS": "3", "DOMAIN_NAME": "", "HOME": "/root"}
     announce(AwsItself("eu-central-1", shell), shell, TEMPLATES)
-    said = capsys.readouterr().out
-    assert said.endswith("\nsettings from the shell, which win over .env: AWS_PROFILE, MAX_WORKERS\n")
-    assert "secret" not in said
+    printed = capsys.readouterr().out
+    assert printed.endswith("\nsettings from the shell, which win over .env: AWS_PROFILE, MAX_WORKERS\n")
+    assert "secret" not in printed
 
 
-def test_the_local_aws_is_told_from_aws_itself(listening: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_local_aws_is_announced_as_such(listening: int, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"http://127.0.0.1:{listening}"
     shell = {"AWS_ENDPOINT_URL": url, "ENV_FILE": os.devnull, "BUCKET_NAME": "local-mwaa-bucket"}
     announce(Aws("eu-west-1", shell), shell, TEMPLATES)
     assert capsys.readouterr().out == f"acting on the local AWS at {url} (AWS_ENDPOINT_URL; .env is not read)\n"
 
 
-def test_a_local_aws_that_is_gone_is_one_sentence_with_the_way_out() -> None:
+def test_a_local_aws_that_no_longer_runs_is_one_sentence_with_the_fix() -> None:
     shell = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     with pytest.raises(CommandError, match=r"AWS that does not run \(http://127.0.0.1:9\): open a new shell") as found:
         announce(Aws("eu-west-1", shell), shell, TEMPLATES)
@@ -67,7 +67,9 @@ def test_a_local_aws_that_is_gone_is_one_sentence_with_the_way_out() -> None:
 
 
 @pytest.mark.parametrize("program", [["infra.deploy", "status"], ["infra.publish", "DIST"], ["infra.preflight"]])
-def test_every_program_says_it_before_anything_else(program: list[str], tmp_path: Path) -> None:
+def test_every_program_fails_before_any_other_output_if_the_local_aws_does_not_run(
+    program: list[str], tmp_path: Path
+) -> None:
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_missing_cli_says_how_to_get_it(
+def test_the_error_of_a_missing_cli_names_the_fix(
     tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -21,13 +21,13 @@ def test_a_missing_cli_says_how_to_get_it(
         Aws("eu-central-1", {**environ, "PATH": str(tmp_path)}).call("sts", "get-caller-identity")
 
 
-def test_missing_credentials_say_how_to_get_some(environ: dict[str, str]) -> None:
+def test_the_error_of_missing_credentials_names_the_fix(environ: dict[str, str]) -> None:
     nobody = {**environ, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
     with pytest.raises(AwsError, match="No AWS credentials were found: run `aws configure`"):
         Aws("eu-central-1", nobody).call("sts", "get-caller-identity")
 
 
-def test_an_endpoint_that_does_not_answer_is_named(environ: dict[str, str]) -> None:
+def test_an_endpoint_that_does_not_respond_is_named(environ: dict[str, str]) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -48,7 +48,7 @@ def test_an_endpoint_that_does_not_answer_is_named(environ: dict[str, str]) -> N
         ("SomethingElse", "CreateBucket failed: SomethingElse: the reason."),
     ],
 )
-def test_an_api_error_says_what_to_do_and_keeps_its_code_and_operation(code: str, sentence: str) -> None:
+def test_an_api_error_names_the_fix_and_keeps_its_code_and_operation(code: str, sentence: str) -> None:
     error = failure(
         "s3api create-bucket", f"\nAn error occurred ({code}) when calling the CreateBucket operation: the reason\n"
     )
@@ -73,7 +73,7 @@ def test_an_expired_sign_in_of_the_cli_itself_is_understood() -> None:
         "The config profile (nosuch) could not be found",
     ],
 )
-def test_a_command_that_only_the_newer_cli_has_is_advised_with_its_version(text: str) -> None:
+def test_advice_that_needs_the_newer_cli_names_its_version(text: str) -> None:
     advice = str(failure("s3api list-buckets", text))
     assert "list-profiles" not in advice
     assert ("aws sso login" in advice) == ("CLI v2" in advice)
@@ -91,7 +91,7 @@ def test_a_command_that_only_the_newer_cli_has_is_advised_with_its_version(text:
         ("Unable to locate credentials", False),
     ],
 )
-def test_what_may_pass_by_itself_is_told_from_what_does_not(text: str, *, passing: bool) -> None:
+def test_only_errors_that_may_disappear_by_themselves_are_passing(text: str, *, passing: bool) -> None:
     assert failure("any command", text).passing is passing
 
 
@@ -104,7 +104,7 @@ def test_what_may_pass_by_itself_is_told_from_what_does_not(text: str, *, passin
         (("sqs", "delete-queue", "--queue-url", "q"), True),
     ],
 )
-def test_only_what_changes_something_is_shown(
+def test_only_commands_that_change_something_are_printed(
     *,
     arguments: tuple[str, ...],
     shown: bool,

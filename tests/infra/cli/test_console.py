@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_a_long_wait_gives_signs_of_life_only_while_nothing_else_is_said(
+def test_a_long_wait_prints_heartbeats_only_while_there_is_no_other_output(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(console, "QUIET_SECONDS", 0.8)
@@ -19,9 +19,9 @@ def test_a_long_wait_gives_signs_of_life_only_while_nothing_else_is_said(
         time.sleep(1.6)
     console.say("done")
     time.sleep(1)
-    *signs, last = capsys.readouterr().out.splitlines()
-    assert signs
-    assert all(sign.startswith("  … stack demo: ") for sign in signs)
+    *heartbeats, last = capsys.readouterr().out.splitlines()
+    assert heartbeats
+    assert all(heartbeat.startswith("  … stack demo: ") for heartbeat in heartbeats)
     assert last == "done"
 
 
@@ -32,7 +32,7 @@ def test_a_line_has_its_time_and_its_speaker_and_is_kept(capsys: pytest.CaptureF
     assert capsys.readouterr().out == "   0.0 s  mwaa      AVAILABLE\n"
 
 
-def test_a_silence_is_broken_until_it_is_wanted(
+def test_heartbeats_are_printed_until_quiet_is_called(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(console, "QUIET_SECONDS", 0.5)

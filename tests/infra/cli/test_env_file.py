@@ -1,4 +1,4 @@
-"""What is no .env is refused with one sentence, which shows none of its content."""
+"""A file that is no valid .env is refused with one sentence, which shows none of its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the command line programs end."""
+"""The exit status and the error output of the command line programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infra.publish.distribution import PublishError
 from infra.setup import SetupError
 
 
-def test_what_succeeds_ends_with_0_and_what_has_a_verdict_with_that() -> None:
+def test_the_exit_status_is_0_or_the_verdict_of_the_command() -> None:
     assert run(lambda: None) == 0
     assert run(lambda: 1) == 1
 
@@ -28,7 +28,7 @@ def test_what_succeeds_ends_with_0_and_what_has_a_verdict_with_that() -> None:
     ("error", "status"),
     [(CommandError("It broke: fix it."), 1), (SettingsError(["AWS_REGION is missing.", "BUCKET_NAME too."]), 2)],
 )
-def test_a_known_error_is_told_without_a_trace_and_has_its_status(
+def test_a_known_error_is_printed_without_a_traceback_and_has_its_exit_status(
     error: CommandError, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def command() -> None:
@@ -44,7 +44,7 @@ def test_an_unexpected_error_keeps_its_traceback() -> None:
         run(lambda: 1 // 0)
 
 
-def test_ctrl_c_ends_with_130_and_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_ends_with_130_and_prints_how_to_continue(capsys: pytest.CaptureFixture[str]) -> None:
     def command() -> None:
         raise KeyboardInterrupt
 
@@ -53,7 +53,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("command", [("setup", "airflow", "2.7.1"), ("lab.bench", "2.7.1")])
-def test_a_program_that_fails_prints_one_sentence_and_no_trace(command: tuple[str, ...]) -> None:
+def test_a_program_that_fails_prints_one_sentence_and_no_traceback(command: tuple[str, ...]) -> None:
     program, *arguments = command
     ended = subprocess.run(
         [sys.executable, "-m", f"infra.{program}", *arguments], cwd=ROOT, capture_output=True, text=True, check=False

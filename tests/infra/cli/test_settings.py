@@ -1,4 +1,4 @@
-"""Settings are judged by the templates' own rules, and every problem is a sentence with its fix."""
+"""Settings are checked by the templates' own rules, and every problem is a sentence with its fix."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_process_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings.environ["AWS_PROFILE"] == "of-the-shell"
 
 
-def test_credentials_show_in_no_repr(tmp_path: Path) -> None:
+def test_credentials_are_in_no_repr(tmp_path: Path) -> None:
     settings = load(write(tmp_path), {"AWS_SECRET_ACCESS_KEY": "canary"}, TEMPLATES)
     assert "canary" not in repr(settings)
 
@@ -85,20 +85,20 @@ def test_a_bad_value_is_named_with_its_rule_and_where_to_change_it(
     assert problem.endswith(": change it in .env.")
 
 
-def test_a_bad_value_of_the_shell_is_to_be_changed_there(tmp_path: Path) -> None:
+def test_a_bad_value_from_the_shell_must_be_changed_there(tmp_path: Path) -> None:
     (problem,) = problems(write(tmp_path), AIRFLOW_VERSION="1.10")
     assert problem.endswith(": change it in the environment, which wins over .env.")
 
 
-def test_zones_are_of_the_region(tmp_path: Path) -> None:
-    told = problems(write(tmp_path, AVAILABILITY_ZONE1="eu-west-1a", AVAILABILITY_ZONE2="eu-central-1b"))
-    assert told == [
+def test_zones_must_be_in_the_region(tmp_path: Path) -> None:
+    found = problems(write(tmp_path, AVAILABILITY_ZONE1="eu-west-1a", AVAILABILITY_ZONE2="eu-central-1b"))
+    assert found == [
         'AVAILABILITY_ZONE1 is "eu-west-1a" but must be a zone of AWS_REGION eu-central-1: change it in .env.'
     ]
 
 
 @pytest.mark.parametrize(
-    ("settings", "values", "why"),
+    ("settings", "values", "reason"),
     [
         (
             {"AIRFLOW_VERSION": "3.3.1", "WEBSERVER_ACCESS_MODE": "PUBLIC_ONLY"},
@@ -127,12 +127,10 @@ def test_zones_are_of_the_region(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_values_that_do_not_go_together_are_refused(
-    tmp_path: Path, settings: dict[str, str], values: str, why: str
-) -> None:
+def test_incompatible_values_are_refused(tmp_path: Path, settings: dict[str, str], values: str, reason: str) -> None:
     (problem,) = problems(write(tmp_path, **settings))
     assert problem.startswith(f"{values}: ")
-    assert problem.endswith(f"{why}. Change it in .env.")
+    assert problem.endswith(f"{reason}. Change it in .env.")
 
 
 def test_the_preflight_may_try_a_version_that_is_not_deployed(tmp_path: Path) -> None:
@@ -141,7 +139,7 @@ def test_the_preflight_may_try_a_version_that_is_not_deployed(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("version", PYTHON_VERSIONS)
-def test_a_version_and_an_access_mode_go_together_exactly_where_tasks_run(tmp_path: Path, version: str) -> None:
+def test_a_version_and_an_access_mode_are_accepted_exactly_if_tasks_run(tmp_path: Path, version: str) -> None:
     accepted = set()
     for mode in ("PUBLIC_ONLY", "PRIVATE_ONLY", "PUBLIC_AND_PRIVATE"):
         with contextlib.suppress(SettingsError):
@@ -163,20 +161,20 @@ def test_a_misspelt_setting_is_not_silently_ignored(tmp_path: Path) -> None:
     )
 
 
-def test_what_an_earlier_stack_gives_is_not_a_setting(tmp_path: Path) -> None:
+def test_an_output_of_an_earlier_stack_is_not_a_setting(tmp_path: Path) -> None:
     (problem,) = problems(write(tmp_path, DOMAIN_OWNER="210987654321"))
     assert problem.startswith("DOMAIN_OWNER in .env is not a setting of this project")
 
 
-def test_all_problems_are_told_at_once_and_first_that_there_is_no_file(tmp_path: Path) -> None:
-    told = problems(tmp_path / ".env", BUCKET_NAME="My_Bucket")
-    assert told[0] == "There is no .env: copy .env.example to .env and fill it in."
-    assert [problem.split()[0] for problem in told[1:]] == [
+def test_all_problems_are_reported_at_once_and_a_missing_file_first(tmp_path: Path) -> None:
+    found = problems(tmp_path / ".env", BUCKET_NAME="My_Bucket")
+    assert found[0] == "There is no .env: copy .env.example to .env and fill it in."
+    assert [problem.split()[0] for problem in found[1:]] == [
         "AWS_REGION", "ENVIRONMENT_NAME", "DOMAIN_NAME", "REPOSITORY_NAME", "BUCKET_NAME"
     ]  # fmt: skip
 
 
-def test_no_file_is_missed_where_none_is_needed(tmp_path: Path) -> None:
+def test_a_missing_file_is_no_problem_if_none_is_needed(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path / ".env", **GOOD | {"BUCKET_NAME": "My_Bucket"})
     assert problem.startswith("BUCKET_NAME is")
 
@@ -193,7 +191,7 @@ def test_the_example_file_names_every_setting_with_its_default(tmp_path: Path) -
     assert isinstance(load(filled, {}, TEMPLATES), Settings)
 
 
-def test_the_program_ends_with_status_2_before_it_asks_aws_anything() -> None:
+def test_bad_settings_end_the_program_with_status_2_before_any_aws_call() -> None:
     environ = {**GOOD, "AWS_REGION": "Frankfurt", "PATH": "", "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
     command = [sys.executable, "-m", "infra.deploy", "deploy"]
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)

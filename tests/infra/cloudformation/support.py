@@ -1,4 +1,4 @@
-"""The four templates as CloudFormation reads them, and the stacks that it would make of them."""
+"""The four templates as CloudFormation reads them, and the stacks that it would create from them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def expand(stack: str, parameters: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Stack:
-    """Evaluate a template with parameters: what is left are the resources that CloudFormation would make.
+    """A template that is evaluated with parameters: the resources that CloudFormation would create.
 
     :param stack: which template.
     :param region: where the stack is.
@@ -79,7 +79,7 @@ class Stack:
         return {name: each["Properties"] for name, each in self.resources.items() if each["Type"] == kind}
 
     def waits_for(self, name: str) -> set[str]:
-        """Return the resources that have to be there before one can be made."""
+        """Return the resources that must exist before one can be created."""
         resource = self.resources[name]
         depends = resource.get("DependsOn", [])
         direct = {depends} if isinstance(depends, str) else set(depends)
@@ -143,7 +143,7 @@ def statements(stack: Stack, role: str) -> list[dict[str, Any]]:
 
 
 def may(statements: list[dict[str, Any]], action: str, resource: str, **context: str) -> bool:
-    """Evaluate a request against statements (IAM user guide: Policy evaluation logic).
+    """Return whether statements allow a request (IAM user guide: Policy evaluation logic).
 
     :param context: condition keys, with `_` for `:`.
     """
@@ -184,7 +184,7 @@ def _holds(condition: dict[str, dict[str, str]], context: dict[str, str]) -> boo
 
 
 def _arn(pattern: Any) -> str:
-    """A GetAtt is known by its resource only."""
+    """Return the pattern of an ARN; a GetAtt becomes RESOURCE.ATTRIBUTE."""
     return pattern if isinstance(pattern, str) else ".".join(pattern["Fn::GetAtt"])
 
 
@@ -205,7 +205,7 @@ def _references(node: Any) -> Iterator[str]:
 
 
 def texts(node: Any) -> Iterator[str]:
-    """Return all strings below a node."""
+    """Yield all strings below a node."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, dict | list):

@@ -1,4 +1,4 @@
-"""What holds for all four templates, and between them."""
+"""The rules for each of the four templates, and between them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_default_meets_its_own_constraint_and_the_rules(stack: str) -> Non
 
 @pytest.mark.parametrize("mode", ["PUBLIC_ONLY", "PRIVATE_ONLY", "PUBLIC_AND_PRIVATE"])
 @pytest.mark.parametrize("version", PYTHON_VERSIONS)
-def test_the_rules_accept_a_version_and_an_access_mode_exactly_where_tasks_run(version: str, mode: str) -> None:
+def test_the_rules_accept_a_version_and_an_access_mode_exactly_if_tasks_run(version: str, mode: str) -> None:
     values = {"AirflowVersion": version, "WebserverAccessMode": mode}
     broken = broken_rules(TEMPLATES["mwaa"].rules, values)
     assert (broken == []) is (mode in access_modes(version))
@@ -127,7 +127,7 @@ def test_no_arn_names_a_partition_an_account_or_a_region(templates: dict[str, An
 ROLES = {"repository": "PublisherRole", "refresher": "RefresherRole", "mwaa": "ExecutionRole"}
 
 
-def test_no_role_but_the_publisher_may_publish_packages_and_none_everything() -> None:
+def test_only_the_publisher_may_publish_packages_and_no_role_has_a_wildcard_action() -> None:
     publishing = set()
     for stack, role in ROLES.items():
         for statement in statements(Stack(stack), role):
@@ -150,14 +150,14 @@ def test_a_role_has_no_policies_but_its_own(stack: str, role: str) -> None:
 
 
 @pytest.mark.parametrize("parameter", sorted(FROM_UPLOADS))
-def test_a_version_id_is_opaque_but_not_that_of_an_unversioned_bucket(parameter: str) -> None:
+def test_any_version_id_is_accepted_except_that_of_an_unversioned_bucket(parameter: str) -> None:
     (rule,) = (each.parameters[parameter].broken_rule for each in TEMPLATES.values() if parameter in each.parameters)
     assert [rule(version) for version in ("3sL4kqtJlcpXroDTDmJ+rm", "3/L4kqtJlcpX", "x._-~!=")] == [None] * 3
     assert all(rule(version) for version in ("null", "", "with a blank", "ümlaut"))
 
 
 @pytest.mark.parametrize("stack", ["refresher", "mwaa"])
-def test_one_setting_says_how_long_the_logs_are_kept(stack: str) -> None:
+def test_one_setting_decides_how_long_the_logs_are_kept(stack: str) -> None:
     groups = Stack(stack, LogRetentionDays="7").of("AWS::Logs::LogGroup").values()
     assert {group["RetentionInDays"] for group in groups} == {"7"}
 
@@ -172,7 +172,7 @@ def test_a_permissions_boundary_is_optional_and_applied_to_every_role() -> None:
 
 
 @every_stack
-def test_lists_may_be_empty_and_their_loops_make_names_of_their_own(stack: str) -> None:
+def test_lists_may_be_empty_and_their_loops_create_unique_names(stack: str) -> None:
     lists = [name for name, each in load(stack)["Parameters"].items() if each["Type"] == "CommaDelimitedList"]
     empty = Stack(stack)
     filled = Stack(stack, **dict.fromkeys(lists, "a.b-c,9-x"))
@@ -186,7 +186,7 @@ def test_lists_may_be_empty_and_their_loops_make_names_of_their_own(stack: str) 
 
 
 @every_stack
-def test_no_template_holds_a_key_of_its_own_or_a_secret(templates: dict[str, Any], stack: str) -> None:
+def test_no_template_contains_a_key_of_its_own_or_a_secret(templates: dict[str, Any], stack: str) -> None:
     kinds = {resource["Type"] for resource in Stack(stack).resources.values()}
     assert not {kind for kind in kinds if kind.startswith(("AWS::KMS::", "AWS::SecretsManager::"))}
     assert "NoEcho" not in json.dumps(templates[stack]["Parameters"])

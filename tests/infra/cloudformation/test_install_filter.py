@@ -1,4 +1,4 @@
-"""The filter of the installation alarm, on what pip itself says when it fails."""
+"""The filter of the installation alarm, applied to the output of real runs of pip."""
 
 from __future__ import annotations
 
@@ -143,5 +143,5 @@ def test_an_installation_that_succeeds_is_not_counted(shelf: Path, terms: list[s
         "[2026-11-24 06:00:00,000: ERROR/ForkPoolWorker-1] Task failed",
     ],
 )
-def test_what_is_no_failed_installation_is_not_counted(terms: list[str], line: str) -> None:
+def test_lines_that_are_no_failed_installation_are_not_counted(terms: list[str], line: str) -> None:
     assert not counted(terms, [line])

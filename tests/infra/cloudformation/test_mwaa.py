@@ -58,7 +58,7 @@ LOG_ACTIONS = "CreateLogStream CreateLogGroup PutLogEvents GetLogEvents GetLogRe
 QUEUE_ACTIONS = "ChangeMessageVisibility DeleteMessage GetQueueAttributes GetQueueUrl ReceiveMessage SendMessage"
 
 
-# What MWAA's guide says that the role needs ("Amazon MWAA execution role"), and what would be too much.
+# The actions that MWAA's guide lists ("Amazon MWAA execution role"), and some that would be too much.
 @pytest.mark.parametrize(
     ("action", "resource", "allowed"),
     [
@@ -131,8 +131,8 @@ def test_another_upload_or_target_updates_the_environment(parameter: str) -> Non
     assert "changed" in texts(updated)
 
 
-def test_the_log_groups_that_the_alarm_watches_get_what_pip_says(environment: dict[str, Any]) -> None:
-    """MWAA writes pip's lines at the level INFO."""
+def test_the_log_groups_that_the_alarm_watches_receive_pips_lines(environment: dict[str, Any]) -> None:
+    # MWAA writes pip's lines at the level INFO.
     logging = {name.lower(): each for name, each in environment["LoggingConfiguration"].items()}
     watched = [logging[f"{component}Logs".lower()] for component in INSTALLING_COMPONENTS]
     assert all(each["Enabled"] and each["LogLevel"] in {"INFO", "DEBUG"} for each in watched)
@@ -178,13 +178,13 @@ def test_each_component_that_runs_pip_is_watched_as_soon_as_its_log_group_is_the
     assert all("Environment" in stack.waits_for(name) for name in stack.of("AWS::Logs::MetricFilter"))
 
 
-def test_a_private_web_server_whose_pip_cannot_succeed_rings_no_bell() -> None:
+def test_a_private_web_server_whose_pip_cannot_succeed_is_not_watched() -> None:
     stack = Stack("mwaa", **GIVEN, WebserverAccessMode="PRIVATE_ONLY")
     watched = {each["LogGroupName"] for each in stack.of("AWS::Logs::MetricFilter").values()}
     assert watched == {"airflow-demo-Worker", "airflow-demo-Scheduler"}
 
 
-def test_the_alarm_watches_what_the_filters_count_and_speaks_to_the_topic(mwaa: Stack) -> None:
+def test_the_alarm_watches_the_metric_of_the_filters_and_notifies_the_topic(mwaa: Stack) -> None:
     (alarm,) = mwaa.of("AWS::CloudWatch::Alarm").values()
     counted = [each["MetricTransformations"] for each in mwaa.of("AWS::Logs::MetricFilter").values()]
     metric = {"MetricNamespace": alarm["Namespace"], "MetricName": alarm["MetricName"], "MetricValue": "1"}

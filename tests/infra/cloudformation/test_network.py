@@ -1,4 +1,4 @@
-"""The network: private subnets, no way to the internet, and a way to each service that MWAA, pip and the DAGs call."""
+"""The network: private subnets, no route to the internet, and endpoints of the services that are called."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def reachable(network: Stack) -> set[str]:
     }
 
 
-def test_nothing_in_the_network_leads_to_the_internet(network: Stack) -> None:
+def test_no_resource_of_the_network_leads_to_the_internet(network: Stack) -> None:
     # Without AWS::EC2::Route a table has only the local route, and S3's.
     ways_out = re.compile(r"Gateway|::Route$|VPCPeering|VPNConnection|EIP")
     assert not [each["Type"] for each in network.resources.values() if ways_out.search(each["Type"])]
@@ -78,7 +78,9 @@ def test_the_default_subnets_lie_in_the_vpc_and_do_not_overlap(network: Stack) -
     ("additional", "services"),
     [("", ()), ("sts", ("sts",)), ("ecr.api,ecr.dkr,sts", ("ecr.api", "ecr.dkr", "sts"))],
 )
-def test_what_mwaa_and_pip_call_is_reachable_and_what_is_added(additional: str, services: tuple[str, ...]) -> None:
+def test_the_services_of_mwaa_of_pip_and_of_the_setting_are_reachable(
+    additional: str, services: tuple[str, ...]
+) -> None:
     without, found = reachable(Stack("network")), reachable(Stack("network", AdditionalEndpoints=additional))
     assert without >= set(REQUIRED)
     assert found - without == set(services)

@@ -77,17 +77,17 @@ def test_the_role_may_mint_verify_publish_log_and_nothing_else(
     assert may(statements(refresher, "RefresherRole"), action, resource) is allowed
 
 
-def test_the_functions_handler_is_where_the_zip_has_it(refresher: Stack) -> None:
+def test_the_handler_of_the_function_exists_in_the_sources(refresher: Stack) -> None:
     module, function = refresher.resources["Refresher"]["Properties"]["Handler"].rsplit(".", 1)
     assert callable(getattr(import_module(module), function))
 
 
-def test_the_lambda_steps_in_where_the_policy_says(variables: dict[str, str]) -> None:
+def test_the_lambda_steps_in_at_the_threshold_of_the_policy(variables: dict[str, str]) -> None:
     assert timedelta(hours=float(variables["CODEARTIFACT_MIN_REMAINING_HOURS"])) == LAMBDA_MIN_REMAINING
 
 
 @pytest.mark.parametrize("parameter", ["DomainName", "DomainOwner", "RepositoryName", "BucketName"])
-def test_another_target_is_the_functions_and_is_bootstrapped(parameter: str) -> None:
+def test_a_changed_target_updates_the_function_and_runs_the_bootstrap(parameter: str) -> None:
     def metrics(stack: Stack) -> tuple[set[str], set[str]]:
         function, bootstrap = (stack.resources[name]["Properties"] for name in ("Refresher", "Bootstrap"))
         return set(function["Environment"]["Variables"].values()), set(map(str, bootstrap.values()))
@@ -102,37 +102,37 @@ def test_the_function_may_write_to_its_own_log_group(refresher: Stack) -> None:
     assert may(statements(refresher, "RefresherRole"), "logs:PutLogEvents", f"{group}.Arn")
 
 
-def test_a_tick_that_fails_with_all_its_retries_is_an_alarm_and_is_kept_in_a_queue(refresher: Stack) -> None:
+def test_a_scheduled_run_whose_retries_fail_raises_an_alarm_and_is_kept_in_a_queue(refresher: Stack) -> None:
     retries = refresher.resources["RefresherRetries"]["Properties"]
     assert refresher.resources["RefresherFailing"]["Properties"]["Threshold"] == retries["MaximumRetryAttempts"] + 1
     queue = ".".join(retries["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"])
     assert may(statements(refresher, "RefresherRole"), "sqs:SendMessage", queue)
 
 
-def test_a_retry_does_not_meet_the_next_tick(refresher: Stack) -> None:
+def test_a_retry_does_not_overlap_the_next_scheduled_run(refresher: Stack) -> None:
     age = refresher.resources["RefresherRetries"]["Properties"]["MaximumEventAgeInSeconds"]
     assert timedelta(seconds=age) <= schedule()
 
 
-def test_two_missed_ticks_leave_eight_hours_to_the_line_and_one_silences_no_alarm(refresher: Stack) -> None:
+def test_two_missed_runs_leave_eight_hours_and_one_missed_run_leaves_no_period_empty(refresher: Stack) -> None:
     assert LAMBDA_MIN_REMAINING - 2 * schedule() >= timedelta(hours=8)
     period = timedelta(seconds=refresher.resources["RemainingLifetimeLow"]["Properties"]["Period"])
     assert period >= 2 * schedule()
 
 
-def test_a_stack_can_be_made_again_at_once(refresher: Stack) -> None:
-    """SQS refuses a queue's name for 60 seconds after its deletion (API: QueueDeletedRecently)."""
+def test_a_stack_can_be_created_again_at_once(refresher: Stack) -> None:
+    # SQS refuses a queue's name for 60 seconds after its deletion (API: QueueDeletedRecently).
     assert all("QueueName" not in queue for queue in refresher.of("AWS::SQS::Queue").values())
 
 
-def test_the_schedule_and_only_it_may_invoke_the_function(refresher: Stack) -> None:
+def test_only_the_schedule_may_invoke_the_function(refresher: Stack) -> None:
     (permission,) = refresher.of("AWS::Lambda::Permission").values()
     (target,) = refresher.resources["Schedule"]["Properties"]["Targets"]
     assert permission["SourceArn"] == {"Fn::GetAtt": ["Schedule", "Arn"]}
     assert target["Arn"]["Fn::GetAtt"][0] == permission["FunctionName"]["Ref"]
 
 
-def test_the_function_may_run_longer_than_a_create_is_patient(refresher: Stack) -> None:
+def test_the_function_may_run_longer_than_the_bootstrap_retries(refresher: Stack) -> None:
     assert refresher.resources["Refresher"]["Properties"]["Timeout"] > PATIENCE_SECONDS
 
 

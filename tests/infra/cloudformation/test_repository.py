@@ -1,4 +1,4 @@
-"""The CodeArtifact repository, who may bring packages in, and the bucket."""
+"""The CodeArtifact repository, the origins of its packages, and the bucket."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_in_house_names_come_from_publishing_only_and_all_others_from_upstream_o
     assert all(ways_in(groups, name) == {PUBLIC_INDEX} for name in ("acmetools", "other-thing", "anothe", "numpy"))
 
 
-def test_without_in_house_names_codeartifacts_default_holds() -> None:
+def test_without_in_house_names_codeartifacts_default_applies() -> None:
     assert ways_in(domain_with(""), "numpy") == {PUBLISH, PUBLIC_INDEX}
 
 
@@ -58,8 +58,7 @@ def test_no_package_can_have_the_name_by_which_a_token_is_verified(in_house: str
 
 
 def test_names_keep_their_resources_whatever_their_order() -> None:
-    """Otherwise an update would create a group under another resource's name while the old one exists."""
-
+    # Otherwise an update would create a group under another resource's name while the old one exists.
     def patterns(in_house: str) -> dict[str, str]:
         groups = repository(InHousePackages=in_house).of("AWS::CodeArtifact::PackageGroup")
         return {name: group["Pattern"] for name, group in groups.items()}
@@ -67,7 +66,7 @@ def test_names_keep_their_resources_whatever_their_order() -> None:
     assert patterns("b,acme-*,a").items() >= patterns("acme-*,b").items()
 
 
-def test_package_groups_of_fixed_names_do_not_race_and_come_first() -> None:
+def test_the_fixed_package_groups_are_created_first_and_one_after_the_other() -> None:
     stack = repository(InHousePackages="a,b-*")
     first, second, *in_house = stack.of("AWS::CodeArtifact::PackageGroup")
     assert first in stack.waits_for(second)
@@ -98,12 +97,12 @@ def test_names_are_normalized_and_a_wildcard_follows_a_word(value: str, *, good:
     assert (rule is None) is good
 
 
-def test_nothing_grants_others_access_to_domain_or_repository(default: Stack) -> None:
+def test_no_policy_grants_others_access_to_domain_or_repository(default: Stack) -> None:
     for name in ("Domain", "Repository"):
         assert "PermissionsPolicyDocument" not in default.resources[name]["Properties"]
 
 
-def test_replaced_index_urls_are_kept_for_as_long_as_the_status_page_shows_and_nothing_else_expires(
+def test_replaced_index_urls_are_kept_as_long_as_the_timeline_and_no_other_object_expires(
     default: Stack,
 ) -> None:
     (rule,) = default.resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
@@ -114,7 +113,7 @@ def test_replaced_index_urls_are_kept_for_as_long_as_the_status_page_shows_and_n
 
 
 @pytest.mark.parametrize(("secure", "allowed"), [("true", True), ("false", False)])
-def test_the_bucket_answers_over_tls_only(default: Stack, secure: str, *, allowed: bool) -> None:
+def test_the_bucket_accepts_requests_over_tls_only(default: Stack, secure: str, *, allowed: bool) -> None:
     policy = default.resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     for resource in ("Bucket.Arn", "${Bucket.Arn}/dags/codeartifact.txt"):
@@ -125,11 +124,11 @@ def test_the_bucket_is_private(default: Stack) -> None:
     assert set(default.resources["Bucket"]["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
 
 
-def test_the_repository_is_made_after_its_domain(default: Stack) -> None:
+def test_the_repository_is_created_after_its_domain(default: Stack) -> None:
     assert "Domain" in default.waits_for("Repository")
 
 
-def test_a_renamed_domain_repository_or_bucket_leaves_the_old_one_and_a_deleted_stack_none(default: Stack) -> None:
+def test_a_rename_keeps_the_old_domain_repository_or_bucket_and_a_deleted_stack_keeps_none(default: Stack) -> None:
     for name in ("Domain", "Repository", "Bucket"):
         assert default.resources[name]["DeletionPolicy"] == "Delete"
         assert default.resources[name]["UpdateReplacePolicy"] == "Retain"
@@ -157,7 +156,7 @@ def test_the_publisher_may_read_and_publish_python_packages_of_this_repository_a
     assert may(statements(default, "PublisherRole"), action, resource) is allowed
 
 
-def test_the_publisher_trusts_the_account_or_whom_the_setting_names(default: Stack) -> None:
+def test_the_publisher_trusts_the_account_or_the_principals_of_the_setting(default: Stack) -> None:
     def trusted(stack: Stack) -> Any:
         (trust,) = stack.resources["PublisherRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         return trust["Principal"]["AWS"]

@@ -27,7 +27,7 @@ REGION = "eu-central-1"
 
 @pytest.fixture
 def order(endpoint: str) -> Callable[..., None]:
-    """Order what AWS does next; see tests/infra/scripted_aws.py."""
+    """Return a function that orders AWS's next responses; see tests/infra/scripted_aws.py."""
 
     def send(**orders: Any) -> None:
         body = json.dumps(orders).encode()
@@ -51,15 +51,15 @@ def waiting_cli() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def untiring(waiting_cli: subprocess.Popen[str], environ: dict[str, str]) -> Aws:
-    """Run the AWS CLI without its own retries, so that one throttled call is one failed command; and quickly."""
+def cli_without_retries(waiting_cli: subprocess.Popen[str], environ: dict[str, str]) -> Aws:
+    """Return a fast AWS CLI without retries of its own: one throttled call is one failed command."""
     mine = {"AWS_MAX_ATTEMPTS": "1", "AWS_RETRY_MODE": "standard", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}
     return WaitingCli(waiting_cli, REGION, {**environ, **mine})
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the waits for what AWS takes minutes to do."""
+    """Shorten the waits for slow operations of AWS."""
     monkeypatch.setattr(install_log, "PATIENCE", Patience(missing=0, ending=0, settled=0, between=0))
     for module in (destroy, environment, polling, stacks):
         monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
@@ -68,6 +68,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings() -> Settings:
-    """Settings of an environment that no other test has."""
+    """Return the settings of an environment that no other test has."""
     name = f"env-{uuid4().hex[:8]}"
     return Settings(REGION, name, {"EnvironmentName": name, "BucketName": f"bucket-{name}"}, {})

@@ -1,6 +1,6 @@
-"""What pip prints, kept from runs of pip 23.2.1 and 26.3 with its output in a pipe, as in MWAA's containers.
+"""Output of pip, recorded from runs of pip 23.2.1 and 26.3 with its output in a pipe, as in MWAA's containers.
 
-Only hosts, paths and long lists are shortened. MWAA's form around it: `[LEVEL] - ` before each line.
+Only hosts, paths and long lists are shortened. MWAA adds `[LEVEL] - ` before each line.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Looking in indexes: https://aws:****@index/pypi/data/simple/
 Requirement already satisfied: humanize==4.0.0 in ./lib/python3.11/site-packages (from -r r.txt (line 1)) (4.0.0)
 """
 
-# humanize is there, numpy's page does not come, and SIGTERM ends pip: no word of it.
+# humanize is installed, numpy's page does not arrive, and SIGTERM ends pip, which prints nothing about it.
 STOPPED = """\
 Looking in indexes: https://aws:****@index/pypi/data/simple/
 Requirement already satisfied: humanize in ./lib/python3.11/site-packages (from -r requirements.txt (line 2)) (4.0.0)
 """
 
 # The index answers 401; a constraint pins numpy.
-DEAD_TOKEN = """\
+EXPIRED_TOKEN = """\
 Looking in indexes: https://aws:****@index/pypi/data/simple/
 WARNING: 401 Error, Credentials not correct for https://index/pypi/data/simple/numpy/
 ERROR: Cannot install numpy because these package versions have conflicting dependencies.
@@ -107,7 +107,7 @@ ERROR: Invalid requirement: --foo
 pip: error: no such option: --foo
 """
 
-# What MWAA puts before pip's lines where requirements.txt names no constraints (its image: user_requirements.py).
+# MWAA's lines before pip's if requirements.txt names no constraints (its image: user_requirements.py).
 FORCED_CONSTRAINTS = """\
 WARNING: Constraints should be specified for requirements.txt. Please see https://docs.aws.amazon.com/mwaa/
 Forcing local constraints

@@ -1,4 +1,4 @@
-"""Following MWAA; the AWS CLI is real, MWAA does what the test has ordered."""
+"""Waiting for MWAA: the AWS CLI is real, and MWAA behaves as the test orders."""
 
 from __future__ import annotations
 
@@ -48,54 +48,58 @@ def change(cloudformation: Any, settings: Settings) -> Callable[..., None]:
 
 
 def test_every_busy_status_is_waited_for(
-    untiring: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None]
+    cli_without_retries: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None]
 ) -> None:
     busy = ["PENDING", "CREATING", "CREATING_SNAPSHOT", "UPDATING", "MAINTENANCE", "ROLLING_BACK"]
     order(mwaa={settings.environment_name: {"statuses": [*busy, "AVAILABLE"]}})
     change("1")
-    assert follow(untiring, settings.environment_name)["Status"] == "AVAILABLE"
+    assert follow(cli_without_retries, settings.environment_name)["Status"] == "AVAILABLE"
 
 
-def test_an_update_that_mwaa_took_back_is_a_failure_although_the_environment_is_available(
-    untiring: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None], cloudformation: Any
+def test_an_update_that_mwaa_rolled_back_is_a_failure_although_the_environment_is_available(
+    cli_without_retries: Aws,
+    settings: Settings,
+    order: Callable[..., None],
+    change: Callable[..., None],
+    cloudformation: Any,
 ) -> None:
     change("1")
     order(mwaa={settings.environment_name: {"refusal": "Your requirements file cannot be read"}})
     change("2")
     stack = cloudformation.describe_stacks(StackName=settings.stack_name("mwaa"))["Stacks"][0]
-    assert stack["StackStatus"] == "UPDATE_COMPLETE"  # CloudFormation calls it good
+    assert stack["StackStatus"] == "UPDATE_COMPLETE"  # CloudFormation reports success
     with pytest.raises(EnvironmentFailedError, match="went back to the previous state: Your requirements file"):
-        follow(untiring, settings.environment_name)
+        follow(cli_without_retries, settings.environment_name)
 
 
 @pytest.mark.parametrize("status", ["CREATE_FAILED", "UPDATE_FAILED", "UNAVAILABLE", "DELETING"])
 def test_a_status_that_does_not_become_available_is_a_failure_with_mwaas_reason(
-    untiring: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None], status: str
+    cli_without_retries: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None], status: str
 ) -> None:
     order(mwaa={settings.environment_name: {"statuses": ["UPDATING", status], "refusal": "the reason"}})
     change("1")
     with pytest.raises(EnvironmentFailedError, match=f"is {status}: the reason"):
-        follow(untiring, settings.environment_name)
+        follow(cli_without_retries, settings.environment_name)
 
 
-def test_a_few_throttled_polls_in_a_row_do_not_end_it(
-    untiring: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None]
+def test_a_few_throttled_polls_in_a_row_do_not_end_the_wait(
+    cli_without_retries: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None]
 ) -> None:
     change("1")
     order(fail={"GetEnvironment": 4})
-    assert follow(untiring, settings.environment_name)["Status"] == "AVAILABLE"
+    assert follow(cli_without_retries, settings.environment_name)["Status"] == "AVAILABLE"
 
 
-def test_too_many_failed_polls_in_a_row_end_it(
-    untiring: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None]
+def test_too_many_failed_polls_in_a_row_end_the_wait(
+    cli_without_retries: Aws, settings: Settings, order: Callable[..., None], change: Callable[..., None]
 ) -> None:
     change("1")
     order(fail={"GetEnvironment": 5})
     with pytest.raises(AwsError, match="GetEnvironment failed: ThrottlingException: Rate exceeded"):
-        follow(untiring, settings.environment_name)
+        follow(cli_without_retries, settings.environment_name)
 
 
-def test_the_change_of_another_resource_is_none_of_the_environments(
+def test_a_change_to_another_resource_is_no_change_of_the_environment(
     aws: Aws, settings: Settings, change: Callable[..., None]
 ) -> None:
     stack = settings.stack_name("mwaa")

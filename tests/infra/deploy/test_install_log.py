@@ -47,7 +47,7 @@ class Environment:
         self.since = int(time.time() * 1000)
 
     def start(self, component: str, output: str, *, level: str = "INFO", stream: str = "requirements_install") -> str:
-        """Write what a container's pip printed, and return the stream's name."""
+        """Write the output of a container's pip, and return the stream's name."""
         self._hosts += 1
         name = f"{stream}_ip-10-192-10-{self._hosts:03}.eu-central-1.compute.internal_{time.time()}.log"
         self._logs.create_log_stream(logGroupName=f"airflow-{self.name}-{component}", logStreamName=name)
@@ -70,14 +70,14 @@ def environment(aws: Aws, logs: Any) -> Environment:
     return Environment(aws, logs)
 
 
-def test_all_components_say_what_was_installed(environment: Environment) -> None:
+def test_the_result_lists_the_packages_that_the_components_installed(environment: Environment) -> None:
     for component in COMPONENTS:
         environment.start(component, pip.SUCCESS)
     found = environment.installation("humanize")
     assert (found.verdict, found.installed) == ("good", ("humanize-4.0.0",))
 
 
-def test_the_level_before_a_line_is_not_pips_word(environment: Environment) -> None:
+def test_the_log_level_before_a_line_does_not_affect_the_verdict(environment: Environment) -> None:
     environment.start("Worker", pip.SUCCESS, level="ERROR")  # up to 3.0.6 it is the component's log level
     environment.start("Scheduler", pip.SATISFIED, level="CRITICAL")
     environment.start("WebServer", pip.RESOLVER_COMPLAINS, level="WARNING")
@@ -88,7 +88,7 @@ def test_the_level_before_a_line_is_not_pips_word(environment: Environment) -> N
 def test_one_container_whose_pip_failed_is_enough_for_a_bad_verdict(environment: Environment, failing: str) -> None:
     for component in COMPONENTS:
         environment.start(component, pip.SUCCESS)
-    environment.start(failing, pip.DEAD_TOKEN)
+    environment.start(failing, pip.EXPIRED_TOKEN)
     found = environment.installation("humanize")
     assert found.verdict == "bad"
     assert "expired index-url token" in found.reason
@@ -113,13 +113,13 @@ def test_every_page_of_streams_is_read(environment: Environment) -> None:
     assert (found.verdict, len(found.outcomes)) == ("bad", 3)
 
 
-def test_no_stream_at_all_is_no_verdict(environment: Environment) -> None:
+def test_without_any_stream_there_is_no_verdict(environment: Environment) -> None:
     found = environment.installation("humanize")
     assert found.verdict == "none"
     assert f"airflow-{environment.name}-Scheduler" in found.reason
 
 
-def test_a_component_without_a_stream_is_no_verdict(environment: Environment) -> None:
+def test_there_is_no_verdict_if_a_component_has_no_stream(environment: Environment) -> None:
     environment.start("Worker", pip.SUCCESS)
     environment.start("WebServer", pip.SUCCESS)
     found = environment.installation("humanize")
@@ -127,7 +127,7 @@ def test_a_component_without_a_stream_is_no_verdict(environment: Environment) ->
     assert found.silent == (f"airflow-{environment.name}-Scheduler",)
 
 
-def test_a_stream_that_ends_without_a_word_is_no_verdict_and_is_named(environment: Environment) -> None:
+def test_there_is_no_verdict_if_a_stream_lacks_pips_last_line(environment: Environment) -> None:
     for component in COMPONENTS:
         environment.start(component, pip.SUCCESS)
     stopped = environment.start("Worker", pip.STOPPED)
@@ -137,7 +137,7 @@ def test_a_stream_that_ends_without_a_word_is_no_verdict_and_is_named(environmen
 
 
 def test_containers_that_started_earlier_do_not_count(environment: Environment) -> None:
-    environment.start("Worker", pip.DEAD_TOKEN)
+    environment.start("Worker", pip.EXPIRED_TOKEN)
     environment.begin()
     for component in COMPONENTS:
         environment.start(component, pip.SUCCESS)
@@ -152,7 +152,7 @@ def test_other_logs_of_the_environment_do_not_count(environment: Environment) ->
     assert environment.installation("humanize").verdict == "good"
 
 
-def test_an_environment_without_log_groups_is_no_verdict(aws: Aws) -> None:
+def test_there_is_no_verdict_if_the_environment_has_no_log_groups(aws: Aws) -> None:
     assert await_installation(aws, {"Name": "nowhere"}, 0, (), SOON).verdict == "none"
 
 
@@ -170,17 +170,17 @@ def test_scheduler_and_worker_of_mw1_micro_log_as_worker(environment: Environmen
 
 
 class Late:
-    """An AWS CLI after whose first look at a group the rest of the lines arrive."""
+    """An AWS CLI; the remaining lines arrive after it has read a log for the first time."""
 
     def __init__(self, aws: Aws, arrive: Any) -> None:
         self._aws, self._arrive = aws, arrive
 
     def call(self, *arguments: str) -> Any:
-        answer = self._aws.call(*arguments)
+        response = self._aws.call(*arguments)
         if arguments[1] == "get-log-events":
             self._arrive()
             self._arrive = lambda: None
-        return answer
+        return response
 
 
 def test_lines_that_arrive_late_are_waited_for(aws: Aws, environment: Environment) -> None:

@@ -1,4 +1,4 @@
-"""How pip ended, told from what pip really prints."""
+"""pip's result, read from real output of pip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.infra.deploy import pip_output as pip
         (pip.SATISFIED, {"humanize"}, "good", ()),
         (pip.FORCED_CONSTRAINTS + pip.SATISFIED, {"humanize"}, "good", ()),
         (pip.RESOLVER_COMPLAINS, {"urllib3"}, "good", ("urllib3-1.20",)),
-        (pip.DEAD_TOKEN, {"numpy"}, "bad", ()),
+        (pip.EXPIRED_TOKEN, {"numpy"}, "bad", ()),
         (pip.NO_SUCH_VERSION, {"humanize"}, "bad", ()),
         (pip.NO_FILE, {"numpy"}, "bad", ()),
         (pip.FAILED_BUILD, {"bw"}, "bad", ()),
@@ -31,7 +31,7 @@ from tests.infra.deploy import pip_output as pip
         "success",
         "already satisfied",
         "MWAA's own warnings",
-        "the resolver complains",
+        "the resolver warns",
         "expired token",
         "no such version",
         "no index-url file",
@@ -45,7 +45,7 @@ from tests.infra.deploy import pip_output as pip
         "no line although nothing is required",
     ],
 )
-def test_the_verdict_is_what_pip_said_itself(
+def test_the_verdict_follows_from_pips_own_output(
     output: str, required: set[str], verdict: str, installed: tuple[str, ...]
 ) -> None:
     outcome = judge(output.splitlines(), required)
@@ -55,7 +55,7 @@ def test_the_verdict_is_what_pip_said_itself(
 @pytest.mark.parametrize(
     ("output", "cause"),
     [
-        (pip.DEAD_TOKEN, "the containers started on an expired index-url token"),
+        (pip.EXPIRED_TOKEN, "the containers started on an expired index-url token"),
         (pip.NO_FILE, "the index-url file was missing"),
         (pip.NO_SUCH_VERSION, "the repository has no such package or version"),
         (pip.CONFLICT, "exclude each other"),
@@ -63,7 +63,7 @@ def test_the_verdict_is_what_pip_said_itself(
     ],
     ids=["expired token", "no file", "unknown package", "conflict", "anything else"],
 )
-def test_a_bad_end_is_told_in_words_that_do_not_mislead(output: str, cause: str) -> None:
+def test_the_cause_of_a_failure_is_described_correctly(output: str, cause: str) -> None:
     assert cause in judge(output.splitlines()).cause
 
 

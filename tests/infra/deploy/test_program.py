@@ -26,7 +26,7 @@ def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(command, env={**environ, **SETTINGS}, capture_output=True, text=True, check=False)
 
 
-def test_a_release_without_an_environment_fails_unless_a_pipeline_leaves_it_to_deploy(environ: dict[str, str]) -> None:
+def test_a_release_without_an_environment_fails_unless_the_option_allows_it(environ: dict[str, str]) -> None:
     alone, in_a_pipeline = run(environ, "release"), run(environ, "release", "--if-deployed")
     assert alone.returncode == 1
     assert alone.stderr.endswith("absent-refresher is not deployed: run `make deploy` first.\n")
@@ -37,7 +37,7 @@ def test_a_release_without_an_environment_fails_unless_a_pipeline_leaves_it_to_d
 @pytest.mark.parametrize(
     "arguments", [("release-plugins", "--yes"), ("destroy", "--force"), ("rollback", "--requirements", "x")]
 )
-def test_an_option_belongs_to_its_verb(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
+def test_a_verb_refuses_the_options_of_other_verbs(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
     ended = run(environ, *arguments)
     assert ended.returncode == 2
     assert "unrecognized arguments" in ended.stderr

@@ -1,4 +1,4 @@
-"""What refresh tells; the AWS CLI is real, AWS is moto's."""
+"""The error of `make refresh` without a refresher; the AWS CLI is real, AWS is moto."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ if TYPE_CHECKING:
     from infra.cli.aws import Aws
 
 
-def test_refresh_without_a_refresher_says_what_to_do_first(aws: Aws) -> None:
+def test_refresh_without_a_refresher_fails_and_names_make_deploy(aws: Aws) -> None:
     with pytest.raises(StackError, match="nothing-refresher is not deployed: run `make deploy` first"):
         refresh(aws, Settings("eu-central-1", "nothing", {}, {}))

@@ -1,4 +1,4 @@
-"""Deploying, releasing, going back, from end to end: small stacks, the AWS CLI, and an MWAA that obeys the test."""
+"""Deployments, releases and rollbacks from end to end: small stacks, the AWS CLI, an MWAA that obeys the test."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Project:
         self.templates: Mapping[str, Template] = read_templates(root / "templates")
 
     def next(self, **behaviour: Any) -> None:
-        """Order what MWAA does with the next change."""
+        """Set how MWAA handles the next change."""
         self._order(mwaa={self.settings.environment_name: {"pip": {}, "refusal": "", **behaviour}})
 
     def deploy(self) -> None:
@@ -144,7 +144,7 @@ class Project:
         return {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
 
     def updates(self) -> int:
-        """Count the updates of the environment that CloudFormation began."""
+        """Return the number of updates of the environment that CloudFormation has begun."""
         events = self.cloudformation.describe_stack_events(StackName=self.settings.stack_name("mwaa"))["StackEvents"]
         began = ("AWS::MWAA::Environment", "UPDATE_IN_PROGRESS")
         return sum((each["ResourceType"], each["ResourceStatus"]) == began for each in events)
@@ -152,27 +152,32 @@ class Project:
 
 @pytest.fixture
 def project(
-    tmp_path: Path, untiring: Aws, settings: Settings, order: Callable[..., None], session: Any, endpoint: str
+    tmp_path: Path,
+    cli_without_retries: Aws,
+    settings: Settings,
+    order: Callable[..., None],
+    session: Any,
+    endpoint: str,
 ) -> Project:
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=endpoint)
 
-    project = Project(tmp_path, untiring, settings, order, client)
+    project = Project(tmp_path, cli_without_retries, settings, order, client)
     project.next(pip=ALL_GOOD)
     return project
 
 
-def test_a_deployment_tells_pips_verdict_where_the_ui_is_and_that_the_mail_waits(
+def test_a_deployment_prints_pips_verdict_the_ui_address_and_the_unconfirmed_email(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parameters = {**project.settings.parameters, "AlarmEmail": "someone@example.com"}
     project.settings = replace(project.settings, parameters=parameters)
     project.deploy()
-    told = capsys.readouterr().out
-    assert "installed: humanize-4.0.0\n" in told
-    assert f"Airflow UI: https://{project.settings.environment_name}.c2.airflow.eu-central-1.on.aws\n" in told
-    assert "Alarms are not sent yet: someone@example.com must confirm the subscription" in told
-    assert told.index("environment ") < told.index("Airflow UI: ")
+    printed = capsys.readouterr().out
+    assert "installed: humanize-4.0.0\n" in printed
+    assert f"Airflow UI: https://{project.settings.environment_name}.c2.airflow.eu-central-1.on.aws\n" in printed
+    assert "Alarms are not sent yet: someone@example.com must confirm the subscription" in printed
+    assert printed.index("environment ") < printed.index("Airflow UI: ")
     assert project.verdicts == ["good"]
 
     project.deploy()
@@ -216,7 +221,7 @@ def test_a_changed_setting_that_starts_no_container_is_followed_without_a_verdic
     assert project.verdicts == ["good"]
 
 
-def test_an_update_that_mwaa_took_back_is_bad_and_tells_mwaas_reason(project: Project) -> None:
+def test_an_update_that_mwaa_rolled_back_is_recorded_as_bad_with_mwaas_reason(project: Project) -> None:
     project.deploy()
     project.next(refusal="the startup script failed")
     project.require("humanize # changed\n")
@@ -226,7 +231,7 @@ def test_an_update_that_mwaa_took_back_is_bad_and_tells_mwaas_reason(project: Pr
     assert "the startup script failed" in project.recorded()[-1]["reason"]
 
 
-def test_a_release_brings_everything_that_is_new_by_one_update(project: Project) -> None:
+def test_a_release_deploys_all_changes_in_one_update(project: Project) -> None:
     project.deploy()
     before = project.parameters("mwaa") | project.parameters("refresher")
     project.next(pip=ALL_GOOD)
@@ -247,7 +252,7 @@ def test_a_release_brings_everything_that_is_new_by_one_update(project: Project)
     assert project.s3.head_object(Bucket=project.settings.parameters["BucketName"], Key="dags/new.py")
 
 
-def test_dags_of_a_release_that_failed_stay_away(project: Project) -> None:
+def test_the_dags_of_a_failed_release_are_not_uploaded(project: Project) -> None:
     project.deploy()
     project.next(pip=ONE_BAD)
     (project.root / "dags" / "new.py").write_text("import humanize")
@@ -257,7 +262,7 @@ def test_dags_of_a_release_that_failed_stay_away(project: Project) -> None:
     assert [each["Key"] for each in listing["Contents"]] == ["dags/one.py"]
 
 
-def test_plugins_take_the_lambdas_copy_of_the_code_along(project: Project) -> None:
+def test_a_release_of_plugins_also_updates_the_lambdas_copy_of_the_code(project: Project) -> None:
     project.deploy()
     before = project.parameters("refresher")["RefresherS3ObjectVersion"]
     project.next(pip=ALL_GOOD)
@@ -267,7 +272,7 @@ def test_plugins_take_the_lambdas_copy_of_the_code_along(project: Project) -> No
     assert project.updates() == 1
 
 
-def test_rolling_back_skips_what_failed_and_a_second_step_goes_further_back(project: Project) -> None:
+def test_a_rollback_skips_failed_releases_and_a_second_one_goes_further_back(project: Project) -> None:
     project.deploy()
     versions = [project.parameters("mwaa")["RequirementsS3ObjectVersion"]]
     for text, output in {"humanize # 2\n": ALL_GOOD, "humanize==999\n": ONE_BAD, "humanize==998\n": ONE_BAD}.items():
@@ -299,7 +304,7 @@ def test_a_release_whose_stack_failed_is_recorded_as_bad(project: Project) -> No
     assert project.verdicts == ["good", "bad"]
 
 
-def test_a_template_with_a_new_parameter_asks_for_a_deployment(project: Project) -> None:
+def test_a_template_with_a_new_parameter_needs_a_deployment(project: Project) -> None:
     project.deploy()
     project.require("humanize # changed\n")
     project.change_template("mwaa", "Parameters:\n", "Parameters:\n  SubnetIds: {Type: String}\n")
@@ -307,7 +312,7 @@ def test_a_template_with_a_new_parameter_asks_for_a_deployment(project: Project)
         project.release()
 
 
-def test_without_an_environment_there_is_nothing_to_release_to(project: Project) -> None:
+def test_a_release_without_an_environment_is_refused(project: Project) -> None:
     with pytest.raises(NotDeployedError, match="is not deployed: run `make deploy` first"):
         assert project.deployed
 

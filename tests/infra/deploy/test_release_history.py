@@ -60,28 +60,28 @@ def test_a_release_is_the_versions_among_the_parameters() -> None:
     ids=[
         "nothing is known",
         "the first release",
-        "the one before",
-        "bad ones are skipped",
-        "so is an unknown one",
+        "the release before",
+        "bad releases are skipped",
+        "releases without a verdict are skipped too",
         "CloudFormation has gone back itself",
         "a second step goes further back",
-        "as far as there is something",
+        "there is no earlier release",
         "a new release after a rollback",
         "no verdict is better than a bad one",
-        "only bad ones",
+        "only bad releases",
         "set by other means",
-        "entries of before verdicts",
-        "the last of before verdicts",
+        "old entries without verdicts",
+        "the last old entry without a verdict",
     ],
 )
-def test_the_way_back_leads_to_the_last_release_that_worked(
+def test_a_rollback_goes_to_the_last_release_that_worked(
     known: list[dict[str, Any]], current: dict[str, str], goal: dict[str, str] | None
 ) -> None:
     found = way_back(known, current)
     assert (found and released(found)) == goal
 
 
-def test_the_verdict_of_a_release_is_its_newest_and_the_lambda_has_no_part_in_it() -> None:
+def test_a_release_has_its_newest_verdict_whatever_version_the_lambda_has() -> None:
     known = entries((A, "bad"), (B, "good"), (A, "good"))
     assert verdict_of(known, {**A, "RefresherS3ObjectVersion": "another"}) == ("good", "")
     assert verdict_of(known, C) == ("none", "")
@@ -103,12 +103,12 @@ def test_a_release_is_recorded_before_it_is_set_and_judged_after(aws: Aws, bucke
 
 
 @pytest.mark.long
-def test_what_was_there_before_releases_were_recorded_can_be_gone_back_to(aws: Aws, bucket: str) -> None:
+def test_a_rollback_can_restore_the_versions_before_the_first_recorded_release(aws: Aws, bucket: str) -> None:
     begin(aws, bucket, A, B)
     assert way_back(read(aws, bucket), B) == A
 
 
 @pytest.mark.long
-def test_a_release_without_a_verdict_is_told_as_such(aws: Aws, bucket: str, s3: Any) -> None:
+def test_an_old_entry_without_a_verdict_has_the_verdict_none(aws: Aws, bucket: str, s3: Any) -> None:
     s3.put_object(Bucket=bucket, Key=KEY, Body=json.dumps([{**PAIR_A, "at": "2026-01-01T00:00:00Z"}]).encode())
     assert last_release(aws, bucket) == {**PAIR_A, "at": "2026-01-01T00:00:00Z", "verdict": "none"}

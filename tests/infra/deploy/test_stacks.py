@@ -1,4 +1,4 @@
-"""Stacks come up and go down with their events shown; the AWS CLI is real, CloudFormation is moto's."""
+"""Stacks are created and deleted, and their events shown; the AWS CLI is real, CloudFormation is moto's."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def template(folder: Path, text: str) -> Template:
     return Template.read(path)
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
     """Return the output since the last call, without the heartbeats of a slow machine."""
     lines = capsys.readouterr().out.splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("  …"))
@@ -66,7 +66,7 @@ def test_a_deployment_shows_its_events_and_its_repetition_changes_nothing(
     parameters = {"BucketName": "events-bucket", "TopicName": "news"}
     stack = template(tmp_path, BUCKET)
     assert deploy_stack(aws, "events", stack, parameters, "demo")
-    shown = said(capsys)
+    shown = printed(capsys)
     assert shown.startswith("$ aws cloudformation deploy --stack-name events ")
     assert shown.count("CREATE_COMPLETE       events (AWS::CloudFormation::Stack)\n") == 1
     assert shown.endswith("events: deployed\n")
@@ -74,14 +74,14 @@ def test_a_deployment_shows_its_events_and_its_repetition_changes_nothing(
 
     events = cloudformation.describe_stack_events(StackName="events")["StackEvents"]
     assert not deploy_stack(aws, "events", stack, parameters, "demo")
-    assert said(capsys).splitlines()[1:] == ["events: unchanged"]
+    assert printed(capsys).splitlines()[1:] == ["events: unchanged"]
     assert cloudformation.describe_stack_events(StackName="events")["StackEvents"] == events
 
     # As on AWS, where a change set without changed resources, outputs or parameters is refused: a new version number
     # in the description is no update.
     described = template(tmp_path, f"Description: (mwaa-codeartifact 9.9.9)\n{BUCKET}")
     assert not deploy_stack(aws, "events", described, parameters, "demo")
-    assert said(capsys).splitlines()[1:] == ["events: unchanged"]
+    assert printed(capsys).splitlines()[1:] == ["events: unchanged"]
 
 
 def test_a_failure_names_the_resource_with_its_reason_and_the_next_try_starts_again(
@@ -90,9 +90,9 @@ def test_a_failure_names_the_resource_with_its_reason_and_the_next_try_starts_ag
     broken, good = template(tmp_path, BROKEN), "Resources: {Topic: {Type: AWS::SNS::Topic}}"
     with pytest.raises(StackError, match=r"^failing failed: Thing \(Test::Broken::Thing\): the thing is broken$"):
         deploy_stack(aws, "failing", broken, {}, "demo")
-    said(capsys)
+    printed(capsys)
     assert deploy_stack(aws, "failing", template(tmp_path, good), {}, "demo")
-    assert said(capsys).startswith(
+    assert printed(capsys).startswith(
         "failing is in ROLLBACK_COMPLETE from an earlier failed creation: it is deleted first.\n"
     )
 
@@ -111,18 +111,18 @@ def test_a_change_set_that_was_refused_early_names_the_resource_with_its_reason(
 
 @pytest.mark.usefixtures("impatient")
 def test_throttled_polls_do_not_end_a_deployment(
-    tmp_path: Path, untiring: Aws, order: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, cli_without_retries: Aws, order: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack = template(tmp_path, "Resources: {Topic: {Type: AWS::SNS::Topic}}")
-    deploy_stack(untiring, "throttled", stack, {}, "demo")
+    deploy_stack(cli_without_retries, "throttled", stack, {}, "demo")
     order(fail={"DescribeStackEvents": 3})
-    assert delete_stack(untiring, "throttled")
-    assert said(capsys).endswith("throttled: deleted\n")
+    assert delete_stack(cli_without_retries, "throttled")
+    assert printed(capsys).endswith("throttled: deleted\n")
 
 
 @pytest.mark.usefixtures("impatient")
-def test_the_network_is_deleted_when_what_mwaa_left_in_it_is_gone(
-    untiring: Aws, cloudformation: Any, session: Any, endpoint: str, capsys: pytest.CaptureFixture[str]
+def test_the_network_is_deleted_after_mwaas_network_interfaces_are_gone(
+    cli_without_retries: Aws, cloudformation: Any, session: Any, endpoint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloudformation.create_stack(StackName="left-network", TemplateBody=NETWORK)
     ec2 = session.client("ec2", endpoint_url=endpoint)
@@ -133,34 +133,34 @@ def test_the_network_is_deleted_when_what_mwaa_left_in_it_is_gone(
     looks = iter(range(1_000_000))
 
     class Slow:
-        """MWAA takes its time: the interface goes at the third look."""
+        """The AWS CLI, with an MWAA that deletes its interface at the third look."""
 
         def __getattr__(self, attribute: str) -> Any:
-            return getattr(untiring, attribute)
+            return getattr(cli_without_retries, attribute)
 
         def call(self, *arguments: str) -> Any:
             if arguments[1] == "describe-network-interfaces" and next(looks) == 2:
                 ec2.delete_network_interface(NetworkInterfaceId=name)
             if arguments[1] == "delete-stack":
                 assert next(looks) > 2, "the network was deleted while an interface was in it"
-            return untiring.call(*arguments)
+            return cli_without_retries.call(*arguments)
 
     destroy(Slow(), settings("left"), confirmed=True)  # type: ignore[arg-type]
-    assert said(capsys).endswith("destroyed: nothing of left is left\n")
+    assert printed(capsys).endswith("destroyed: nothing of left is left\n")
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_network_that_cannot_be_deleted_is_tried_once_more(
-    untiring: Aws, cloudformation: Any, capsys: pytest.CaptureFixture[str]
+    cli_without_retries: Aws, cloudformation: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloudformation.create_stack(
         StackName="stubborn-network", TemplateBody="Resources: {T: {Type: Test::Stubborn::Thing}}"
     )
-    destroy(untiring, settings("stubborn"), confirmed=True)
-    told = said(capsys)
+    destroy(cli_without_retries, settings("stubborn"), confirmed=True)
+    shown = printed(capsys)
     reason = "T (Test::Stubborn::Thing): the thing is in use"
-    assert f"stubborn-network failed: {reason}: waiting until MWAA's network interfaces are gone" in told
-    assert told.endswith("destroyed: nothing of stubborn is left\n")
+    assert f"stubborn-network failed: {reason}: waiting until MWAA's network interfaces are gone" in shown
+    assert shown.endswith("destroyed: nothing of stubborn is left\n")
 
 
 def test_a_parameter_takes_an_earlier_output_then_the_setting_then_the_default(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ Resources: {Topic: {Type: AWS::SNS::Topic}}
     assert parameters_of(aws, "lists") == {"Names": "acme-*,other", "None": ""}
 
 
-def test_destroy_takes_every_object_version_along_and_can_be_repeated(
+def test_destroy_deletes_every_object_version_and_can_be_repeated(
     aws: Aws, cloudformation: Any, s3: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parameters = [{"ParameterKey": "BucketName", "ParameterValue": "doomed-bucket"}]
@@ -193,14 +193,14 @@ def test_destroy_takes_every_object_version_along_and_can_be_repeated(
 
     destroy(aws, settings("doomed"), confirmed=True)
 
-    shown = said(capsys)
+    shown = printed(capsys)
     assert "doomed-bucket: bucket with every object version\n" in shown
     assert shown.index("doomed-bucket: 3 object versions deleted") < shown.index("$ aws cloudformation delete-stack")
     assert "doomed-bucket" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     with pytest.raises(cloudformation.exceptions.ClientError, match="does not exist"):
         cloudformation.describe_stacks(StackName="doomed-repository")
     destroy(aws, settings("doomed"), confirmed=True)
-    assert said(capsys) == "nothing to destroy: there is no stack of doomed\n"
+    assert printed(capsys) == "nothing to destroy: there is no stack of doomed\n"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What status prints and how it ends; the AWS CLI is real, AWS is moto's, and MWAA answers what a test says."""
+"""The output and the end of `make status`; the AWS CLI is real, AWS is moto, and a test sets MWAA's responses."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Mwaa:
 
     :param environment: further properties that GetEnvironment returns.
     :param dag: further properties of the refresh DAG in Airflow; None: Airflow has no such DAG.
-    :param run_state: how its last run ended.
-    :param may_ask: whether the caller may invoke Airflow's REST API.
+    :param run_state: the state of its last run.
+    :param may_invoke: whether the caller may invoke Airflow's REST API.
     """
 
     environment: dict[str, Any] = field(default_factory=dict)
     dag: dict[str, Any] | None = field(default_factory=dict)
     run_state: str = "success"
-    may_ask: bool = True
-    asked: list[Any] = field(default_factory=list)
+    may_invoke: bool = True
+    calls: list[Any] = field(default_factory=list)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._answer(Request(environ))(environ, start_response)
@@ -53,20 +53,20 @@ class Mwaa:
         if request.path.startswith("/environments/"):
             found = {"Name": "e", "Status": "AVAILABLE", "AirflowVersion": "3.3.1", "WebserverUrl": "web.example"}
             return _json({"Environment": found | self.environment})
-        if not self.may_ask:
+        if not self.may_invoke:
             return _refuse("AccessDeniedException", 403)
-        asked = json.loads(request.get_data())
-        self.asked.append(asked)
+        call = json.loads(request.get_data())
+        self.calls.append(call)
         now = datetime.now(UTC)
-        if asked["Path"] == "/dags":
+        if call["Path"] == "/dags":
             others = [{"dag_id": f"my_{DAG}", "is_paused": True, "is_stale": False}]
             dag = {"dag_id": DAG, "is_paused": False, "is_stale": False, "has_import_errors": False}
             dag |= {"next_dagrun_run_after": format_time(now + HOUR)}
-            answer: dict[str, Any] = {"dags": others if self.dag is None else [*others, dag | self.dag]}
+            body: dict[str, Any] = {"dags": others if self.dag is None else [*others, dag | self.dag]}
         else:
             times = {"start_date": format_time(now), "end_date": format_time(now)}
-            answer = {"dag_runs": [{"state": self.run_state, **times}]}
-        return _json({"RestApiStatusCode": 200, "RestApiResponse": answer})
+            body = {"dag_runs": [{"state": self.run_state, **times}]}
+        return _json({"RestApiStatusCode": 200, "RestApiResponse": body})
 
 
 def _json(body: dict[str, Any]) -> Response:
@@ -91,7 +91,7 @@ def runner(mwaa: Mwaa, environ: dict[str, str]) -> Iterator[Aws]:
 
 @pytest.fixture
 def deployed(cloudformation: Any, s3: Any, request: pytest.FixtureRequest) -> Callable[..., Settings]:
-    """Deploy what status looks at: the repository's stack with its outputs, and a line."""
+    """Deploy the repository's stack with its outputs, and a line."""
     name = f"e{abs(hash(request.node.name)) % 10**9}"
     outputs = {"DomainName": "data", "DomainOwner": OWNER, "RepositoryName": "python", "BucketName": f"bucket-{name}"}
     template = {
@@ -118,7 +118,7 @@ def deployed(cloudformation: Any, s3: Any, request: pytest.FixtureRequest) -> Ca
 
 
 @pytest.mark.long
-def test_it_prints_the_verdict_of_the_status_page_with_what_airflow_knows(
+def test_status_prints_the_verdict_of_the_status_page_with_the_state_of_the_dag(
     runner: Aws, deployed: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = deployed(11.55 * HOUR, by="lambda")
@@ -137,7 +137,7 @@ def test_it_prints_the_verdict_of_the_status_page_with_what_airflow_knows(
 
 
 @pytest.mark.long
-def test_a_line_that_will_not_be_kept_is_told_and_no_failure(
+def test_a_line_at_risk_is_reported_but_is_no_failure(
     runner: Aws, mwaa: Mwaa, deployed: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
 ) -> None:
     mwaa.dag = {"is_paused": True}
@@ -147,7 +147,7 @@ def test_a_line_that_will_not_be_kept_is_told_and_no_failure(
 
 
 @pytest.mark.long
-def test_a_failed_update_a_bad_release_and_a_line_that_pip_cannot_use_are_told_and_fail(
+def test_a_failed_update_a_bad_release_and_a_stale_line_are_reported_and_status_fails(
     runner: Aws,
     mwaa: Mwaa,
     deployed: Callable[..., Settings],
@@ -178,7 +178,7 @@ def test_before_a_deployment_the_verdict_is_unknown(runner: Aws, capsys: pytest.
 
 
 @pytest.mark.long
-def test_what_cannot_be_found_out_is_told_after_all_the_rest(
+def test_a_part_that_cannot_be_read_is_reported_after_all_others(
     environ: dict[str, str],
     deployed: Callable[..., Settings],
     order: Callable[..., None],
@@ -196,11 +196,11 @@ def test_what_cannot_be_found_out_is_told_after_all_the_rest(
     assert "\n  the refresh DAG: not known, Airflow could not be asked: InvokeRestApi failed" in printed
 
 
-def test_airflow_is_asked_once_for_the_dag_and_once_for_its_last_runs(runner: Aws, mwaa: Mwaa) -> None:
+def test_airflow_gets_one_request_for_the_dag_and_one_for_its_last_runs(runner: Aws, mwaa: Mwaa) -> None:
     dag, problem = refresh_dag(runner, "e")
     assert dag
     assert (dag.exists, dag.is_active, dag.is_paused, dag.last_run_state, problem) == (True, True, False, "success", "")
-    assert [(asked["Method"], asked["Path"], asked["QueryParameters"]) for asked in mwaa.asked] == [
+    assert [(call["Method"], call["Path"], call["QueryParameters"]) for call in mwaa.calls] == [
         ("GET", "/dags", {"dag_id_pattern": DAG, "limit": 100}),
         ("GET", f"/dags/{DAG}/dagRuns", {"order_by": "-id", "limit": 10}),
     ]
@@ -211,8 +211,8 @@ def test_a_dag_that_airflow_does_not_list_does_not_exist(runner: Aws, mwaa: Mwaa
     assert refresh_dag(runner, "e") == (DagState(exists=False), "")
 
 
-def test_who_may_not_ask_airflow_is_told_why_nothing_is_known(runner: Aws, mwaa: Mwaa) -> None:
-    mwaa.may_ask = False
+def test_a_caller_without_access_to_airflow_gets_the_reason(runner: Aws, mwaa: Mwaa) -> None:
+    mwaa.may_invoke = False
     dag, problem = refresh_dag(runner, "e")
     assert dag is None
     assert problem.startswith("AWS denied InvokeRestApi")

@@ -61,7 +61,7 @@ def test_uploading_dags_leaves_the_index_url_file_and_foreign_files_alone(
 
 
 @pytest.mark.long
-def test_the_uploads_give_every_version_that_the_templates_take(tmp_path: Path, aws: Aws, s3: Any) -> None:
+def test_an_upload_returns_every_version_that_the_templates_take(tmp_path: Path, aws: Aws, s3: Any) -> None:
     name = bucket(s3, "uploads")
     files = ("build/plugins.zip", "build/refresher.zip", "requirements/requirements.txt", "requirements/startup.sh")
     for file in files:

@@ -1,4 +1,4 @@
-"""Which zones are chosen; the AWS CLI is real, EC2's answers are written down in its form."""
+"""The choice of zones, with prepared responses of EC2 and with the real AWS CLI."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OLD = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
 
 
 class Ec2:
-    """An account in which services differ in their zones; every other call is not expected.
+    """An AWS CLI for an account whose services differ in their zones; it expects no other calls.
 
     :param without: zones that a service does not offer.
     """
@@ -36,7 +36,7 @@ class Ec2:
 
     def __init__(self, names: tuple[str, ...], without: dict[str, str]) -> None:
         self._names, self._without = names, without
-        self.asked: list[str] = []
+        self.services: list[str] = []
 
     def call(self, *arguments: str) -> Any:
         match arguments[:2]:
@@ -47,8 +47,8 @@ class Ec2:
                 assert "Name=state,Values=available" in arguments
                 return {"AvailabilityZones": [{"ZoneName": name} for name in reversed(self._names)]}
         assert arguments[:2] == ("ec2", "describe-vpc-endpoint-services")
-        self.asked = [each for each in arguments if each.startswith("com.amazonaws.")]
-        return {"ServiceDetails": [self._service(name) for name in self.asked]}
+        self.services = [each for each in arguments if each.startswith("com.amazonaws.")]
+        return {"ServiceDetails": [self._service(name) for name in self.services]}
 
     def _service(self, name: str) -> dict[str, Any]:
         zones_of = [zone for zone in self._names if self._without.get(name.split(".", 3)[3]) != zone]
@@ -71,7 +71,7 @@ def test_two_zones_are_chosen_that_every_service_offers(network: Template, capsy
     chosen = zones(ec2, settings(), network)  # type: ignore[arg-type]
     assert chosen == {"AvailabilityZone1": "eu-central-1b", "AvailabilityZone2": "eu-central-1c"}
     assert "Availability Zones: eu-central-1b, eu-central-1c" in capsys.readouterr().out
-    assert [name.split(".", 3)[3] for name in ec2.asked] == [
+    assert [name.split(".", 3)[3] for name in ec2.services] == [
         "sqs", "logs", "monitoring", "kms", "codeartifact.api", "codeartifact.repositories",
     ]  # fmt: skip
 
@@ -88,21 +88,21 @@ def test_a_zone_that_is_set_is_kept_and_the_other_is_chosen(network: Template) -
     assert chosen == {"AvailabilityZone1": "eu-central-1b", "AvailabilityZone2": "eu-central-1a"}
 
 
-def test_too_few_zones_are_told_in_one_sentence_with_the_scarcest_service(network: Template) -> None:
+def test_too_few_zones_are_one_sentence_that_names_the_service_with_the_fewest(network: Template) -> None:
     ec2 = Ec2(("eu-central-1a", "eu-central-1b"), {"glue": "eu-central-1b"})
     sentence = re.escape("and eu-central-1 has eu-central-1a (the fewest: glue in eu-central-1a, ")
     with pytest.raises(StackError, match=sentence):
         zones(ec2, settings(AdditionalEndpoints="glue"), network)  # type: ignore[arg-type]
 
 
-def test_a_template_without_zones_asks_nothing(tmp_path: Path) -> None:
+def test_a_template_without_zones_needs_no_aws_call(tmp_path: Path) -> None:
     path = tmp_path / "old.yaml"
     path.write_text(OLD)
     assert zones(Ec2((), {}), settings(), Template.read(path)) == {}  # type: ignore[arg-type]
 
 
 @pytest.mark.long
-def test_real_answers_are_understood(aws: Aws, network: Template) -> None:
+def test_real_responses_are_understood(aws: Aws, network: Template) -> None:
     chosen = zones(aws, settings(AdditionalEndpoints="sts"), network)
     assert chosen == {"AvailabilityZone1": "eu-central-1a", "AvailabilityZone2": "eu-central-1b"}
 

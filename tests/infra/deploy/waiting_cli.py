@@ -1,6 +1,6 @@
-"""The AWS CLI in one process that stays: the same commands, without a second for each of them to start.
+"""The AWS CLI in one lasting process: the same commands, without a start of one second for each.
 
-Run as a program it is that process: a command and its environment come in as a line of JSON, what it gave goes out.
+Run as a program, it is that process: it reads a command and its environment as a line of JSON, and writes the result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Ended:
-    """A process that has ended, as far as the deployer looks at one."""
+    """A process that has ended, with the attributes that the deployer uses."""
 
     args: list[str]
     returncode: int
@@ -41,7 +41,7 @@ class Ended:
 
 
 class WaitingCli(Aws):
-    """Run AWS CLI commands in a process that is there already.
+    """An AWS CLI whose commands run in a process that has started already.
 
     :param process: runs this file.
     :param region: the AWS Region.
@@ -65,7 +65,7 @@ def main() -> None:
     """Run commands until the input ends."""
     from awscli.clidriver import create_clidriver  # type: ignore[import-untyped]  # noqa: PLC0415  (only this process)
 
-    answers = sys.stdout
+    results = sys.stdout
     drivers: dict[str, Any] = {}
     for line in sys.stdin:
         command, environ = json.loads(line)
@@ -74,7 +74,7 @@ def main() -> None:
         with redirect_stdout(output), redirect_stderr(errors):
             driver = drivers.setdefault(json.dumps(environ), create_clidriver())
             status = driver.main(command)
-        print(json.dumps([status, output.getvalue(), errors.getvalue()]), file=answers, flush=True)
+        print(json.dumps([status, output.getvalue(), errors.getvalue()]), file=results, flush=True)
 
 
 if __name__ == "__main__":

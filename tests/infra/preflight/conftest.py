@@ -34,13 +34,13 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(shelf: Shelf, root: Path) -> PreflightSettings:
-    """Check against the index, without the internet."""
+    """Return the settings of a check against the index, without the internet."""
     return PreflightSettings("3.0.6", shelf.url, root=root, official_url=NOWHERE)
 
 
 @pytest.fixture
 def checked(root: Path, settings: PreflightSettings) -> Callable[..., Report]:
-    """Check a file that begins as the shipped one does, with these lines as Airflow's constraints if any are given."""
+    """Return a function that checks a file with the first line of the shipped one, and with these constraints."""
 
     def checked(
         *lines: str, head: str = "-r ${AIRFLOW_HOME}/dags/codeartifact.txt", constraints: Sequence[str] = ()

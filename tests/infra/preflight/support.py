@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from infra.preflight import PreflightSettings
     from tests.infra.local.codeartifact.support import PublicIndex
 
-# The discard port: nothing answers there.
+# The discard port: nothing listens there.
 NOWHERE = "http://127.0.0.1:9/{airflow}/{python}"
 
 
@@ -24,7 +24,7 @@ def constrain(settings: PreflightSettings, *lines: str) -> PreflightSettings:
 
 
 def wheel(name: str, version: str, requires: tuple[str, ...] = (), tag: str = "py3-none-any") -> tuple[str, bytes]:
-    """Build a wheel that holds nothing but its metadata."""
+    """Build a wheel that contains only its metadata."""
     info = f"{name}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
     members = {
@@ -41,10 +41,10 @@ def wheel(name: str, version: str, requires: tuple[str, ...] = (), tag: str = "p
 
 @dataclass
 class Shelf:
-    """Fill an index."""
+    """An index that a test fills."""
 
     public: PublicIndex
-    tells_hashes: bool = True
+    has_hashes: bool = True
 
     @property
     def url(self) -> str:
@@ -65,5 +65,5 @@ class Shelf:
         page = self.public.folder / "simple" / name.replace("_", "-") / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         with page.open("a") as file:
-            digest = f"#sha256={hashlib.sha256(content).hexdigest()}" if self.tells_hashes else ""
+            digest = f"#sha256={hashlib.sha256(content).hexdigest()}" if self.has_hashes else ""
             file.write(f'<a href="../../files/{filename}{digest}" {attributes}>{filename}</a>\n')

@@ -1,4 +1,4 @@
-"""Real uv against a real index: what is good, and every wrong file gets one sentence that names line and fix."""
+"""Real uv against a real index: a wrong file gets one sentence that names the line and the fix."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def only(report: Report, line: int) -> str:
 # --- Good files
 
 
-def test_a_good_file_gives_a_table_with_versions_and_sizes(shelf: Shelf, checked: Checked) -> None:
+def test_the_report_on_a_good_file_is_a_table_with_versions_and_sizes(shelf: Shelf, checked: Checked) -> None:
     content = shelf.wheel("tiny", "1.0", "helper>=1")
     shelf.wheel("helper", "1.5", tag=FITTING)
     report = checked("tiny")
@@ -52,7 +52,7 @@ def test_a_good_file_gives_a_table_with_versions_and_sizes(shelf: Shelf, checked
     assert "assuming 5 MB a second to download and unpack" in str(report)
 
 
-def test_the_best_wheel_for_the_image_is_the_one_that_is_weighed(shelf: Shelf, checked: Checked) -> None:
+def test_the_size_is_that_of_the_best_wheel_for_the_image(shelf: Shelf, checked: Checked) -> None:
     for tag in ("py3-none-any", FOREIGN, "cp312-cp312-manylinux_2_35_x86_64", "cp311-cp311-manylinux_2_28_x86_64"):
         shelf.wheel("tiny", "1.0", tag=tag)
     shelf.wheel("tiny", "1.0", tag=FITTING)
@@ -72,7 +72,7 @@ def test_the_python_is_that_of_the_airflow_version(
     assert python in row.package.url
 
 
-def test_airflow_itself_is_in_the_image_and_comes_from_nowhere(shelf: Shelf, checked: Checked) -> None:
+def test_airflow_itself_is_in_the_image_and_is_not_installed(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("a_provider", "1.0", "apache-airflow>=3.0")
     report = checked("a-provider")
     assert report.problems == []
@@ -95,7 +95,7 @@ def test_a_wheel_in_plugins_is_installed_from_there(shelf: Shelf, root: Path, ch
     assert [(row.package.name, row.origin) for row in report.rows] == [("helper", "index"), ("mine", "file")]
 
 
-def test_without_an_index_the_wheels_in_plugins_are_all_there_is(root: Path, checked: Checked) -> None:
+def test_without_an_index_only_the_wheels_in_plugins_are_used(root: Path, checked: Checked) -> None:
     filename, content = wheel("mine", "2.0")
     (root / "plugins" / filename).write_bytes(content)
     report = checked("--find-links ${AIRFLOW_HOME}/plugins", "mine", head="--no-index")
@@ -103,7 +103,7 @@ def test_without_an_index_the_wheels_in_plugins_are_all_there_is(root: Path, che
     assert [(row.package.name, row.origin) for row in report.rows] == [("mine", "file")]
 
 
-def test_constraints_of_ones_own_leave_only_what_mwaa_always_applies(
+def test_own_constraints_replace_all_but_those_that_mwaa_always_applies(
     shelf: Shelf, root: Path, checked: Checked
 ) -> None:
     for name in ("flask", "tiny"):
@@ -116,7 +116,7 @@ def test_constraints_of_ones_own_leave_only_what_mwaa_always_applies(
     assert "constraints: the file's own; of Airflow's only those that MWAA always applies" in str(report)
 
 
-def test_a_pre_release_is_taken_where_there_is_nothing_else(shelf: Shelf, checked: Checked) -> None:
+def test_a_pre_release_is_chosen_if_there_is_no_other_version(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("early", "1.0b1")
     shelf.wheel("tiny", "1.0", "early>=1.0b1")
     report = checked("tiny")
@@ -169,14 +169,14 @@ def test_an_excluding_constraint_is_named_with_its_line(shelf: Shelf, checked: C
     )
 
 
-def test_an_excluding_constraint_of_ones_own_is_named_with_its_file(shelf: Shelf, root: Path, checked: Checked) -> None:
+def test_an_excluding_constraint_of_the_user_is_named_with_its_file(shelf: Shelf, root: Path, checked: Checked) -> None:
     shelf.wheel("tiny", "2.0")
     (root / "dags" / "own.txt").write_text("\n\ntiny<2\n")
     sentence = only(checked("-c ${AIRFLOW_HOME}/dags/own.txt", "tiny"), 3)
     assert f"tiny<2 (line 3 of {root / 'dags' / 'own.txt'})" in sentence
 
 
-def test_a_constraint_that_excludes_what_a_package_needs_is_named(shelf: Shelf, checked: Checked) -> None:
+def test_a_constraint_that_excludes_a_dependency_of_a_package_is_named(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0", "helper>=2")
     shelf.wheel("helper", "1.0")
     shelf.wheel("helper", "2.0")
@@ -194,8 +194,8 @@ def test_a_pinned_version_that_the_index_does_not_have_is_named(shelf: Shelf, ch
     assert sentence.startswith("tiny==1.0 (line 2 of airflow.txt) allows only a version that the index does not have")
 
 
-def test_a_pre_release_is_not_taken_to_get_around_a_constraint(shelf: Shelf, checked: Checked) -> None:
-    """Pip would not either; uv alone would."""
+def test_a_pre_release_is_not_chosen_to_avoid_a_constraint(shelf: Shelf, checked: Checked) -> None:
+    # pip would not choose it either; uv by itself would.
     shelf.wheel("tiny", "1.0", "helper>=2")
     shelf.wheel("tiny", "2.0a1")
     shelf.wheel("helper", "1.0")
@@ -203,14 +203,14 @@ def test_a_pre_release_is_not_taken_to_get_around_a_constraint(shelf: Shelf, che
     assert "the constraint helper==1.0" in only(checked("tiny", constraints=["helper==1.0"]), 2)
 
 
-def test_a_dependency_that_the_index_does_not_have_is_told_in_the_words_of_uv(shelf: Shelf, checked: Checked) -> None:
+def test_a_dependency_that_the_index_does_not_have_is_reported_in_uvs_words(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0", "gone>=1")
     shelf.wheel("other", "1.0")
     sentence = only(checked("other", "tiny"), 3)
     assert sentence.startswith("tiny cannot be installed. uv says: Because gone was not found in the package registry")
 
 
-def test_where_more_than_one_constraint_is_in_the_way_only_uv_is_quoted(shelf: Shelf, checked: Checked) -> None:
+def test_if_several_constraints_exclude_a_set_only_uv_is_quoted(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0", "helper>=2", "aide>=2")
     for name in ("helper", "aide"):
         shelf.wheel(name, "1.0")
@@ -228,17 +228,17 @@ def test_a_set_that_cannot_be_solved_costs_few_runs_of_the_resolver(
     started: list[list[str]] = []
     start = subprocess.Popen.__init__
 
-    def noted(process: subprocess.Popen[str], command: list[str], **options: Any) -> None:
+    def record(process: subprocess.Popen[str], command: list[str], **options: Any) -> None:
         started.append(command)
         start(process, command, **options)
 
-    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
+    monkeypatch.setattr(subprocess.Popen, "__init__", record)
     names = [f"line{number}" for number in range(8)]
     assert len(checked(*names, constraints=["helper==1.0"]).problems) == 1
     assert len([command for command in started if "compile" in command]) == 3  # without and with pre-releases, one more
 
 
-def test_every_wrong_line_is_told_at_once(shelf: Shelf, checked: Checked) -> None:
+def test_all_wrong_lines_are_reported_at_once(shelf: Shelf, checked: Checked) -> None:
     shelf.wheel("tiny", "1.0")
     report = checked("tiny==9", "gone", "--extra-index-url http://second.test/simple", "bad line")
     assert [problem.line for problem in sorted(report.problems)] == [2, 3, 4, 5]
@@ -272,7 +272,7 @@ def test_a_package_that_is_source_only_is_named(shelf: Shelf, checked: Checked) 
 
 
 @pytest.mark.parametrize("kind", ["source", "platform", "yanked"])
-def test_what_a_package_needs_is_judged_as_well(shelf: Shelf, checked: Checked, kind: str) -> None:
+def test_the_dependencies_of_a_package_are_checked_too(shelf: Shelf, checked: Checked, kind: str) -> None:
     shelf.wheel("tiny", "1.0", "helper>=2")
     shelf.wheel("helper", "1.0")
     if kind == "source":
@@ -326,7 +326,7 @@ def test_a_yanked_version_that_a_constraint_pins_is_noted(shelf: Shelf, checked:
     assert "note: tiny 1.0 is yanked (broken), but pinned by a constraint" in str(report)
 
 
-def test_what_would_take_longer_than_mwaa_allows_is_named(
+def test_an_installation_that_would_take_longer_than_mwaa_allows_is_named(
     shelf: Shelf, checked: Checked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf.wheel("tiny", "1.0", "big")
@@ -341,7 +341,7 @@ def test_what_would_take_longer_than_mwaa_allows_is_named(
 # --- No verdict
 
 
-def test_an_index_that_does_not_answer_gives_no_verdict(
+def test_there_is_no_verdict_if_the_index_does_not_respond(
     root: Path, settings: PreflightSettings, checked: Checked
 ) -> None:
     checked()
@@ -349,7 +349,7 @@ def test_an_index_that_does_not_answer_gives_no_verdict(
         check(root / "requirements" / "requirements.txt", replace(settings, source="http://127.0.0.1:9/simple/"))
 
 
-def test_an_index_that_is_no_url_gives_no_verdict(root: Path, settings: PreflightSettings, checked: Checked) -> None:
+def test_there_is_no_verdict_if_the_index_is_no_url(root: Path, settings: PreflightSettings, checked: Checked) -> None:
     checked()
     with pytest.raises(CannotCheckError, match="correct or unset PREFLIGHT_INDEX_URL"):
         check(root / "requirements" / "requirements.txt", replace(settings, source="nonsense"))

@@ -1,4 +1,4 @@
-"""Where Airflow's constraints come from, and that it is said."""
+"""The source of Airflow's constraints, and its name in the report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def publish(folder: Path, text: str) -> None:
     (folder / "constraints-3.0.6" / "constraints-3.12.txt").write_text(text)
 
 
-def test_the_official_file_is_asked_for_by_airflow_and_python_and_kept(tmp_path: Path, container: Container) -> None:
+def test_the_official_file_of_both_versions_is_downloaded_and_kept(tmp_path: Path, container: Container) -> None:
     publish(tmp_path, OFFICIAL)
     cache = tmp_path / "cache"
     with serve_folder(tmp_path) as web:
@@ -46,7 +46,7 @@ def test_the_official_file_is_asked_for_by_airflow_and_python_and_kept(tmp_path:
     ]
 
 
-def test_an_old_copy_is_asked_for_again_and_serves_without_the_internet(tmp_path: Path, container: Container) -> None:
+def test_an_old_copy_is_used_without_the_internet_and_otherwise_replaced(tmp_path: Path, container: Container) -> None:
     publish(tmp_path, OFFICIAL)
     cache = tmp_path / "cache"
     with serve_folder(tmp_path) as web:
@@ -60,12 +60,12 @@ def test_an_old_copy_is_asked_for_again_and_serves_without_the_internet(tmp_path
         assert len(web.requests) == 2
 
 
-@pytest.mark.parametrize("answer", [None, "<html>Sign in to the network == </html>"])
-def test_without_the_internet_the_projects_pins_serve_and_it_is_said(
-    tmp_path: Path, container: Container, answer: str | None
+@pytest.mark.parametrize("content", [None, "<html>Sign in to the network == </html>"])
+def test_without_the_internet_the_projects_pins_are_used_and_named_as_the_source(
+    tmp_path: Path, container: Container, content: str | None
 ) -> None:
-    if answer:
-        publish(tmp_path, answer)
+    if content:
+        publish(tmp_path, content)
     with serve_folder(tmp_path) as web:
         url = f"{web.url}/constraints-{{airflow}}/constraints-{{python}}.txt"
         found = airflow_constraints(container, None, tmp_path / "cache", url)
@@ -73,7 +73,7 @@ def test_without_the_internet_the_projects_pins_serve_and_it_is_said(
     assert str(found.pins[0]) == "pinned==1.0 (line 2 of constraints-3.0.6.txt)"
 
 
-def test_the_users_file_comes_first(tmp_path: Path, container: Container) -> None:
+def test_the_users_file_has_priority(tmp_path: Path, container: Container) -> None:
     own = tmp_path / "own.txt"
     own.write_text("tiny==2.0\n")
     found = airflow_constraints(container, own, tmp_path / "cache", NOWHERE)
@@ -81,13 +81,13 @@ def test_the_users_file_comes_first(tmp_path: Path, container: Container) -> Non
     assert str(found.pins[0]) == "tiny==2.0 (line 1 of own.txt)"
 
 
-def test_what_mwaa_always_applies_is_taken_from_them(tmp_path: Path, container: Container) -> None:
+def test_the_constraints_that_mwaa_always_applies_are_found_among_them(tmp_path: Path, container: Container) -> None:
     own = tmp_path / "own.txt"
     own.write_text("Flask==2.2.5\nFlask-Login==0.6.3\nflask-other==1\nSQLAlchemy==1.4.54\ncelery==5.5.2\nnumpy==1.0\n")
     found = airflow_constraints(container, own, tmp_path / "cache", NOWHERE)
     assert [pin.name for pin in found.essential] == ["flask", "flask-login", "sqlalchemy", "celery", "apache-airflow"]
 
 
-def test_a_users_file_that_is_not_there_gives_no_verdict(tmp_path: Path, container: Container) -> None:
+def test_there_is_no_verdict_if_the_users_file_is_missing(tmp_path: Path, container: Container) -> None:
     with pytest.raises(CannotCheckError, match=r"gone.txt cannot be read .*set PREFLIGHT_CONSTRAINTS"):
         airflow_constraints(container, tmp_path / "gone.txt", tmp_path, NOWHERE)

@@ -1,4 +1,4 @@
-"""Hashes, against an index that tells those of its files; what pip does with them was run with pip 26.3."""
+"""Hashes, with an index that states them; the rules were observed with pip 26.3."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_a_file_without_hashes_is_not_judged_for_them(shelf: Shelf, checked: Che
     assert checked("tiny==1.0").notes == []
 
 
-def test_a_hash_that_the_index_does_not_tell_is_noted(shelf: Shelf, checked: Checked) -> None:
-    shelf.tells_hashes = False
+def test_a_hash_that_the_index_does_not_state_is_noted(shelf: Shelf, checked: Checked) -> None:
+    shelf.has_hashes = False
     shelf.wheel("tiny", "1.0")
     report = checked(f"tiny==1.0 --hash={OTHER}")
     assert report.problems == []

@@ -59,7 +59,7 @@ def test_a_wrong_file_ends_with_status_1(tmp_path: Path, shelf: Shelf) -> None:
         (GOOD, "The AWS CLI (`aws`) is not on PATH"),
     ],
 )
-def test_without_a_verdict_the_status_is_2_and_one_sentence_says_why(
+def test_without_a_verdict_the_status_is_2_and_one_sentence_names_the_reason(
     tmp_path: Path, environ: dict[str, str], sentence: str
 ) -> None:
     ended = preflight(tmp_path, "tiny", **environ)

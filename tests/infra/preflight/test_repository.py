@@ -34,7 +34,7 @@ pytestmark = pytest.mark.long
 
 @dataclass
 class Service:
-    """CodeArtifact at one URL, which looks at the process list whenever a package is asked for."""
+    """CodeArtifact at one URL; it reads the process list at each request for a package."""
 
     state: CodeArtifact
     api: WSGIApplication
@@ -92,17 +92,17 @@ def requirements(root: Path, *lines: str) -> Path:
 
 def publish(service: tuple[Service, str], name: str, version: str) -> None:
     filename, content = wheel(name, version)
-    answer = requests.post(
+    response = requests.post(
         f"{service[1]}/data-{OWNER}.eu-west-1/pypi/python/",
         data={":action": "file_upload", "protocol_version": "1"},
         files={"content": (filename, content)},
         auth=("aws", service[0].state.mint("data")[0]),
         timeout=10,
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
-def test_in_house_packages_are_told_from_those_of_upstream(
+def test_in_house_packages_are_distinguished_from_those_of_upstream(
     shelf: Shelf, root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     shelf.wheel("tiny", "1.0")
@@ -130,11 +130,11 @@ def test_the_token_is_in_no_process_list_no_file_and_no_output(
     kept = [file for file in root.rglob("*") if file.is_file()]
     assert any("uv" in file.parts for file in kept)
     assert not [file for file in kept if token.encode() in file.read_bytes()]
-    said = capfd.readouterr()
-    assert token not in f"{report}{report!r}{settings!r}{said.out}{said.err}"
+    output = capfd.readouterr()
+    assert token not in f"{report}{report!r}{settings!r}{output.out}{output.err}"
 
 
-def test_a_check_leaves_the_repository_as_it_was_but_for_what_upstream_gave(
+def test_a_check_changes_the_repository_only_by_the_packages_from_upstream(
     shelf: Shelf, root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     shelf.wheel("tiny", "1.0")
@@ -143,7 +143,7 @@ def test_a_check_leaves_the_repository_as_it_was_but_for_what_upstream_gave(
     assert list(service[0].state.repository("data", "python").folder.iterdir()) == []
 
 
-def test_where_origins_may_not_be_read_the_check_goes_on_and_says_so(
+def test_a_check_that_may_not_read_origins_continues_and_reports_it(
     shelf: Shelf, root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     shelf.wheel("tiny", "1.0")
@@ -153,7 +153,7 @@ def test_where_origins_may_not_be_read_the_check_goes_on_and_says_so(
     assert "allow codeartifact:ListPackages" in str(report)
 
 
-def test_a_repository_that_is_not_there_gives_no_verdict(
+def test_there_is_no_verdict_if_the_repository_does_not_exist(
     root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     service[0].state.delete_repository("data", "python")
@@ -161,7 +161,7 @@ def test_a_repository_that_is_not_there_gives_no_verdict(
         check(requirements(root, "tiny"), settings)
 
 
-def test_credentials_that_may_not_mint_give_no_verdict(
+def test_there_is_no_verdict_if_the_credentials_may_not_mint(
     root: Path, service: tuple[Service, str], settings: PreflightSettings
 ) -> None:
     service[0].refused = frozenset({"/v1/authorization-token"})

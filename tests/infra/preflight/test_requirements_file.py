@@ -97,7 +97,7 @@ def test_a_constraint_line_in_a_nested_file_is_not_seen_by_mwaa(root: Path) -> N
     assert [line.text for line in found.constraints] == ["tiny==1.0"]
 
 
-def test_a_constraint_line_that_mwaa_sees_lets_the_others_be(root: Path) -> None:
+def test_further_constraint_lines_are_accepted_if_mwaa_sees_one(root: Path) -> None:
     (root / "dags" / "pins.txt").write_text("tiny==1.0\n")
     text = "-c ${AIRFLOW_CONSTRAINTS_FILE}\n--constraint=${AIRFLOW_HOME}/dags/pins.txt\n"
     found = read_text(root, HEAD + text)
@@ -121,7 +121,7 @@ CONSTRAINED = f"{HEAD}--constraint ${{AIRFLOW_CONSTRAINTS_FILE}}\nnumpy # café\
     ],
     ids=["utf-8-sig", "utf-16", "utf-16-be", "utf-32-be", "latin-1 named", "cp1252 named"],
 )
-def test_an_encoding_that_both_pip_and_mwaa_know_is_as_good_as_utf_8(root: Path, content: bytes) -> None:
+def test_an_encoding_that_both_pip_and_mwaa_know_is_accepted(root: Path, content: bytes) -> None:
     found = read_bytes(root, content)
     assert (found.problems, found.notes) == ([], [])
     assert found.airflow_constraints
@@ -135,7 +135,7 @@ def test_an_encoding_that_pip_does_not_know_is_named_with_the_line_and_the_fix(r
 
 
 @pytest.mark.long
-def test_pip_itself_fails_on_it(root: Path) -> None:
+def test_pip_fails_on_an_encoding_that_it_does_not_know(root: Path) -> None:
     path = root / "requirements.txt"
     path.write_bytes("# café\n".encode("latin-1"))
     environ = {"PATH": os.defpath}  # no locale, as on the containers
@@ -153,7 +153,7 @@ def test_without_a_constraint_line_mwaa_forces_those_of_airflow(root: Path) -> N
     assert read_text(root, f"{HEAD}numpy\n").airflow_constraints
 
 
-def test_constraints_of_ones_own_are_instead_of_those_of_airflow(root: Path) -> None:
+def test_own_constraints_replace_those_of_airflow(root: Path) -> None:
     (root / "dags" / "pins.txt").write_text("tiny==1.0\n")
     assert not read_text(root, f"{HEAD}-c ${{AIRFLOW_HOME}}/dags/pins.txt\n").airflow_constraints
 
@@ -171,7 +171,7 @@ def test_a_file_that_reads_no_index_url_is_named(root: Path) -> None:
     assert "add `-r ${AIRFLOW_HOME}/dags/codeartifact.txt`" in problem.sentence
 
 
-def test_the_written_out_path_of_the_index_url_file_is_as_good(root: Path) -> None:
+def test_the_full_path_of_the_index_url_file_is_accepted_too(root: Path) -> None:
     assert read_text(root, "-r /usr/local/airflow/dags/codeartifact.txt\n").problems == []
 
 
@@ -185,7 +185,7 @@ def test_nested_files_below_dags_are_read_relative_to_one_another(root: Path) ->
     assert "reads a file that is being read" in problem.sentence
 
 
-def test_wheels_and_folders_below_plugins_are_there(root: Path) -> None:
+def test_wheels_and_folders_below_plugins_are_accepted(root: Path) -> None:
     filename, content = wheel("mine", "1.0")
     (root / "plugins" / filename).write_bytes(content)
     text = f"{HEAD}--find-links ${{AIRFLOW_HOME}}/plugins\n${{AIRFLOW_HOME}}/plugins/{filename}\n"
@@ -195,12 +195,12 @@ def test_wheels_and_folders_below_plugins_are_there(root: Path) -> None:
     assert [line.text for line in found.requirements] == [str(root / "plugins" / filename)]
 
 
-def test_a_marker_of_another_python_or_platform_takes_a_line_out(root: Path) -> None:
+def test_a_marker_of_another_python_or_platform_excludes_a_line(root: Path) -> None:
     text = 'old; python_version < "3.12"\nmac; sys_platform == "darwin"\nlinux; platform_machine == "x86_64"\n'
     assert [line.number for line in read_text(root, HEAD + text).requirements] == [4]
 
 
-def test_a_continued_line_has_the_number_of_its_first(root: Path) -> None:
+def test_a_continued_line_has_the_number_of_its_first_line(root: Path) -> None:
     (line,) = read_text(root, f"{HEAD}\nnumpy \\\n  >=1.0 \\\n  --hash=sha256:00\n").requirements
     assert (line.number, line.text.split()) == (3, ["numpy", ">=1.0"])
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def public_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicIndex]:
-    """Serve what is the public index to the repository."""
+    """Serve the public index of the repository."""
     with serve_folder(tmp_path_factory.mktemp("public")) as served:
         yield served
 
@@ -44,7 +44,7 @@ def server(public_index: PublicIndex, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def published(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """Deploy the repository stack with in-house names, by the deployer's own means."""
+    """Deploy the repository stack with in-house names, by the deployer's own functions."""
     name = f"publish-{uuid.uuid4().hex[:8]}"
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path_factory.mktemp("home")), **server.environ}
     published = Published(server, name, environ)

@@ -20,7 +20,7 @@ IN_HOUSE = "acme-*,other"
 
 @dataclass
 class Published:
-    """Settings are variables, and domain, repository and bucket bear one name."""
+    """A deployed repository; its domain, repository and bucket have one name, and settings are variables."""
 
     server: Server
     name: str
@@ -61,8 +61,8 @@ class Published:
     def publish(self, dist: object) -> tuple[int, str, str]:
         """Return the exit status, stdout and stderr."""
         with self.start(dist) as process:
-            said, errors = process.communicate()
-        return process.returncode, said, errors
+            output, errors = process.communicate()
+        return process.returncode, output, errors
 
     def files(self) -> list[str]:
         """Return the published files."""

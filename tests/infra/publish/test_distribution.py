@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_wheel_and_a_source_distribution_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_a_wheel_and_a_source_distribution_are_used_unchanged(tmp_path: Path) -> None:
     wheel_name, built = wheel("acme_tool", "1.0")
     (tmp_path / wheel_name).write_bytes(built)
     metadata = b"Metadata-Version: 2.1\nName: acme-tool\nVersion: 2.0\n"
@@ -42,7 +42,7 @@ def test_the_example_builds_to_the_same_bytes_and_leaves_nothing_in_its_folder(t
     assert sorted(example.rglob("*")) == before
 
 
-def test_what_cannot_be_published_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_published_is_refused_with_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     (tmp_path / "folder").mkdir()
     for dist, sentence in {
@@ -56,14 +56,14 @@ def test_what_cannot_be_published_is_told_in_one_sentence(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["acme_tool-1.0-py3-none-any.whl", "acme_tool-1.0.tar.gz"])
-def test_a_broken_file_is_told_in_one_sentence_before_anything_is_asked_of_aws(tmp_path: Path, name: str) -> None:
+def test_a_broken_file_is_refused_with_one_sentence_before_any_aws_call(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(wheel("acme_tool", "1.0")[1][:300])
     with pytest.raises(PublishError, match=r"is broken \(.*\): build it again, or name its source tree\."):
         distribution(str(path), tmp_path / "build")
 
 
-def test_a_build_that_fails_shows_what_was_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_build_shows_its_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["uv_build>=0.9,<1"]\nbuild-backend = "uv_build"\n[project]\nname = "acme-broken"\n'
     )

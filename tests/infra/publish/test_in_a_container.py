@@ -1,4 +1,4 @@
-"""The whole way of an in-house package: published, installed by a container's start, imported there."""
+"""An in-house package from end to end: published, installed by a container's start, and imported there."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GREET = "import acme_greeting; print(acme_greeting.__file__); print(acme_greetin
 
 @pytest.fixture
 def configuration(published: Published, tmp_path: Path) -> Configuration:
-    """Upload what an environment is made of, and write its index-url file as the Lambda does."""
+    """Upload the files of an environment, and write its index-url file as the Lambda does."""
     s3, bucket = published.server.client("s3"), published.name
     for folder in ("plugins", "infra"):
         (tmp_path / folder).symlink_to(ROOT / folder)
@@ -58,7 +58,7 @@ def configuration(published: Published, tmp_path: Path) -> Configuration:
     )
 
 
-def test_the_example_is_published_installed_and_imported_whatever_the_public_index_has_by_that_name(
+def test_the_example_is_published_installed_and_imported_even_if_the_public_index_has_its_name(
     published: Published, configuration: Configuration, public_index: PublicIndex, tmp_path: Path
 ) -> None:
     public_index.add("acme_greeting", "99.0", "def greet(name): return 'attacked'\n")
@@ -66,13 +66,13 @@ def test_the_example_is_published_installed_and_imported_whatever_the_public_ind
     status, _, errors = published.publish(ROOT / "examples" / "acme-greeting")
     assert (status, errors) == (0, "")
 
-    said: list[str] = []
+    lines: list[str] = []
     aws = published.server.environ
-    container = Container(tmp_path / "container", configuration, aws, said.append)
-    assert container.start(), said
+    container = Container(tmp_path / "container", configuration, aws, lines.append)
+    assert container.start(), lines
     command = [str(container.programs / "python"), "-c", GREET]
     ended = subprocess.run(command, env=container.environ, capture_output=True, text=True, check=True)
-    place, greeting = ended.stdout.splitlines()
+    path, greeting = ended.stdout.splitlines()
     assert greeting == "Hello MWAA, from an in-house package"
-    assert place.startswith(f"{container.packages}/")
+    assert path.startswith(f"{container.packages}/")
     assert "/simple/acme-greeting/" not in public_index.paths()

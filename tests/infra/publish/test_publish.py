@@ -42,22 +42,20 @@ def process_list() -> Iterator[set[bytes]]:
     thread.join()
 
 
-def test_a_source_tree_is_built_and_published_and_the_same_again_is_no_error(
-    published: Published, source: Path
-) -> None:
+def test_a_source_tree_is_built_and_published_and_a_repetition_is_no_error(published: Published, source: Path) -> None:
     file = f"{source.name.replace('-', '_')}-1.0-py3-none-any.whl"
-    status, said, errors = published.publish(source)
+    status, output, errors = published.publish(source)
     assert (status, errors) == (0, "")
-    assert f"published {source.name} 1.0 ({file}) in {published.name}/{published.name}\n" in said
+    assert f"published {source.name} 1.0 ({file}) in {published.name}/{published.name}\n" in output
     assert file in published.files()
     module = source / "src" / source.name.replace("-", "_") / "__init__.py"
     module.write_text(module.read_text())  # a later date, the same content
-    status, said, errors = published.publish(source)
+    status, output, errors = published.publish(source)
     assert (status, errors) == (0, "")
-    assert f"nothing to do: {source.name} 1.0 ({file}) is published already, byte for byte\n" in said
+    assert f"nothing to do: {source.name} 1.0 ({file}) is published already, byte for byte\n" in output
 
 
-def test_another_content_of_a_published_version_is_refused_and_the_way_out_is_told(
+def test_another_file_for_a_published_version_is_refused_with_the_fix(
     published: Published, source: Path, tmp_path: Path
 ) -> None:
     name, content = wheel(source.name.replace("-", "_"), "1.0")
@@ -73,16 +71,16 @@ def test_another_content_of_a_published_version_is_refused_and_the_way_out_is_to
     assert (repository.folder / name).read_bytes() == content
 
 
-def test_a_name_that_is_not_in_house_is_refused_before_anyone_becomes_the_publisher(
+def test_a_name_that_is_not_in_house_is_refused_before_the_publishers_role_is_assumed(
     published: Published, tmp_path: Path
 ) -> None:
     name, content = wheel("acmetools", "1.0")
     (tmp_path / name).write_bytes(content)
     before, minted = published.calls(), len(published.server.codeartifact.minted)
-    status, said, errors = published.publish(tmp_path / name)
+    status, output, errors = published.publish(tmp_path / name)
     assert status == 1
     # "…" is the heartbeat on a slow machine.
-    assert [line.split()[0] for line in said.splitlines() if "…" not in line] == ["acting", "settings"]
+    assert [line.split()[0] for line in output.splitlines() if "…" not in line] == ["acting", "settings"]
     assert errors == (
         "acmetools is not among the in-house packages (acme-*,other), and all others come from the public index only: "
         "add it to IN_HOUSE_PACKAGES and run `make deploy`, or rename the package.\n"
@@ -91,7 +89,7 @@ def test_a_name_that_is_not_in_house_is_refused_before_anyone_becomes_the_publis
     assert len(published.server.codeartifact.minted) == minted
 
 
-def test_the_publisher_uploads_was_refused_nothing_and_has_no_right_too_many(
+def test_the_publishers_role_has_the_permissions_that_an_upload_needs_and_no_others(
     published: Published, source: Path
 ) -> None:
     assert published.publish(source)[0] == 0
@@ -108,32 +106,32 @@ def test_the_token_and_the_session_are_in_no_output_and_no_process_list(
     published: Published, source: Path, process_list: set[bytes]
 ) -> None:
     minted = len(published.server.codeartifact.minted)
-    status, said, errors = published.publish(source)
+    status, output, errors = published.publish(source)
     assert status == 0
     (token,) = published.server.codeartifact.minted[minted:]
     listing = b"\n".join(process_list)
     assert b"twine\0--no-color\0upload" in listing
     assert token.encode() not in listing
-    assert token not in said + errors
-    assert "assume-role" in said
-    assert "SecretAccessKey" not in said + errors
+    assert token not in output + errors
+    assert "assume-role" in output
+    assert "SecretAccessKey" not in output + errors
 
 
-def test_a_token_that_is_refused_leaves_no_trace_of_itself_either(published: Published, source: Path) -> None:
+def test_a_refused_upload_shows_no_token_either(published: Published, source: Path) -> None:
     groups = published.server.codeartifact.domain(published.name).package_groups
     allowing = groups["/pypi//acme~"]
-    groups.delete("/pypi//acme~")  # as if somebody had, by hand
+    groups.delete("/pypi//acme~")  # as a person could do by hand
     try:
-        status, said, errors = published.publish(source)
+        status, output, errors = published.publish(source)
     finally:
         groups.create("/pypi//acme~", allowing)
     assert status == 1
-    assert f"The package group of {source.name} blocks its publication." in said
+    assert f"The package group of {source.name} blocks its publication." in output
     assert errors.startswith(f"CodeArtifact refuses {source.name} (403, see above): a package group blocks")
-    assert not any(token in said + errors for token in published.server.codeartifact.minted)
+    assert not any(token in output + errors for token in published.server.codeartifact.minted)
 
 
-def test_without_the_stack_it_says_what_to_do_first(published: Published, source: Path) -> None:
+def test_without_the_stack_the_error_names_make_deploy(published: Published, source: Path) -> None:
     other = type(published)(published.server, "nowhere", dict(published.environ))
     status, _, errors = other.publish(source)
     assert (status, errors) == (
@@ -142,7 +140,7 @@ def test_without_the_stack_it_says_what_to_do_first(published: Published, source
     )
 
 
-def test_the_stack_makes_a_group_of_each_name(published: Published) -> None:
+def test_the_stack_creates_a_package_group_for_each_name(published: Published) -> None:
     groups = published.server.codeartifact.domain(published.name).package_groups
     assert groups.keys() == {"/*", "/pypi/*", "/pypi//mwaa-codeartifact-probe$", "/pypi//acme~", "/pypi//other$"}
     names = ("numpy", "mwaa-codeartifact-probe", "acme-x", "other")
@@ -155,6 +153,6 @@ def test_the_stack_makes_a_group_of_each_name(published: Published) -> None:
 
 
 @pytest.mark.parametrize("name", ["acme", "acme-x", "acme-x-y", "acmetools", "other", "other-x", "numpy", "x-acme-y"])
-def test_a_name_is_in_house_just_where_codeartifact_lets_it_be_published(published: Published, name: str) -> None:
+def test_a_name_is_in_house_exactly_if_codeartifact_allows_its_publication(published: Published, name: str) -> None:
     groups = published.server.codeartifact.domain(published.name).package_groups
     assert is_in_house(name, "acme-*,other") is groups.allow(name, OriginType.PUBLISH)

@@ -4,6 +4,6 @@
 def greet(name: str) -> str:
     """Greet somebody.
 
-    :param name: whom.
+    :param name: the person's name.
     """
     return f"Hello {name}, from an in-house package"

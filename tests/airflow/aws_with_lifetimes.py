@@ -1,7 +1,7 @@
 """An AWS whose CodeArtifact mints tokens of any lifetime, and has an in-house package.
 
 The program part runs with the interpreter of the project's tools: see ``aws_server.py``. It prints its environment
-variables, then takes one number of seconds a line: how long the tokens minted from then on live.
+variables, then takes one number of seconds a line: the lifetime of the tokens that are minted from then on.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ PACKAGE, VERSION = "in-house-package", "7.0"
 
 
 @dataclass(frozen=True)
-class MortalAws:
-    """A client of it.
+class AwsWithLifetimes:
+    """A client of this AWS.
 
     :param environ: the environment variables with which a process reaches it.
     """
 
     environ: dict[str, str]
     orders: IO[str]
-    answers: IO[str]
+    responses: IO[str]
 
     def set_token_lifetime(self, seconds: int) -> None:
         """Set the lifetime of the tokens that are minted from now on."""
         self.orders.write(f"{seconds}\n")
         self.orders.flush()
-        assert self.answers.readline() == f"{seconds}\n"
+        assert self.responses.readline() == f"{seconds}\n"
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[MortalAws]:
-    """Run it in a process of its own.
+def served(folder: Path) -> Iterator[AwsWithLifetimes]:
+    """Run this AWS in a process of its own.
 
     :param folder: for its state.
     """
     with aws_process(Path(__file__), folder) as reached:
-        yield MortalAws(*reached)
+        yield AwsWithLifetimes(*reached)
 
 
 def serve(folder: str, domain: str, owner: str, repository: str, region: str) -> None:
@@ -70,7 +70,7 @@ def serve(folder: str, domain: str, owner: str, repository: str, region: str) ->
 
 
 def _wheel() -> bytes:
-    """Make a wheel of one empty module (PyPA: binary distribution format)."""
+    """Build a wheel of one empty module (PyPA: binary distribution format)."""
     name = PACKAGE.replace("-", "_")
     info = f"{name}-{VERSION}.dist-info"
     files = {

@@ -12,7 +12,7 @@ resource "aws_s3_object" "refresher" {
 resource "aws_cloudformation_stack" "refresher" {
   name          = "${var.environment}-refresher"
   template_body = file("${var.project}/infra/cloudformation/refresher.yaml")
-  capabilities  = ["CAPABILITY_IAM"]
+  capabilities  = ["CAPABILITY_NAMED_IAM"]
   parameters = {
     EnvironmentName          = var.environment
     BucketName               = var.bucket

@@ -98,12 +98,10 @@ def _resolve(node: Any, resources: Mapping[str, Any]) -> Any:
         return [_resolve(each, resources) for each in node]
     if not isinstance(node, dict):
         return node
-    if len(node) == 1 and (call := next(iter(node.items())))[0] in _FUNCTIONS:
-        return _call(*call, resources)
+    for function, argument in node.items():
+        if function == "Ref" or function.startswith("Fn::"):
+            return _call(function, argument, resources)
     return {key: _resolve(each, resources) for key, each in node.items()}
-
-
-_FUNCTIONS = {"Ref", "Fn::GetAtt", "Fn::Sub", "Fn::If", "Fn::Split"}
 
 
 def _call(function: str, argument: Any, resources: Mapping[str, Any]) -> Any:
@@ -112,9 +110,15 @@ def _call(function: str, argument: Any, resources: Mapping[str, Any]) -> Any:
             return _resolve(argument[1], resources)  # in these templates, the branch of a setting that is set
         case "Fn::Split":
             return str(_resolve(argument[1], resources)).split(argument[0])
+        case "Fn::Join":
+            return argument[0].join(_resolve(argument[1], resources))
         case "Fn::Sub":
-            return re.sub(r"\$\{([^}]+)\}", lambda name: _value(name[1], resources), argument)
-    return _value(argument if isinstance(argument, str) else ".".join(argument), resources)
+            text, own = (argument, {}) if isinstance(argument, str) else argument
+            own = _resolve(own, resources)
+            return re.sub(r"\$\{([^}]+)\}", lambda name: own.get(name[1]) or _value(name[1], resources), text)
+        case "Ref" | "Fn::GetAtt":
+            return _value(argument if isinstance(argument, str) else ".".join(argument), resources)
+    raise CheckerError(f"A policy uses {function}, which is not resolved: add it to infra/checkers/policies.py")
 
 
 def _value(name: str, resources: Mapping[str, Any]) -> str:

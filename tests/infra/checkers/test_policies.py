@@ -40,6 +40,21 @@ def test_a_name_without_a_sample_value_is_refused_with_the_fix() -> None:
         list(policies({"Resources": resources}))
 
 
+@pytest.mark.parametrize(
+    ("value", "resolved"),
+    [
+        ({"Fn::Sub": ["${DomainName}/${Owner}", {"Owner": {"Ref": "AWS::AccountId"}}]}, "domain/123456789012"),
+        ({"Fn::Join": ["-", [{"Ref": "BucketName"}, "x"]]}, "bucket-x"),
+        ({"Fn::If": ["Has", {"Ref": "BucketArn"}, {"Ref": "AWS::NoValue"}]}, "arn:aws:s3:::bucket"),
+        ({"Fn::Split": [",", {"Ref": "PublisherPrincipals"}]}, ["arn:aws:iam::123456789012:role/publisher"]),
+    ],
+)
+def test_a_function_is_resolved(value: object, resolved: object) -> None:
+    properties = {"PolicyDocument": {"Statement": [{"Resource": value}]}}
+    ((_, document),) = policies({"Resources": {"Policy": {"Type": "AWS::IAM::Policy", "Properties": properties}}})
+    assert document["Statement"][0]["Resource"] == resolved
+
+
 def test_a_policy_is_written_with_a_line_for_each_statement() -> None:
     statements = [{"Sid": "One", "Resource": "*"}, {"Sid": "Two", "NotResource": "*"}, {"Sid": "Trust"}]
     written = render({"Version": "2012-10-17", "Statement": statements})

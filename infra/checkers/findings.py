@@ -26,7 +26,7 @@ class Place:
     :param checker: one of CHECKERS.
     :param rule: the rule's id, such as CKV_AWS_18.
     :param stack: the template's name, such as refresher.
-    :param resource: the resource's logical id.
+    :param resource: the resource's logical id; empty for another part of the template.
     """
 
     checker: str
@@ -36,7 +36,7 @@ class Place:
 
     def __str__(self) -> str:
         """Return the place in words."""
-        return f"{self.checker} {self.rule} at {self.resource} of {self.stack}"
+        return f"{self.checker} {self.rule} at {self.resource or 'a part'} of {self.stack}"
 
 
 @dataclass(frozen=True)

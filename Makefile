@@ -101,14 +101,15 @@ bench: path tools ## Measure what the plugin and the refresh DAG cost Airflow, o
 simulate: tools ## Simulate years of operation, and draw the picture in docs/
 	@$(RUN) infra.lab.simulation
 
-generate: tools ## Write docs/faults.md and docs/simulation.svg again
+generate: tools ## Write docs/faults.md, docs/simulation.svg and the table of docs/security-review.md again
 	@$(RUN) tests.faults
+	@$(RUN) infra.checkers.page
 	@$(RUN) infra.lab.simulation
 
 mutate: setup ## Remove each element from the templates in turn: does a check notice? (SAMPLE=12: 12 of them)
 	@$(RUN) infra.lab.mutation --sample $(or $(SAMPLE),0) --only "$(ONLY)"
 
-check: setup ## Check style, types and templates
+check: setup ## Check style, types, templates and policies
 	$(RUN) ruff check $(CODE)
 	$(RUN) ruff format --check $(CODE)
 	$(RUN) mypy --python-executable $(AIRFLOW) plugins dags examples/dags tests/airflow
@@ -118,7 +119,7 @@ check: setup ## Check style, types and templates
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	.venv/bin/zizmor --offline --quiet --min-severity medium .github
-	.venv/bin/cfn-lint --non-zero-exit-code informational --include-checks I -- infra/cloudformation/*.yaml
+	$(RUN) infra.checkers
 
 format: tools ## Format the code
 	$(RUN) ruff check --fix $(CODE)
@@ -174,6 +175,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 lock: tools $(LOCKED:%=lock-%) ## Pin all requirements again, or AIRFLOW_VERSION's only (needs MWAA_CONSTRAINTS)
 	@test -n "$(LOCKED)" || { echo "MWAA_CONSTRAINTS is not set: set it to a folder with VERSION/*constraints.txt" >&2; exit 1; }
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) requirements/checkers.in --output-file requirements/checkers.txt
 
 # numpy dropped Python 3.11 before Airflow did, so the image's pin cannot apply there.
 lock-%: tools

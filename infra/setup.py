@@ -71,6 +71,19 @@ def build_airflow(version: str) -> None:
     _lambda_runtime()
 
 
+def build_checkers() -> Path:
+    """Build the environment of the template checkers that do not fit into .venv, unless it is up to date.
+
+    :returns: the folder of its programs.
+    :raises SetupError: if its packages cannot be installed.
+    """
+    folder, what = ROOT / ".local" / "checkers", "the checkers of the templates"
+    if pythons.version_of_environment(folder) is None:
+        _make(folder, what, sys.executable)
+    _install(folder, what, ["-r", _REQUIREMENTS / "checkers.txt"])
+    return folder / "bin"
+
+
 def _lambda_runtime() -> None:
     """Build the environment in which the local Lambda runs functions, with Python 3.12 if it is installed."""
     folder, what = ROOT / ".local" / "lambda-runtime", "the libraries of Lambda's runtime python3.12"

@@ -11,6 +11,7 @@ import yaml
 from infra import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 TEMPLATES = ROOT / "infra" / "cloudformation"
@@ -42,6 +43,14 @@ def parse(template: str) -> dict[str, Any]:
     """
     content: dict[str, Any] = yaml.load(template, _Loader)  # noqa: S506 - a BaseLoader: strings only
     return content
+
+
+def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the resources of a template before its expansion, including those inside Fn::ForEach."""
+    found: dict[str, Any] = {}
+    for name, resource in template.get("Resources", {}).items():
+        found |= all_resources({"Resources": resource[2]}) if name.startswith("Fn::ForEach") else {name: resource}
+    return found
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,17 @@ def test_both_environments_are_made_once_and_then_left_alone(root: Path, capsys:
     assert capsys.readouterr().out == ""
 
 
+def test_the_checkers_have_an_environment_of_their_own_which_is_made_once(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "requirements" / "checkers.txt").touch()
+    assert setup.build_checkers() == root / ".local" / "checkers" / "bin"
+    assert pythons.version_of_environment(root / ".local" / "checkers") == OWN
+    capsys.readouterr()
+    setup.build_checkers()
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("gone", ["version", pytest.param("interpreter", marks=pytest.mark.long)])
 def test_an_environment_of_another_python_or_of_none_is_made_again(root: Path, gone: str) -> None:
     setup.main("airflow", "3.3.1")

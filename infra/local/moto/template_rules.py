@@ -19,7 +19,7 @@ from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.ec2.models import ec2_backends
 
 from infra.cli.rules import broken_rules, references
-from infra.cli.templates import Parameter, parse
+from infra.cli.templates import Parameter, all_resources, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,14 +46,6 @@ def check_capabilities(template: Mapping[str, Any], given: Iterable[str]) -> Non
     needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
     if iam and not {"CAPABILITY_NAMED_IAM", needed} & {*given}:
         raise CloudFormationError("InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]")
-
-
-def all_resources(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the resources of a template before its expansion, including those inside Fn::ForEach."""
-    found: dict[str, Any] = {}
-    for name, resource in template.get("Resources", {}).items():
-        found |= all_resources({"Resources": resource[2]}) if name.startswith("Fn::ForEach") else {name: resource}
-    return found
 
 
 def check_parameters(template: str, given: Mapping[str, str], account_id: str, region: str) -> dict[str, str]:

@@ -8,11 +8,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from cfnlint.api import ManualArgs, lint_file
 
 from infra.cli.rules import broken_rules
 from infra.cli.templates import read_templates
-from infra.mwaa_facts import PYTHON_VERSIONS, REGIONS, access_modes
+from infra.mwaa_facts import PYTHON_VERSIONS, access_modes
 from tests.infra.cloudformation.support import FOLDER, STACKS, Stack, expand, load, may, statements, texts
 
 TEMPLATES = read_templates()
@@ -76,12 +75,6 @@ def test_mw1_micro_runs_one_worker(values: dict[str, str], *, good: bool) -> Non
 def test_zones_come_in_pairs(zones: tuple[str, str], *, good: bool) -> None:
     values = dict(zip(("AvailabilityZone1", "AvailabilityZone2"), zones, strict=True))
     assert (broken_rules(TEMPLATES["network"].rules, values) == []) is good
-
-
-@pytest.mark.long
-def test_cfn_lint_finds_nothing_in_any_region_that_has_both_services() -> None:
-    checks = ManualArgs(regions=sorted(REGIONS), include_checks=["I"])
-    assert [match for stack in STACKS for match in lint_file(FOLDER / f"{stack}.yaml", checks)] == []
 
 
 @every_stack

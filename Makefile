@@ -88,9 +88,9 @@ test-browser: path tools ## Test the status page with Chromium on three versions
 
 coverage: setup ## Run all tests, and list the branches of the code that none of them takes
 	@$(RUN) coverage erase
-	@$(MAKE) --no-print-directory test-tools RUN="$(RUN) coverage run -m"
+	@$(MAKE) --no-print-directory test-tools TESTARGS="--cov --cov-report= $(TESTARGS)"
 	@$(MAKE) --no-print-directory test-airflow AIRFLOW="$(AIRFLOW) -m coverage run"
-	@$(RUN) coverage combine --quiet && $(RUN) coverage report
+	@$(RUN) coverage combine --append --quiet && $(RUN) coverage report
 
 screenshots: path tools ## Retake the pictures in docs/
 	@$(MAKE) --no-print-directory test-browser SCREENSHOTS=docs/screenshots BROWSER_VERSIONS=3.3.1

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 REFRESH, SENSOR = "refresh_codeartifact_index_url", "wait_for_the_index_url"
 STATUS = "/codeartifact/status.json"
-FACTS = "/codeartifact/" if READS_COOKIES else "/codeartifact/facts"
+PAGE = "/codeartifact/"
+FACTS = PAGE if READS_COOKIES else "/codeartifact/facts"
 PLUGINS = "/api/v2/plugins?limit=1000" if MAJOR > 2 else "/plugin"
 DISTRIBUTION = f"mwaa-codeartifact=={__version__}"
 # The machine may be busy: Airflow migrates a new database and starts four programs.
@@ -221,9 +222,8 @@ def check_that_it_works(airflow: Standalone, destination: str) -> None:
     (target,) = admin.get(STATUS).json()["targets"]
     assert (target["verdict"], target["destination"]) == ("alive", destination)
     assert target["line"]["refreshed_by"] == "dag"
-    page = admin.get(FACTS).text
-    assert "alive" in page
-    assert f"mwaa-codeartifact {__version__}" in page
+    assert "alive" in admin.get(FACTS).text
+    assert f"mwaa-codeartifact {__version__}" in admin.get(PAGE).text
     plugins = admin.get(PLUGINS).text
     assert DISTRIBUTION in plugins
     assert "mwaa_codeartifact_plugin:MwaaCodeArtifactPlugin" in plugins

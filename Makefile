@@ -86,7 +86,7 @@ test-browser: path tools ## Test the status page with Chromium on three versions
 	@for version in $(BROWSER_VERSIONS); do \
 		$(RUN) infra.setup airflow $$version && AIRFLOW_VERSION=$$version $(RUN) pytest tests/browser || exit 1; done
 
-coverage: setup ## Run all tests, and list the branches of the code that none of them takes
+coverage: setup ## Run the tests of `make test`, and list the branches of the code that none of them takes
 	@$(RUN) coverage erase
 	@$(MAKE) --no-print-directory test-tools TESTARGS="--cov --cov-report= $(TESTARGS)"
 	@$(MAKE) --no-print-directory test-airflow AIRFLOW="$(AIRFLOW) -m coverage run"

@@ -6,12 +6,8 @@ variables, then takes one number of seconds a line: the lifetime of the tokens t
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
 import json
 import sys
-import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from tests.airflow.support import aws_process
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,32 +59,11 @@ def serve(folder: str, domain: str, owner: str, repository: str, region: str) ->
         account = server.codeartifact.of(owner, region)
         account.create_domain(domain)
         repository_ = account.create_repository(domain, repository)
-        repository_.publish(PACKAGE, f"{PACKAGE.replace('-', '_')}-{VERSION}-py3-none-any.whl", _wheel())
+        repository_.publish(PACKAGE, *wheel(PACKAGE.replace("-", "_"), VERSION))
         print(json.dumps(server.environ), flush=True)  # noqa: T201  (read by the process that started this one)
         for line in sys.stdin:
             server.codeartifact.token_life_limit = timedelta(seconds=int(line))
             print(line, end="", flush=True)  # noqa: T201  (the same)
-
-
-def _wheel() -> bytes:
-    """Build a wheel of one empty module (PyPA: binary distribution format)."""
-    name = PACKAGE.replace("-", "_")
-    info = f"{name}-{VERSION}.dist-info"
-    files = {
-        f"{name}.py": "",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: {VERSION}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(f"{path},sha256={_digest(text)},{len(text)}\n" for path, text in files.items())
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as wheel:
-        for path, text in (files | {f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}).items():
-            wheel.writestr(path, text)
-    return content.getvalue()
-
-
-def _digest(text: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ import requests
 
 from infra import ROOT
 from infra.local.server import REGION, Server
-from tests.infra.local.codeartifact.support import OWNER, wheel
+from tests.infra.local.codeartifact.support import OWNER
 from tests.requirements.support import LocalAws, SimpleContainer, connections_to
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

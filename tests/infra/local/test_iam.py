@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from infra.local.moto import iam
 from infra.local.moto.iam import assume_role
 from infra.local.server import REGION
-from tests.infra.local.codeartifact.support import wheel
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

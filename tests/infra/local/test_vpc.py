@@ -26,7 +26,7 @@ from infra.local.moto.vpc import Vpc
 from infra.local.server import REGION, Server
 from mwaa_codeartifact.core.connections import http_get
 from mwaa_codeartifact.core.index_url import Token
-from tests.infra.local.codeartifact.support import wheel
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ import pytest
 
 from infra import ROOT
 from infra.publish.distribution import PublishError, distribution
-from tests.infra.local.codeartifact.support import wheel
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from pathlib import Path

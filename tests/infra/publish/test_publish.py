@@ -11,7 +11,7 @@ import pytest
 from infra.local.codeartifact.package_groups import OriginType
 from infra.local.demos.privileges import grants, unused, unused_resources
 from infra.publish.publish import is_in_house
-from tests.infra.local.codeartifact.support import wheel
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

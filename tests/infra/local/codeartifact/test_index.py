@@ -11,7 +11,8 @@ from pypi_simple import PyPISimple
 from infra.cli.pip_settings import PipSettings
 from infra.local.codeartifact.index import index
 from infra.local.codeartifact.upstream import Upstream
-from tests.infra.local.codeartifact.support import OWNER, serve, wheel
+from tests.infra.local.codeartifact.support import OWNER, serve
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage

@@ -12,7 +12,7 @@ import requests
 
 from infra.local.codeartifact.errors import ConflictError, ResourceNotFoundError, ValidationError
 from infra.local.codeartifact.package_groups import OriginType, PackageGroups
-from tests.infra.local.codeartifact.support import wheel
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

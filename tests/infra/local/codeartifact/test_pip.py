@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.infra.local.codeartifact.support import wheel
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

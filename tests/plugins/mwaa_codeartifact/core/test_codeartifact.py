@@ -12,8 +12,8 @@ from botocore.stub import Stubber
 from mwaa_codeartifact.core.codeartifact import PROBE, mint, repository_endpoint, verify
 from mwaa_codeartifact.core.errors import TokenRejectedError, VerifyError
 from mwaa_codeartifact.core.index_url import Token
-from tests.infra.local.codeartifact.support import wheel
 from tests.plugins.mwaa_codeartifact.core.support import DOMAIN, OWNER, REGION, REPOSITORY, START, answer, rendered
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from mwaa_codeartifact.core.connections import BotoConnections

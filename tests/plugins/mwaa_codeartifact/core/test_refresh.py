@@ -18,7 +18,6 @@ from werkzeug.wrappers import Response
 
 from mwaa_codeartifact.core.errors import DestinationError, MintError, TokenRejectedError, VerifyError
 from mwaa_codeartifact.core.refresh import refresh
-from tests.infra.local.codeartifact.support import wheel
 from tests.plugins.mwaa_codeartifact.core.support import (
     BY_HAND,
     DOMAIN,
@@ -36,6 +35,7 @@ from tests.plugins.mwaa_codeartifact.core.support import (
     hang_up,
     rendered,
 )
+from tests.wheels import wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

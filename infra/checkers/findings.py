@@ -36,7 +36,8 @@ class Place:
 
     def __str__(self) -> str:
         """Return the place in words."""
-        return f"{self.checker} {self.rule} at {self.resource or 'a part'} of {self.stack}"
+        where = f"at {self.resource}" if self.resource else "outside the resources"
+        return f"{self.checker} {self.rule} {where} of {self.stack}"
 
 
 @dataclass(frozen=True)
